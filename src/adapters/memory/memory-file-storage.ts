@@ -1,0 +1,54 @@
+import { err, errAsync, ok, okAsync, ResultAsync } from 'neverthrow'
+import type {
+  ByteRange,
+  FileMissing,
+  FileStorage,
+  ListedFile,
+  PutError,
+  PutHints,
+  StoredFile,
+} from '../../application/ports/file-storage.ts'
+import type { StorageKey } from '../../domain/media.ts'
+
+/** Keeps files in this process's memory, so each must fit there. */
+export class MemoryFileStorage implements FileStorage {
+  readonly name = 'memory'
+  readonly #files = new Map<StorageKey, { bytes: Uint8Array; modifiedAt: Date }>()
+
+  put(key: StorageKey, body: AsyncIterable<Uint8Array>, { signal }: PutHints): ResultAsync<StoredFile, PutError> {
+    return ResultAsync.fromPromise(collect(body), (cause): PutError => ({ type: 'interrupted', cause })).andThen(
+      (bytes) => {
+        if (signal.aborted) return err<StoredFile, PutError>({ type: 'interrupted', cause: signal.reason })
+        this.#files.set(key, { bytes, modifiedAt: new Date() })
+        return ok({ fileId: key, size: bytes.length })
+      },
+    )
+  }
+
+  open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing> {
+    const file = this.#files.get(key)
+    if (!file) return errAsync({ type: 'file-missing', key })
+    return okAsync(each(range ? file.bytes.subarray(range.start, range.end + 1) : file.bytes))
+  }
+
+  delete(key: StorageKey): ResultAsync<void, never> {
+    this.#files.delete(key)
+    return okAsync(undefined)
+  }
+
+  list(after?: StorageKey): ResultAsync<readonly ListedFile[], never> {
+    const files = [...this.#files].map(([key, { bytes, modifiedAt }]) => ({ key, size: bytes.length, modifiedAt }))
+    const rest = files.filter(({ key }) => after === undefined || key > after)
+    return okAsync(rest.sort((a, b) => (a.key < b.key ? -1 : 1)).slice(0, 1000))
+  }
+}
+
+async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const chunks = []
+  for await (const chunk of body) chunks.push(chunk)
+  return Buffer.concat(chunks)
+}
+
+async function* each(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes
+}

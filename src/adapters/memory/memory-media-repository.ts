@@ -1,0 +1,76 @@
+import { err, errAsync, ok, okAsync, ResultAsync } from 'neverthrow'
+import type {
+  AlreadyThere,
+  Change,
+  LeaseLost,
+  ListQuery,
+  MediaRepository,
+  NotFound,
+  Place,
+} from '../../application/ports/media-repository.ts'
+import {
+  type Attempt,
+  type Intent,
+  leaseFrom,
+  type Media,
+  type MediaEvent,
+  type MediaId,
+  type Receiving,
+  receive,
+  type Stored,
+} from '../../domain/media.ts'
+
+/** Keeps the rows in this process's memory; updates run to their end without a pause, so none overlap. */
+export class MemoryMediaRepository implements MediaRepository {
+  readonly #rows = new Map<MediaId, Media>()
+  readonly #publish: (events: readonly MediaEvent[]) => void
+
+  /** @param publish is given the events of every transition as it is written. */
+  constructor(publish: (events: readonly MediaEvent[]) => void = () => {}) {
+    this.#publish = publish
+  }
+
+  add(intent: Intent, leaseSeconds: number): ResultAsync<Receiving, AlreadyThere> {
+    const there = this.#rows.get(intent.id)
+    if (there) return errAsync({ type: 'already-there', media: there })
+    const media = receive(intent, new Date(), leaseSeconds)
+    this.#rows.set(media.id, media)
+    return okAsync(media)
+  }
+
+  get(id: MediaId): ResultAsync<Media, NotFound> {
+    const media = this.#rows.get(id)
+    return media ? okAsync(media) : errAsync({ type: 'not-found' })
+  }
+
+  list({ owner, tag, after, limit }: ListQuery): ResultAsync<readonly Stored[], never> {
+    const items = [...this.#rows.values()]
+      .filter((media) => media.state === 'stored')
+      .filter((media) => owner === undefined || media.owner === owner)
+      .filter((media) => tag === undefined || media.tags.includes(tag))
+      .filter((media) => after === undefined || newestFirst(after, media) < 0)
+      .sort(newestFirst)
+    return okAsync(items.slice(0, limit))
+  }
+
+  update<To extends Media, E>(id: MediaId, change: Change<To, E>): ResultAsync<To, E | NotFound> {
+    return this.get(id).andThen((media) =>
+      change(media, new Date()).map((transition) => {
+        this.#rows.set(id, transition.media)
+        this.#publish(transition.events)
+        return transition.media
+      }),
+    )
+  }
+
+  renew(id: MediaId, attempt: Attempt, leaseSeconds: number): ResultAsync<void, LeaseLost> {
+    const media = this.#rows.get(id)
+    if (media?.state !== 'receiving' || media.attempt !== attempt) return errAsync({ type: 'lease-lost' })
+    this.#rows.set(id, { ...media, leaseExpiresAt: leaseFrom(new Date(), leaseSeconds) })
+    return okAsync(undefined)
+  }
+}
+
+function newestFirst(a: Place, b: Place): number {
+  return b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1)
+}

@@ -1,0 +1,34 @@
+import { ok, Result } from 'neverthrow'
+import { type InvalidSha256, parseSha256, type Sha256 } from '../domain/digest.ts'
+import { type InvalidTag, parseTags, type Tag } from '../domain/tag.ts'
+import { type InvalidTitle, parseTitle, type Title } from '../domain/title.ts'
+
+/** What somebody says about a file, as they wrote it. */
+export interface Details {
+  /** Without one, the file name without its extension. */
+  readonly title?: string | undefined
+  readonly tags?: readonly string[] | undefined
+  /** The SHA-256 that the bytes must have, in hexadecimal of either case. */
+  readonly sha256?: string | undefined
+}
+
+export interface ParsedDetails {
+  readonly title: Title | undefined
+  readonly tags: readonly Tag[]
+  readonly sha256: Sha256 | undefined
+}
+
+export type InvalidDetails = InvalidTitle | InvalidTag | InvalidSha256
+
+export function parseDetails(details: Details): Result<ParsedDetails, InvalidDetails> {
+  return Result.combine([
+    optional(parseTitle)(details.title),
+    parseTags(details.tags ?? []),
+    optional(parseSha256)(details.sha256),
+  ]).map(([title, tags, sha256]) => ({ title, tags, sha256 }))
+}
+
+const optional =
+  <T, E>(parse: (raw: string) => Result<T, E>) =>
+  (raw: string | undefined): Result<T | undefined, E> =>
+    raw === undefined ? ok(undefined) : parse(raw)

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto'
+import { err, ok, type Result } from 'neverthrow'
+import { parseSha256, type Sha256 } from '../domain/digest.ts'
+import { SNIFF_BYTES } from './ports/sniff.ts'
+import type { Unavailable } from './ports/unavailable.ts'
+
+export interface EmptyFile {
+  readonly type: 'empty-file'
+}
+
+export interface TooLarge {
+  readonly type: 'too-large'
+  /** Bytes. */
+  readonly limit: number
+}
+
+/** The body threw before all its bytes had come: its sender left, or it could not be read. */
+export interface BodyFailed {
+  readonly type: 'body-failed'
+  readonly cause: unknown
+}
+
+/** The sender sent nothing for as long as the lease lasts. */
+export interface TooSlow {
+  readonly type: 'too-slow'
+}
+
+/** The storage neither took bytes nor answered in its time. */
+export interface StorageTimeout {
+  readonly type: 'storage-timeout'
+}
+
+export interface ShuttingDown {
+  readonly type: 'shutting-down'
+}
+
+export type BodyFailure = TooLarge | BodyFailed | TooSlow | StorageTimeout | ShuttingDown | Unavailable
+
+/**
+ * A file on its way in, read once and never kept. Its head can be looked at before anybody takes the bytes; while they
+ * pass they are counted, held to the limit and hashed. The first failure, wherever it comes from, ends it.
+ */
+export class IncomingBody {
+  /** On whom progress depends just now. */
+  waitingFor: 'sender' | 'storage' = 'sender'
+  /** When bytes last moved, in milliseconds of the monotonic clock. */
+  movedAt = performance.now()
+
+  readonly #source: AsyncIterator<Uint8Array>
+  readonly #limit: number
+  readonly #hash = createHash('sha256')
+  readonly #aborter = new AbortController()
+  readonly #head: Uint8Array[] = []
+  #size = 0
+  #ended = false
+  #failure: BodyFailure | undefined
+  #wake: (() => void) | undefined
+
+  constructor(source: AsyncIterable<Uint8Array>, limit: number) {
+    this.#source = source[Symbol.asyncIterator]()
+    this.#limit = limit
+  }
+
+  /** Reads just enough to recognise the type by. */
+  async readHead(): Promise<Result<Uint8Array, EmptyFile | BodyFailure>> {
+    let length = 0
+    while (length < SNIFF_BYTES && !this.#ended) {
+      const chunk = await this.#read()
+      this.#head.push(chunk)
+      length += chunk.length
+    }
+    if (this.#failure) return err(this.#failure)
+    return length === 0 ? err({ type: 'empty-file' }) : ok(Buffer.concat(this.#head))
+  }
+
+  /** All bytes, once. Throws the failure, because that is how an iterable tells its consumer. */
+  async *bytes(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (const chunk of this.#head.splice(0)) yield this.#account(chunk)
+    while (!this.#ended) {
+      const chunk = await this.#read()
+      if (chunk.length > 0) yield this.#account(chunk)
+    }
+    if (this.#failure) throw this.#failure
+  }
+
+  /** Ends the body with `failure`, unless it failed before: a read under way throws it, and `signal` is aborted. */
+  fail(failure: BodyFailure): void {
+    this.#failure ??= failure
+    this.#aborter.abort(this.#failure)
+    this.#wake?.()
+  }
+
+  /** Tells the sender that no more will be read. */
+  stop(): void {
+    this.#ended = true
+    // Not awaited: an iterator answers `return` only after the read that is under way, and that may never end.
+    this.#source.return?.().catch(() => undefined)
+  }
+
+  get failure(): BodyFailure | undefined {
+    return this.#failure
+  }
+
+  /** Aborted as soon as the body has failed. */
+  get signal(): AbortSignal {
+    return this.#aborter.signal
+  }
+
+  /** Bytes handed on so far; all of them once `bytes` has ended. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Of all bytes; to be asked once. */
+  digest(): Sha256 {
+    return parseSha256(this.#hash.digest('hex'))._unsafeUnwrap()
+  }
+
+  /** The next chunk; an empty one when the body ended or failed. */
+  #read(): Promise<Uint8Array> {
+    this.waitingFor = 'sender'
+    // Not Promise.race with one long-lived promise: that would keep every chunk alive until the upload's end.
+    return new Promise((resolve) => {
+      const settle = (chunk?: Uint8Array) => {
+        this.waitingFor = 'storage'
+        this.movedAt = performance.now()
+        if (chunk === undefined || this.#failure) this.#ended = true
+        resolve(this.#failure || !chunk ? NOTHING : chunk)
+      }
+      this.#wake = settle
+      this.#source.next().then(
+        (next) => settle(next.done ? undefined : next.value),
+        (cause: unknown) => this.fail({ type: 'body-failed', cause }),
+      )
+    })
+  }
+
+  #account(chunk: Uint8Array): Uint8Array {
+    this.#size += chunk.length
+    if (this.#size > this.#limit) {
+      this.fail({ type: 'too-large', limit: this.#limit })
+      throw this.#failure
+    }
+    this.#hash.update(chunk)
+    return chunk
+  }
+}
+
+const NOTHING = new Uint8Array()

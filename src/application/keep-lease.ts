@@ -1,0 +1,43 @@
+import type { Receiving } from '../domain/media.ts'
+import type { IncomingBody } from './incoming-body.ts'
+import type { Policy } from './policy.ts'
+import type { MediaRepository } from './ports/media-repository.ts'
+import { unavailable } from './ports/unavailable.ts'
+
+const LEASE_LOST = 'the upload had been put away when its lease was to be renewed'
+const NOT_RENEWED = 'the lease could not be renewed in time'
+
+/**
+ * Renews the lease of `receiving` while its bytes move or its storage may still answer, and fails the body when that
+ * can't be done: a row must never look alive while nobody works on it, nor the other way round.
+ * @returns stops renewing.
+ */
+export function keepLease(
+  media: MediaRepository,
+  receiving: Receiving,
+  body: IncomingBody,
+  policy: Policy,
+): () => void {
+  const { leaseSeconds, storageTimeoutSeconds } = policy
+  let renewedAt = performance.now()
+  let renewing = false
+
+  const check = async (): Promise<void> => {
+    const now = performance.now()
+    const idle = now - body.movedAt
+    if (body.waitingFor === 'storage' && idle > storageTimeoutSeconds * 1000)
+      return body.fail({ type: 'storage-timeout' })
+    if (now - renewedAt > leaseSeconds * 1000)
+      return body.fail(body.movedAt < renewedAt ? { type: 'too-slow' } : unavailable('database')(NOT_RENEWED))
+    if (renewing || (body.waitingFor === 'sender' && body.movedAt < renewedAt)) return
+
+    renewing = true
+    const renewed = await media.renew(receiving.id, receiving.attempt, leaseSeconds)
+    renewing = false
+    if (renewed.isOk()) renewedAt = now
+    else if (renewed.error.type === 'lease-lost') body.fail(unavailable('database')(LEASE_LOST))
+  }
+
+  const timer = setInterval(() => void check(), (Math.min(leaseSeconds, storageTimeoutSeconds) * 1000) / 3)
+  return () => clearInterval(timer)
+}

@@ -1,0 +1,22 @@
+import { type ContentType, DEFAULT_TYPES } from '../domain/content-type.ts'
+
+/** What uploads are held to. */
+export interface Policy {
+  /** Bytes; a file of exactly this size is taken. */
+  readonly maxFileSize: number
+  readonly allowedTypes: readonly ContentType[]
+  /**
+   * How long an upload may make no progress before others may put it away, in seconds. It is renewed three times in
+   * that span.
+   */
+  readonly leaseSeconds: number
+  /** How long a storage may neither take bytes nor answer, in seconds. */
+  readonly storageTimeoutSeconds: number
+}
+
+export const DEFAULT_POLICY: Policy = {
+  maxFileSize: 100 * 1024 * 1024,
+  allowedTypes: DEFAULT_TYPES,
+  leaseSeconds: 60,
+  storageTimeoutSeconds: 60,
+}

@@ -1,0 +1,37 @@
+import { err, ok, type ResultAsync, safeTry } from 'neverthrow'
+import type { Stored } from '../domain/media.ts'
+import type { Asking, GetMedia } from './get-media.ts'
+import type { Ports } from './mediaport.ts'
+import type { ByteRange, StorageRefused } from './ports/file-storage.ts'
+import type { NotFound } from './ports/media-repository.ts'
+import { type Unavailable, unavailable } from './ports/unavailable.ts'
+
+export interface Reading extends Asking {
+  /** Must lie within the file. */
+  readonly range?: ByteRange | undefined
+}
+
+export interface Content {
+  readonly media: Stored
+  /** To be read to its end, or told to `return`. */
+  readonly body: AsyncIterable<Uint8Array>
+}
+
+export type ReadContent = (
+  id: string,
+  reading?: Reading,
+) => ResultAsync<Content, NotFound | StorageRefused | Unavailable>
+
+/** The bytes as they were uploaded, from the storage that the row names. A file that is gone is an error before the first byte. */
+export const readContent =
+  ({ storages }: Pick<Ports, 'storages'>, getMedia: GetMedia): ReadContent =>
+  (id, { owner, range } = {}) =>
+    safeTry(async function* () {
+      const media = yield* getMedia(id, { owner })
+      const storage = storages.find(({ name }) => name === media.storage)
+      if (!storage) return err(unavailable('storage')(new Error(`no storage is called ${media.storage}`)))
+      const body = yield* storage
+        .open(media.storageKey, range)
+        .mapErr((error) => (error.type === 'file-missing' ? ({ type: 'storage-error', cause: error } as const) : error))
+      return ok({ media, body })
+    })

@@ -153,7 +153,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, ending: AbortSignal): 
     error: UploadError | E,
     unanswered: UploadError | E = error,
   ): ResultAsync<Stored, UploadError | E> {
-    return safeTry(async function* () {
+    const decide = async (): Promise<Result<Stored, UploadError | E>> => {
       const given = await media.update(id, (current) => abandon(current, attempt))
       if (given.isErr() && given.error.type === 'unavailable') return err(unanswered)
       if (given.isErr() && given.error.type === 'fence-lost') {
@@ -162,7 +162,8 @@ export const uploadMedia = (ports: Ports, policy: Policy, ending: AbortSignal): 
       }
       await storage.delete(storageKey)
       return err(error)
-    })
+    }
+    return new ResultAsync(decide())
   }
 }
 

@@ -39,7 +39,7 @@ export class MemoryFileStorage implements FileStorage {
   list(after?: StorageKey): ResultAsync<readonly ListedFile[], never> {
     const files = [...this.#files].map(([key, { bytes, modifiedAt }]) => ({ key, size: bytes.length, modifiedAt }))
     const rest = files.filter(({ key }) => after === undefined || key > after)
-    return okAsync(rest.sort((a, b) => (a.key < b.key ? -1 : 1)).slice(0, 1000))
+    return okAsync(rest.toSorted((a, b) => (a.key < b.key ? -1 : 1)).slice(0, 1000))
   }
 }
 

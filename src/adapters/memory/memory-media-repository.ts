@@ -49,7 +49,7 @@ export class MemoryMediaRepository implements MediaRepository {
       .filter((media) => owner === undefined || media.owner === owner)
       .filter((media) => tag === undefined || media.tags.includes(tag))
       .filter((media) => after === undefined || newestFirst(after, media) < 0)
-      .sort(newestFirst)
+      .toSorted(newestFirst)
     return okAsync(items.slice(0, limit))
   }
 

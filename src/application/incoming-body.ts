@@ -73,14 +73,14 @@ export class IncomingBody {
     return length === 0 ? err({ type: 'empty-file' }) : ok(Buffer.concat(this.#head))
   }
 
-  /** All bytes, once. Throws the failure, because that is how an iterable tells its consumer. */
+  /** All bytes, once. Throws when the body fails, because that is how an iterable tells its consumer. */
   async *bytes(): AsyncGenerator<Uint8Array, void, undefined> {
     for (const chunk of this.#head.splice(0)) yield this.#account(chunk)
     while (!this.#ended) {
       const chunk = await this.#read()
       if (chunk.length > 0) yield this.#account(chunk)
     }
-    if (this.#failure) throw this.#failure
+    if (this.#failure) throw bodyError(this.#failure)
   }
 
   /** Ends the body with `failure`, unless it failed before: a read under way throws it, and `signal` is aborted. */
@@ -138,8 +138,9 @@ export class IncomingBody {
   #account(chunk: Uint8Array): Uint8Array {
     this.#size += chunk.length
     if (this.#size > this.#limit) {
-      this.fail({ type: 'too-large', limit: this.#limit })
-      throw this.#failure
+      const failure = { type: 'too-large', limit: this.#limit } as const
+      this.fail(failure)
+      throw bodyError(failure)
     }
     this.#hash.update(chunk)
     return chunk
@@ -147,3 +148,5 @@ export class IncomingBody {
 }
 
 const NOTHING = new Uint8Array()
+
+const bodyError = (failure: BodyFailure): Error => new Error(`the upload failed: ${failure.type}`, { cause: failure })

@@ -1,6 +1,6 @@
+import { sniff } from '../adapters/file-type/sniff.ts'
 import { MemoryFileStorage } from '../adapters/memory/memory-file-storage.ts'
 import { MemoryMediaRepository } from '../adapters/memory/memory-media-repository.ts'
-import { sniffFileType } from '../adapters/sniffing/sniff-file-type.ts'
 import type { Ports } from '../application/mediaport.ts'
 import { randomIdentity } from './identity.ts'
 
@@ -12,7 +12,7 @@ export function memoryPorts(): Ports {
   return {
     media: new MemoryMediaRepository(),
     storages: [new MemoryFileStorage()],
-    sniff: sniffFileType,
+    sniff,
     identity: randomIdentity,
   }
 }

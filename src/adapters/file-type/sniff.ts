@@ -6,7 +6,7 @@ const SVG =
   /^\uFEFF?\s*(<\?xml[^>]*>\s*)?(<!--[^]*?-->\s*)*(<!DOCTYPE\s+svg[^>[]*(\[[^]*?\]\s*)?>\s*)?(<!--[^]*?-->\s*)*<(\w+:)?svg[\s>]/i
 
 /** Recognises binary files by their magic numbers, and SVG by its root element. */
-export const sniffFileType: Sniff = async (head) => {
+export const sniff: Sniff = async (head) => {
   const found = await fileTypeFromBuffer(head)
   if (found && found.mime !== 'application/xml') return found.mime.split(';')[0]
   return SVG.test(new TextDecoder().decode(head)) ? 'image/svg+xml' : found?.mime

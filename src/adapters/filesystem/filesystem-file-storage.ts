@@ -1,0 +1,158 @@
+import { createWriteStream } from 'node:fs'
+import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { err, ok, type Result, ResultAsync } from 'neverthrow'
+import type {
+  ByteRange,
+  FileMissing,
+  FileStorage,
+  ListedFile,
+  PutError,
+  PutHints,
+  StoredFile,
+} from '../../application/ports/file-storage.ts'
+import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
+import type { StorageKey } from '../../domain/media.ts'
+
+/** Bytes that may wait in memory for the disk, per upload: larger writes are worth more than more of them. */
+const WRITE_BUFFER = 1024 * 1024
+const READ_BUFFER = 256 * 1024
+const PAGE = 1000
+const UNFINISHED = '.part'
+
+/**
+ * Keeps files in a folder that nobody else may read. A file gets its name only once its bytes are on the disk, and a put
+ * succeeds only once the name is too: write, fsync, rename, fsync of the folder.
+ *
+ * Files lie in subfolders named after the last two characters of their key, which are random, so none grows too long.
+ */
+export class FilesystemFileStorage implements FileStorage {
+  readonly name = 'filesystem'
+  readonly #folder: string
+
+  /** @param folder is made, with its parents, when the first file comes. */
+  constructor(folder: string) {
+    this.#folder = folder
+  }
+
+  put(key: StorageKey, body: AsyncIterable<Uint8Array>, { signal }: PutHints): ResultAsync<StoredFile, PutError> {
+    return new ResultAsync(this.#put(key, body, signal))
+  }
+
+  open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable> {
+    return ResultAsync.fromPromise(open(this.#path(key)), (cause) =>
+      hasCode(cause, 'ENOENT') ? ({ type: 'file-missing', key } as const) : unavailable('storage')(cause),
+    ).map((handle) => handle.createReadStream({ ...range, highWaterMark: READ_BUFFER }))
+  }
+
+  delete(key: StorageKey): ResultAsync<void, Unavailable> {
+    const path = this.#path(key)
+    // The unfinished file first: without it, a put that is still under way can't reach its rename any more.
+    const removed = remove(path + UNFINISHED).then(() => remove(path))
+    return ResultAsync.fromPromise(
+      removed.then(() => syncFolder(dirname(path))),
+      (cause) => cause,
+    ).orElse((cause) => (hasCode(cause, 'ENOENT') ? ok() : err(unavailable('storage')(cause))))
+  }
+
+  list(after?: StorageKey): ResultAsync<readonly ListedFile[], Unavailable> {
+    return ResultAsync.fromPromise(this.#list(after), unavailable('storage'))
+  }
+
+  async #put(
+    key: StorageKey,
+    body: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<Result<StoredFile, PutError>> {
+    const path = this.#path(key)
+    const unfinished = path + UNFINISHED
+    let size = 0
+    let bodyFailure: { cause: unknown } | undefined
+    async function* counted() {
+      try {
+        for await (const chunk of body) {
+          size += chunk.length
+          yield chunk
+        }
+      } catch (cause) {
+        bodyFailure = { cause }
+        throw cause
+      }
+    }
+
+    try {
+      await makeFolder(dirname(path))
+      const file = createWriteStream(unfinished, { flags: 'wx', mode: 0o600, flush: true, highWaterMark: WRITE_BUFFER })
+      await pipeline(counted, file, { signal })
+      signal.throwIfAborted()
+    } catch (cause) {
+      const removal = await ResultAsync.fromPromise(remove(unfinished), unavailable('storage'))
+      if (removal.isErr()) return err(removal.error)
+      if (bodyFailure) return err({ type: 'interrupted', cause: bodyFailure.cause })
+      if (signal.aborted) return err({ type: 'interrupted', cause: signal.reason })
+      const full = hasCode(cause, 'ENOSPC', 'EDQUOT')
+      return err(full ? { type: 'insufficient-storage', cause } : unavailable('storage')(cause))
+    }
+
+    try {
+      await rename(unfinished, path)
+      await syncFolder(dirname(path))
+      return ok({ fileId: key, size })
+    } catch (cause) {
+      // Somebody deleted the key meanwhile.
+      if (hasCode(cause, 'ENOENT')) return err({ type: 'interrupted', cause })
+      return err(unavailable('storage')(cause))
+    }
+  }
+
+  async #list(after: StorageKey | undefined): Promise<ListedFile[]> {
+    const page: ListedFile[] = []
+    for (const part of await names(this.#folder)) {
+      if (after !== undefined && part < shard(after)) continue
+      for (const name of await names(join(this.#folder, part))) {
+        if (name.endsWith(UNFINISHED) || (after !== undefined && part === shard(after) && name <= after)) continue
+        const found = await stat(join(this.#folder, part, name)).catch(ifMissing(undefined))
+        if (found) page.push({ key: name as StorageKey, size: found.size, modifiedAt: found.mtime })
+        if (page.length === PAGE) return page
+      }
+    }
+    return page
+  }
+
+  #path(key: StorageKey): string {
+    return join(this.#folder, shard(key), key)
+  }
+}
+
+const shard = (key: StorageKey): string => key.slice(-2)
+
+const names = async (folder: string): Promise<string[]> => (await readdir(folder).catch(ifMissing([]))).toSorted()
+
+const remove = (path: string): Promise<void> => unlink(path).catch(ifMissing(undefined))
+
+async function makeFolder(folder: string): Promise<void> {
+  const first = await mkdir(folder, { recursive: true, mode: 0o700 })
+  if (first === undefined) return
+  // A new folder is only as durable as the entries that lead to it.
+  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder)
+  try {
+    await handle.sync()
+  } finally {
+    await handle.close()
+  }
+}
+
+const hasCode = (error: unknown, ...codes: string[]): boolean =>
+  error instanceof Error && 'code' in error && codes.includes(String(error.code))
+
+const ifMissing =
+  <T>(instead: T) =>
+  (error: unknown): T => {
+    if (hasCode(error, 'ENOENT')) return instead
+    throw error
+  }

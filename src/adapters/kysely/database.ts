@@ -1,0 +1,39 @@
+import type { ColumnType, Generated } from 'kysely'
+import type { Media } from '../../domain/media.ts'
+
+/** The tables as the newest migration leaves them. */
+export interface Database {
+  media_job: MediaJobTable
+  installation: InstallationTable
+}
+
+/** One row a media, from before its first byte on. What is null is not known in that state. */
+export interface MediaJobTable {
+  id: ColumnType<string, string, never>
+  state: Media['state']
+  owner: string
+  /** The fence: who holds it decides over this row. */
+  attempt: string
+  /** The name of the storage that holds, or is given, the bytes under `storage_key`. */
+  storage: string
+  storage_key: string
+  filename: string
+  mime_type: string
+  created_at: Generated<Date>
+  lease_expires_at: Date | null
+  file_id: string | null
+  url: string | null
+  /** `bigint`; drivers give it as a string or as a number. */
+  size_bytes: ColumnType<string | number | bigint | null, number | null>
+  sha256: string | null
+  fingerprint: string | null
+  title: string | null
+  tags: string[]
+  version: number
+}
+
+/** One row: what sets this installation apart from others on the same services. */
+export interface InstallationTable {
+  id: string
+  signing_key: string
+}

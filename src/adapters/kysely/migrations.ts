@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto'
+import { type Kysely, sql } from 'kysely'
+import { type Migration, Migrator } from 'kysely/migration'
+import type { Database } from './database.ts'
+
+/** Never changed once released; a change of the tables is a further migration. */
+const MIGRATIONS: Record<string, Migration> = {
+  '0001_media_job': {
+    async up(db: Kysely<Database>) {
+      await sql`
+        create table media_job (
+          id uuid primary key,
+          state text not null check (state in ('receiving', 'stored', 'deleted', 'abandoned')),
+          owner text not null,
+          attempt text not null,
+          storage text not null,
+          storage_key text not null unique,
+          filename text not null,
+          mime_type text not null,
+          created_at timestamptz(3) not null default clock_timestamp(),
+          lease_expires_at timestamptz(3),
+          file_id text,
+          url text,
+          size_bytes bigint check (size_bytes > 0),
+          sha256 text,
+          fingerprint text,
+          title text,
+          tags text[] not null default '{}',
+          version integer not null default 0,
+          check (state <> 'receiving' or lease_expires_at is not null),
+          check (state <> 'stored' or (file_id, url, size_bytes, sha256, fingerprint, title) is not null)
+        )`.execute(db)
+      await sql`create index media_job_of_owner on media_job (owner, created_at desc, id desc) where state = 'stored'`.execute(
+        db,
+      )
+      await sql`create index media_job_newest on media_job (created_at desc, id desc) where state = 'stored'`.execute(
+        db,
+      )
+      await sql`create table installation (id uuid primary key, signing_key text not null)`.execute(db)
+      await sql`create unique index installation_is_one on installation ((true))`.execute(db)
+      await sql`insert into installation values (gen_random_uuid(), ${randomBytes(32).toString('hex')})`.execute(db)
+    },
+  },
+}
+
+export interface Installation {
+  /** A UUID: the prefix under which this installation keeps files where it shares a storage with others. */
+  readonly id: string
+}
+
+/** Brings the tables up to date. Safe to run by several processes at once: one migrates, the others wait for it. */
+export async function migrate(db: Kysely<Database>): Promise<{ applied: string[]; installation: Installation }> {
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } })
+  const { error, results = [] } = await migrator.migrateToLatest()
+  if (error !== undefined) throw error
+  const installation = await db.selectFrom('installation').select('id').executeTakeFirstOrThrow()
+  return { applied: results.map(({ migrationName }) => migrationName), installation }
+}

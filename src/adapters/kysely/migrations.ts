@@ -48,8 +48,14 @@ export interface Installation {
   readonly id: string
 }
 
+export interface Migrated {
+  /** The names of the migrations that were applied just now. */
+  readonly applied: readonly string[]
+  readonly installation: Installation
+}
+
 /** Brings the tables up to date. Safe to run by several processes at once: one migrates, the others wait for it. */
-export async function migrate(db: Kysely<Database>): Promise<{ applied: string[]; installation: Installation }> {
+export async function migrate(db: Kysely<Database>): Promise<Migrated> {
   const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } })
   const { error, results = [] } = await migrator.migrateToLatest()
   if (error !== undefined) throw error

@@ -1,0 +1,92 @@
+import { openAsBlob } from 'node:fs'
+import { basename } from 'node:path'
+import { err, ok, ResultAsync } from 'neverthrow'
+import type { About, Client, Failure, LocalFile, MediaView, PageView } from './client.ts'
+
+/** The commands over a server's HTTP API. */
+export class HttpClient implements Client {
+  readonly #server: string
+
+  /** @param server its address, such as `http://127.0.0.1:8000`. */
+  constructor(server: string) {
+    this.#server = server.replace(/\/+$/, '')
+  }
+
+  upload(file: LocalFile, { title, tags }: About, onProgress: (sent: number) => void): ResultAsync<MediaView, Failure> {
+    const send = async (): Promise<Response> => {
+      const form = new FormData()
+      if (title !== undefined) form.append('title', title)
+      for (const tag of tags) form.append('tags', tag)
+      form.append('file', await openAsBlob(file.path), basename(file.path))
+      const { body, headers } = new Response(form)
+      let sent = 0
+      const count = new TransformStream<Uint8Array, Uint8Array>({
+        transform(chunk, controller) {
+          sent += chunk.length
+          onProgress(Math.min(sent, file.size))
+          controller.enqueue(chunk)
+        },
+      })
+      return fetch(`${this.#server}/upload/`, {
+        method: 'POST',
+        headers,
+        body: body?.pipeThrough(count) ?? null,
+        duplex: 'half',
+      })
+    }
+    return this.#json(send())
+  }
+
+  list(query: Parameters<Client['list']>[0]): ResultAsync<PageView, Failure> {
+    const given = Object.entries(query).filter(([, value]) => value !== undefined)
+    const parameters = new URLSearchParams(given.map(([name, value]) => [name, String(value)]))
+    return this.#json(this.#fetch(`/media/?${parameters.toString()}`))
+  }
+
+  get(id: string): ResultAsync<MediaView, Failure> {
+    return this.#json(this.#fetch(`/media/${encodeURIComponent(id)}/`))
+  }
+
+  content(id: string): ResultAsync<AsyncIterable<Uint8Array>, Failure> {
+    return this.#answer(this.#fetch(`/media/${encodeURIComponent(id)}/content/`)).andThen(({ body }) =>
+      body ? ok(body) : err({ code: 'no-answer', message: 'The server sent no content.' }),
+    )
+  }
+
+  async close(): Promise<void> {}
+
+  #fetch(path: string): Promise<Response> {
+    return fetch(this.#server + path)
+  }
+
+  #json<T>(request: Promise<Response>): ResultAsync<T, Failure> {
+    return this.#answer(request).andThen((response) =>
+      ResultAsync.fromPromise(response.json() as Promise<T>, () => notOurs(this.#server, response.status)),
+    )
+  }
+
+  #answer(request: Promise<Response>): ResultAsync<Response, Failure> {
+    return ResultAsync.fromPromise(request, (error) => noAnswer(this.#server, error)).andThen((response) =>
+      response.ok ? ok(response) : new ResultAsync(this.#problem(response).then((failure) => err(failure))),
+    )
+  }
+
+  async #problem(response: Response): Promise<Failure> {
+    const problem: unknown = await response.json().catch(() => undefined)
+    if (typeof problem !== 'object' || problem === null || !('type' in problem && 'title' in problem))
+      return notOurs(this.#server, response.status)
+    const detail = 'detail' in problem ? ` ${String(problem.detail)}` : ''
+    return { code: String(problem.type).split('/').at(-1) ?? '', message: `${String(problem.title)}.${detail}` }
+  }
+}
+
+const notOurs = (server: string, status: number): Failure => ({
+  code: 'no-answer',
+  message: `${server} answered ${status}, but not as mediaport does. Is the address right?`,
+})
+
+function noAnswer(server: string, error: unknown): Failure {
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
+  const why = cause instanceof Error && 'code' in cause ? String(cause.code) : String(cause)
+  return { code: 'no-answer', message: `${server} does not answer (${why}). Is it running?` }
+}

@@ -1,0 +1,121 @@
+import { createWriteStream } from 'node:fs'
+import { basename } from 'node:path'
+import { pipeline } from 'node:stream/promises'
+import { Command, InvalidArgumentError } from 'commander'
+import type { Client, Failure, MediaView } from './client.ts'
+import { findFiles } from './find-files.ts'
+import { humanSize, printable, progressBar } from './terminal.ts'
+
+export interface Actions {
+  /** Runs until the process is asked to stop. */
+  readonly serve: () => Promise<void>
+  readonly migrate: () => Promise<{ applied: readonly string[] }>
+  /** @param server its address; without one, the use cases in this process. */
+  readonly open: (server: string | undefined) => Promise<Client>
+}
+
+interface Shared {
+  server?: string
+  json?: boolean
+}
+
+/** What `mediaport` understands; every command sets the exit status 1 when anything of it failed. */
+export function createProgram({ serve, migrate, open }: Actions): Command {
+  const program = new Command('mediaport').description('Takes files in and never loses, doubles or orphans one.')
+
+  program.command('serve').description('run the HTTP server').action(serve)
+
+  program
+    .command('migrate')
+    .description('bring the database up to date; safe beside a running server')
+    .action(async () => {
+      const { applied } = await migrate()
+      print(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.join(', ')}.`)
+    })
+
+  shared(program.command('upload').description('upload files, and all files of folders'))
+    .argument('<path...>')
+    .option('--title <title>', 'a title for each file; by default its name')
+    .option('--tag <tag>', 'a tag for each file; may be repeated', (tag: string, tags: string[]) => [...tags, tag], [])
+    .action(async (paths: string[], { title, tag: tags, server, json }: Shared & { title?: string; tag: string[] }) =>
+      using(await open(server), async (client) => {
+        for (const path of paths)
+          for await (const found of findFiles(path)) {
+            if (found.isErr()) {
+              fail(found.error, json ? { path: found.error.path } : found.error.path)
+              continue
+            }
+            const file = found.value
+            const bar = progressBar(basename(file.path), file.size)
+            const uploaded = await client.upload(file, { title, tags }, (sent) => bar.show(sent))
+            bar.end()
+            if (uploaded.isErr()) fail(uploaded.error, json ? { path: file.path } : file.path)
+            else if (json) print(JSON.stringify({ path: file.path, media: uploaded.value }))
+            else print(`${printable(file.path)}  ${uploaded.value.id}`)
+          }
+      }),
+    )
+
+  shared(program.command('list').description('list media, newest first'))
+    .option('--limit <n>', 'at most so many', parseLimit, 20)
+    .option('--tag <tag>', 'only those with this tag')
+    .option('--cursor <cursor>', 'go on from `next` of the page before')
+    .action(async ({ limit, tag, cursor, server, json }: Shared & { limit: number; tag?: string; cursor?: string }) =>
+      using(await open(server), async (client) => {
+        const page = await client.list({ limit, tag, cursor })
+        if (page.isErr()) return fail(page.error, json ? {} : undefined)
+        if (json) return print(JSON.stringify(page.value))
+        for (const media of page.value.items) print(line(media))
+        if (page.value.next !== null) print(`more: --cursor ${printable(page.value.next)}`)
+      }),
+    )
+
+  shared(program.command('get').description('show a media, or save its content'))
+    .argument('<id>')
+    .option('--output <file>', 'where to save the content; - for standard output')
+    .action(async (id: string, { output, server, json }: Shared & { output?: string }) =>
+      using(await open(server), async (client) => {
+        if (output !== undefined) {
+          const content = await client.content(id)
+          if (content.isErr()) return fail(content.error, json ? { id } : id)
+          return pipeline(content.value, output === '-' ? process.stdout : createWriteStream(output))
+        }
+        const media = await client.get(id)
+        if (media.isErr()) return fail(media.error, json ? { id } : id)
+        if (json) return print(JSON.stringify(media.value))
+        for (const [name, value] of Object.entries(media.value)) print(`${name.padEnd(12)}${printable(String(value))}`)
+      }),
+    )
+
+  return program
+}
+
+const shared = (command: Command): Command =>
+  command
+    .option('--server <url>', 'a running server to talk to; by default the data of this folder is used directly')
+    .option('--json', 'print JSON, one value a line')
+
+async function using(client: Client, work: (client: Client) => Promise<void>): Promise<void> {
+  try {
+    await work(client)
+  } finally {
+    await client.close()
+  }
+}
+
+/** @param subject what failed: an object where JSON is asked for, else a word for people. */
+function fail({ code, message }: Failure, subject: object | string | undefined): void {
+  process.exitCode = 1
+  if (typeof subject === 'object') return print(JSON.stringify({ ...subject, error: { code, message } }))
+  console.error(`${subject === undefined ? '' : `${printable(subject)}: `}${printable(message)} [${printable(code)}]`)
+}
+
+const print = (text: string): void => console.log(text)
+
+const line = ({ id, created_at, size_bytes, mime_type, title }: MediaView): string =>
+  [id, created_at, humanSize(size_bytes).padStart(10), mime_type.padEnd(16), title].map(printable).join('  ')
+
+function parseLimit(raw: string): number {
+  if (/^\d{1,3}$/.test(raw)) return Number(raw)
+  throw new InvalidArgumentError('It takes a whole number from 1 to 100.')
+}

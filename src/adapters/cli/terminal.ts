@@ -1,0 +1,31 @@
+import { SingleBar } from 'cli-progress'
+
+/** Makes foreign text safe to print: a control character in a file name could move the cursor or rename the window. */
+export const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
+
+export interface Progress {
+  /** Bytes so far. */
+  show(done: number): void
+  end(): void
+}
+
+/** A bar on a terminal, nothing where lines are kept. */
+export function progressBar(label: string, total: number): Progress {
+  if (!process.stderr.isTTY) return { show: () => {}, end: () => {} }
+  const bar = new SingleBar({
+    format: `${printable(label)} {bar} {percentage}% {eta_formatted}`,
+    stream: process.stderr,
+    clearOnComplete: true,
+    hideCursor: true,
+  })
+  bar.start(total, 0)
+  return { show: (done) => bar.update(done), end: () => bar.stop() }
+}
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+
+export function humanSize(bytes: number): string {
+  const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10))
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power]}`
+}

@@ -1,0 +1,152 @@
+import { randomUUID } from 'node:crypto'
+import Router from '@koa/router'
+import Koa, { type Middleware } from 'koa'
+import type { Mediaport } from '../../application/mediaport.ts'
+import { type Access, guardAccess, requires } from './access.ts'
+import { contentRoute } from './content-route.ts'
+import { closeAfterAnswer, hasUnreadBody } from './linger.ts'
+import { linksFrom } from './media-json.ts'
+import { listRoute, mediaRoute } from './media-routes.ts'
+import { HttpProblem, toProblem } from './problem.ts'
+import type { Pace } from './upload/pace.ts'
+import { uploadRoute } from './upload/upload-route.ts'
+
+export interface HttpOptions {
+  readonly access: Access
+  readonly pace: Pace
+  readonly health: () => Promise<Health>
+  /** While true, what still comes in is turned away. */
+  readonly isDraining: () => boolean
+  readonly log: Log
+}
+
+export interface Health {
+  readonly status: 'ok' | 'degraded' | 'starting' | 'down'
+  readonly checks: Readonly<Record<string, 'up' | 'down' | 'starting'>>
+}
+
+/** A structured log, such as pino's. */
+export interface Log {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
+/** How long a request waits for a server that is starting. */
+const START_WAIT_MS = 10_000
+
+/**
+ * The HTTP API over the use cases.
+ * @param mediaport may still be on its way: until it is there, only `/ping/` and `/healthcheck/` answer at once.
+ */
+export function createApp(mediaport: Mediaport | Promise<Mediaport>, options: HttpOptions): Koa {
+  const { access, pace, health, isDraining, log } = options
+  const links = linksFrom(access.publicUrl)
+  const started = startedWithin(mediaport)
+  const router = new Router()
+
+  router.get('/ping', (ctx) => {
+    ctx.body = { message: 'pong' }
+  })
+  router.get('/healthcheck', async (ctx) => {
+    const report = await health()
+    ctx.status = report.status === 'down' || report.status === 'starting' ? 503 : 200
+    ctx.body = report
+  })
+  router.post('/upload', requires('upload', access), started, uploadRoute(links, pace))
+  router.get('/media', requires('read', access), started, listRoute(links))
+  router.get('/media/:id', requires('read', access), started, mediaRoute(links))
+  router.get('/media/:id/content', requires('read', access), started, contentRoute)
+
+  const app = new Koa()
+  app.use(answerProblems(log))
+  app.use(turnAwayWhen(isDraining))
+  app.use(meetExpectations)
+  app.use(guardAccess(access))
+  app.use(router.routes())
+  app.use(nothingHere)
+  app.on('error', (error: unknown) => log.error({ err: error }, 'the connection broke while an answer was sent'))
+  return app
+}
+
+const SECURITY_HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Cache-Control': 'no-store',
+  'Referrer-Policy': 'no-referrer',
+}
+
+/** Outermost: gives each request its id, each error its answer, and each request one line in the log. */
+const answerProblems =
+  (log: Log): Middleware =>
+  async (ctx, next) => {
+    const requestId = randomUUID()
+    const began = performance.now()
+    const standard = { ...SECURITY_HEADERS, 'X-Request-Id': requestId }
+    ctx.set(standard)
+    let cause: unknown
+    let code: string | undefined
+    try {
+      await next()
+    } catch (thrown) {
+      const error = thrown instanceof HttpProblem ? thrown.error : ({ type: 'internal-error' } as const)
+      const problem = toProblem(error, requestId)
+      code = error.type
+      cause = thrown instanceof HttpProblem ? thrown.cause : thrown
+      if (ctx.res.headersSent) ctx.res.destroy()
+      else {
+        for (const name of ctx.res.getHeaderNames()) ctx.remove(name)
+        ctx.set({ ...standard, ...problem.headers })
+        ctx.status = problem.status
+        ctx.type = 'application/problem+json'
+        ctx.body = JSON.stringify(problem.body)
+      }
+    }
+    if (hasUnreadBody(ctx.req)) closeAfterAnswer(ctx.req, ctx.res)
+    const milliseconds = Math.round(performance.now() - began)
+    const line = {
+      request_id: requestId,
+      method: ctx.method,
+      path: ctx.path.slice(0, 200),
+      status: ctx.status,
+      code,
+      milliseconds,
+    }
+    if (ctx.status >= 500) log.error({ ...line, err: cause }, 'failed')
+    else if (code === undefined) log.info(line, 'answered')
+    else log.warn(line, 'refused')
+  }
+
+const turnAwayWhen =
+  (isDraining: () => boolean): Middleware =>
+  async (ctx, next) => {
+    if (isDraining()) throw new HttpProblem({ type: 'shutting-down' })
+    await next()
+  }
+
+/** RFC 9110 section 10.1.1; 100-continue is answered by the route that reads the body. */
+const meetExpectations: Middleware = async (ctx, next) => {
+  const expectation = ctx.get('Expect')
+  if (expectation !== '' && expectation.toLowerCase() !== '100-continue')
+    throw new HttpProblem({ type: 'expectation-failed' })
+  await next()
+}
+
+function startedWithin(mediaport: Mediaport | Promise<Mediaport>): Middleware {
+  return async (ctx, next) => {
+    const waited = Promise.withResolvers<void>()
+    const timer = setTimeout(waited.resolve, START_WAIT_MS)
+    const ready = await Promise.race([mediaport, waited.promise])
+    clearTimeout(timer)
+    if (!ready) throw new HttpProblem({ type: 'starting' })
+    ctx.state['mediaport'] = ready
+    await next()
+  }
+}
+
+const nothingHere: Middleware = (ctx) => {
+  const layers: { methods: string[] }[] = ctx['matched'] ?? []
+  const allowed = [...new Set(layers.flatMap(({ methods }) => methods))]
+  if (allowed.length === 0 || allowed.includes(ctx.method)) throw new HttpProblem({ type: 'not-found' })
+  throw new HttpProblem({ type: 'method-not-allowed', headers: { Allow: allowed.join(', ') } })
+}

@@ -1,0 +1,33 @@
+import { once } from 'node:events'
+import { createServer, type Server } from 'node:http'
+import type Koa from 'koa'
+
+const CLOSE_IDLE_EVERY_MS = 250
+
+/** A server whose timeouts suit uploads; it takes requests once it is given an app. */
+export const createHttpServer = (headerTimeoutSeconds: number): Server =>
+  createServer({
+    headersTimeout: headerTimeoutSeconds * 1000,
+    connectionsCheckingInterval: 1000,
+    // An upload may take as long as it needs; a body that comes too slowly is refused by its pace.
+    requestTimeout: 0,
+  })
+
+/** Lets `app` answer everything, those requests too that ask before they send their body. */
+export function serveApp(server: Server, app: Koa): void {
+  const handle = app.callback()
+  for (const event of ['request', 'checkContinue', 'checkExpectation'])
+    server.on(event, (req, res) => void handle(req, res))
+}
+
+/** Takes no more connections and settles when the last one is closed, which those still open after `drainMs` are by force. */
+export async function closeServer(server: Server, drainMs: number): Promise<void> {
+  const closed = once(server, 'close')
+  server.close()
+  // node:http closes the connections that are idle now, but not those that become idle later.
+  const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
+  const late = setTimeout(() => server.closeAllConnections(), drainMs)
+  await closed
+  clearInterval(idle)
+  clearTimeout(late)
+}

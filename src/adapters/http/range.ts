@@ -1,0 +1,21 @@
+import type { Context } from 'koa'
+import type { ByteRange } from '../../application/ports/file-storage.ts'
+import type { Stored } from '../../domain/media.ts'
+
+/**
+ * The one range of bytes that the request asks for (RFC 9110 section 14). Several ranges, other units, what is not
+ * well-formed and a failed If-Range mean the whole file, as the RFC allows.
+ */
+export function requestedRange(ctx: Context, { sizeBytes }: Stored): ByteRange | 'unsatisfiable' | undefined {
+  const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(ctx.get('Range')) ?? []
+  if (first === undefined || last === undefined || first + last === '') return undefined
+  const ifRange = ctx.get('If-Range')
+  if (ifRange !== '' && ifRange !== ctx.response.get('ETag')) return undefined
+
+  if (first === '')
+    return Number(last) === 0 ? 'unsatisfiable' : { start: Math.max(0, sizeBytes - Number(last)), end: sizeBytes - 1 }
+  const start = Number(first)
+  if (last !== '' && Number(last) < start) return undefined
+  if (start >= sizeBytes) return 'unsatisfiable'
+  return { start, end: last === '' ? sizeBytes - 1 : Math.min(Number(last), sizeBytes - 1) }
+}

@@ -1,0 +1,98 @@
+import { existsSync } from 'node:fs'
+import type { Client } from '../adapters/cli/client.ts'
+import { HttpClient } from '../adapters/cli/http-client.ts'
+import { createProgram } from '../adapters/cli/program.ts'
+import { type Config, readConfig } from './config.ts'
+import { connect } from './connections.ts'
+import { buildContainer, MEDIAPORT } from './container.ts'
+import { type DataLock, lockData } from './data-lock.ts'
+import { embeddedClient } from './embedded-client.ts'
+import { createLog } from './log.ts'
+import { serve } from './serve.ts'
+
+/** Longer than anything that still has to end may take. */
+const HARD_STOP_MS = 45_000
+
+const program = createProgram({
+  async serve() {
+    const config = configuration()
+    const lock = lockIfEmbedded(config, 'serve')
+    const log = createLog(config.logLevel)
+    const server = await serve(config, log).catch((error) => giveUp(listenFault(error, config)))
+    lock?.announce(server.url)
+
+    const stop = async (signal: NodeJS.Signals): Promise<void> => {
+      for (const each of SIGNALS) process.on(each, () => process.exit(1))
+      setTimeout(() => process.exit(1), HARD_STOP_MS).unref()
+      log.info(`${signal}: stopping; uploads under way have 30 s`)
+      await server.stop()
+      lock?.release()
+      log.info('stopped')
+      process.exit(0)
+    }
+    for (const signal of SIGNALS) process.once(signal, () => void stop(signal))
+    await server.ready.catch((error) => giveUp(`The database can't be opened: ${error}`))
+  },
+
+  async migrate() {
+    const config = configuration()
+    const lock = lockIfEmbedded(config, 'migrate')
+    const connections = await connect(config).catch(noDatabase)
+    await connections.close()
+    lock?.release()
+    return connections
+  },
+
+  async open(server) {
+    if (server !== undefined) return new HttpClient(server)
+    return openEmbedded()
+  },
+})
+
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+
+async function openEmbedded(): Promise<Client> {
+  const config = configuration()
+  const lock = lockIfEmbedded(config, process.argv.slice(2, 3).join())
+  const connections = await connect(config).catch(noDatabase)
+  const mediaport = buildContainer(config, connections).resolve(MEDIAPORT)
+  const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`
+  return embeddedClient(mediaport, publicUrl, async () => {
+    await mediaport.close()
+    await connections.close()
+    lock?.release()
+  })
+}
+
+function configuration(): Config {
+  if (existsSync('.env')) process.loadEnvFile('.env')
+  return readConfig(process.env).match(
+    (config) => config,
+    ({ message }) => giveUp(message),
+  )
+}
+
+function lockIfEmbedded({ databaseUrl, dataDir }: Config, command: string): DataLock | undefined {
+  if (databaseUrl !== undefined) return undefined
+  return lockData(dataDir, command).match(
+    (lock) => lock,
+    ({ message }) => giveUp(message),
+  )
+}
+
+function listenFault(error: NodeJS.ErrnoException, { host, port }: Config): string {
+  if (error.code === 'EADDRINUSE') return `PORT ${port} of ${host} is taken by another program; set another one.`
+  if (error.code === 'EACCES') return `PORT ${port} needs more rights than this process has; set one above 1023.`
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') return `HOST ${host} is no address of this machine.`
+  return `The server can't listen: ${error.message}`
+}
+
+const noDatabase = (error: Error): never => giveUp(`DATABASE_URL can't be used: ${error.message}`)
+
+/** One line for a person, and exit status 1. */
+function giveUp(message: string): never {
+  console.error(`mediaport: ${message}`)
+  process.exit(1)
+}
+
+await program.parseAsync()

@@ -1,0 +1,167 @@
+import { isIP } from 'node:net'
+import { resolve } from 'node:path'
+import { err, ok, type Result } from 'neverthrow'
+import { type Access, SCOPES, type Scope } from '../adapters/http/access.ts'
+import type { Pace } from '../adapters/http/upload/pace.ts'
+import { DEFAULT_POLICY, type Policy } from '../application/policy.ts'
+import { type ContentType, DEFAULT_TYPES, KNOWN_TYPES } from '../domain/content-type.ts'
+
+/** Everything that can be set, read once from the environment. */
+export interface Config {
+  readonly host: string
+  /** 0 lets the system choose one. */
+  readonly port: number
+  /** Absent: made of host and port. */
+  readonly publicUrl: string | undefined
+  /** Absolute. */
+  readonly dataDir: string
+  /** Absent: the embedded database in `dataDir`. */
+  readonly databaseUrl: string | undefined
+  readonly policy: Policy
+  readonly access: Omit<Access, 'publicUrl'>
+  readonly pace: Pace
+  readonly headerTimeoutSeconds: number
+  readonly logLevel: string
+}
+
+/** One line for a person: which variable is wrong, why, and what it takes. */
+export interface InvalidVariable {
+  readonly type: 'invalid-variable'
+  readonly message: string
+}
+
+type Env = Readonly<Record<string, string | undefined>>
+
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+
+/** Set, they would promise what this version does not do. */
+const NOT_YET = ['API_KEYS', 'IMAGEKIT_PRIVATE_KEY', 'MONGODB_URL', 'REDIS_URL']
+
+export function readConfig(env: Env): Result<Config, InvalidVariable> {
+  const read = new Reader(env)
+  const host = read.text('HOST', '127.0.0.1')
+  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
+  const publicUrl = read.optional('PUBLIC_URL', parseUrl(['http:', 'https:']))
+  const publicHost = publicUrl === undefined ? [] : [new URL(publicUrl).hostname]
+  const config: Config = {
+    host,
+    port: read.parsed('PORT', 8000, wholeNumber(0, 65_535)),
+    publicUrl,
+    dataDir: resolve(read.text('DATA_DIR', './data')),
+    databaseUrl: read.optional('DATABASE_URL', parseUrl(['postgres:', 'postgresql:'])),
+    policy: {
+      ...DEFAULT_POLICY,
+      maxFileSize: read.parsed('MAX_FILE_SIZE', DEFAULT_POLICY.maxFileSize, parseSize),
+      allowedTypes: read.parsed('ALLOWED_TYPES', DEFAULT_TYPES, parseTypes),
+      leaseSeconds: read.parsed('UPLOAD_LEASE_SECONDS', DEFAULT_POLICY.leaseSeconds, wholeNumber(1, 86_400)),
+    },
+    access: {
+      hosts: [...read.parsed('ALLOWED_HOSTS', [], parseHosts), ...publicHost],
+      anonymousScopes: read.parsed('ANONYMOUS_SCOPES', isLoopback ? SCOPES : [], parseScopes),
+      loopbackOnly: isLoopback,
+    },
+    pace: {
+      idleSeconds: read.parsed('IDLE_TIMEOUT_SECONDS', 15, wholeNumber(1, 3600)),
+      minRate: read.parsed('MIN_UPLOAD_RATE', 4096, parseSize),
+    },
+    headerTimeoutSeconds: read.parsed('HEADER_TIMEOUT_SECONDS', 10, wholeNumber(1, 3600)),
+    logLevel: read.parsed('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
+  }
+  read.parsed('STORAGE', 'filesystem', oneOf(['filesystem']))
+  for (const name of NOT_YET) if (env[name]) read.fail(name, 'is not supported by this version; remove it')
+  if (!isLoopback && !env['ANONYMOUS_SCOPES'])
+    read.fail(
+      'HOST',
+      `${host} can be reached from other machines, where anybody could use it without a key; set ANONYMOUS_SCOPES to what everybody may do (read+upload, for example), or listen on 127.0.0.1`,
+    )
+  return read.fault === undefined ? ok(config) : err({ type: 'invalid-variable', message: read.fault })
+}
+
+/** Reads variables and keeps the first fault. An empty variable counts as not set, as compose files leave them. */
+class Reader {
+  readonly #env: Env
+  fault: string | undefined
+
+  constructor(env: Env) {
+    this.#env = env
+  }
+
+  text(name: string, otherwise: string): string {
+    return this.#env[name]?.trim() || otherwise
+  }
+
+  parsed<T>(name: string, otherwise: T, parse: Parse<T>): T {
+    return this.optional(name, parse) ?? otherwise
+  }
+
+  optional<T>(name: string, parse: Parse<T>): T | undefined {
+    const raw = this.#env[name]?.trim()
+    if (!raw) return undefined
+    return parse(raw).match(
+      (value) => value,
+      (expected) => {
+        this.fail(name, `takes ${expected}`)
+        return undefined
+      },
+    )
+  }
+
+  fail(name: string, why: string): void {
+    this.fault ??= `${name} ${why}.`
+  }
+}
+
+/** The error says what is expected; the value itself is not repeated, because it may be a secret. */
+type Parse<T> = (raw: string) => Result<T, string>
+
+const wholeNumber =
+  (min: number, max: number): Parse<number> =>
+  (raw) =>
+    /^\d{1,9}$/.test(raw) && Number(raw) >= min && Number(raw) <= max
+      ? ok(Number(raw))
+      : err(`a whole number from ${min} to ${max}`)
+
+const oneOf =
+  (words: readonly string[]): Parse<string> =>
+  (raw) =>
+    words.includes(raw) ? ok(raw) : err(`one of ${words.join(', ')}`)
+
+const parseUrl =
+  (protocols: readonly string[]): Parse<string> =>
+  (raw) =>
+    protocols.includes(URL.parse(raw)?.protocol ?? '') ? ok(raw) : err(`a URL that begins with ${protocols[0]}//`)
+
+const UNITS: Record<string, number> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 1024, MIB: 1024 ** 2, GIB: 1024 ** 3 }
+
+const parseSize: Parse<number> = (raw) => {
+  const [, amount, unit = 'B'] = /^(\d{1,12})\s*([KMG]?i?B)?$/i.exec(raw) ?? []
+  const bytes = Number(amount) * (UNITS[unit.toUpperCase()] ?? Number.NaN)
+  return Number.isSafeInteger(bytes) && bytes > 0 ? ok(bytes) : err('a size such as 100MiB, 25MB or 4096')
+}
+
+const words = (raw: string): string[] => raw.split(/[\s,+]+/).filter((word) => word !== '')
+
+/** A media type may have a plus sign in its name. */
+const parseTypes: Parse<readonly ContentType[]> = (raw) => {
+  const names = raw.split(/[\s,]+/).filter((name) => name !== '')
+  const types = names.flatMap((name) =>
+    name === 'default' ? DEFAULT_TYPES : KNOWN_TYPES.filter((type) => type === name),
+  )
+  return names.every((name) => name === 'default' || KNOWN_TYPES.some((type) => type === name))
+    ? ok([...new Set(types)])
+    : err(`"default" and media types out of ${KNOWN_TYPES.join(', ')}`)
+}
+
+const parseScopes: Parse<readonly Scope[]> = (raw) => {
+  const scopes = SCOPES.filter((scope) => words(raw).includes(scope))
+  return raw === 'none' || scopes.length === words(raw).length
+    ? ok(scopes)
+    : err(`"none", or some of ${SCOPES.join('+')}`)
+}
+
+const parseHosts: Parse<readonly string[]> = (raw) => {
+  const hosts = words(raw.toLowerCase())
+  return hosts.every((host) => /^[a-z0-9.-]+$/.test(host) || isIP(host.replace(/^\[|\]$/g, '')) === 6)
+    ? ok(hosts)
+    : err('host names without port, separated by commas')
+}

@@ -1,0 +1,88 @@
+import { once } from 'node:events'
+import type { Server } from 'node:http'
+import type { Logger } from 'pino'
+import { createApp } from '../adapters/http/app.ts'
+import { closeServer, createHttpServer, serveApp } from '../adapters/http/http-server.ts'
+import type { Mediaport } from '../application/mediaport.ts'
+import type { Config } from './config.ts'
+import { type Connections, connect } from './connections.ts'
+import { adapterNames, buildContainer, MEDIAPORT, STORAGE } from './container.ts'
+import { checkHealth } from './health.ts'
+import type { WatchedStorage } from './watched-storage.ts'
+
+/** How long requests under way may go on after the server was asked to stop, in milliseconds. */
+const DRAIN_MS = 30_000
+
+export interface RunningServer {
+  /** Where it listens. */
+  readonly url: string
+  /** Settles once uploads are taken; rejects when the database can't be opened. */
+  readonly ready: Promise<unknown>
+  /** Takes nothing new, lets requests under way end for up to 30 seconds, gives up what is left, and closes all. */
+  stop(): Promise<void>
+}
+
+interface Started {
+  readonly connections: Connections
+  readonly mediaport: Mediaport
+  readonly storage: WatchedStorage
+}
+
+/** Listens first, so that callers find a server that starts and not a closed port, then opens what it needs. */
+export async function serve(config: Config, log: Logger): Promise<RunningServer> {
+  const server = createHttpServer(config.headerTimeoutSeconds)
+  const address = await listen(server, config)
+  const url = config.publicUrl ?? address
+
+  let started: Started | undefined
+  let draining = false
+  const ready = start(config, log).then((opened) => {
+    started = opened
+    return opened.mediaport
+  })
+  const app = createApp(ready, {
+    access: { ...config.access, publicUrl: url },
+    pace: config.pace,
+    health: () => checkHealth(started?.connections, started?.storage),
+    isDraining: () => draining,
+    log,
+  })
+  serveApp(server, app)
+
+  log.info(`listening on ${address}`)
+  log.info(`files and data: ${config.dataDir}`)
+  for (const [port, adapter] of Object.entries(adapterNames(config))) log.info(`${port}: ${adapter}`)
+  log.info(`upload: curl -F file=@photo.jpg ${address}/upload/`)
+
+  return {
+    url: address,
+    ready,
+    async stop() {
+      draining = true
+      await closeServer(server, DRAIN_MS)
+      await started?.mediaport.close()
+      await started?.connections.close()
+    },
+  }
+}
+
+async function start(config: Config, log: Logger): Promise<Started> {
+  const began = performance.now()
+  const connections = await connect(config, (error) =>
+    log.warn({ err: error }, 'the database does not answer; trying again'),
+  )
+  const container = buildContainer(config, connections)
+  for (const name of connections.applied) log.info(`applied migration ${name}`)
+  log.info(`ready for uploads after ${((performance.now() - began) / 1000).toFixed(1)} s`)
+  return { connections, mediaport: container.resolve(MEDIAPORT), storage: container.resolve(STORAGE) }
+}
+
+/** @returns the address, with the port that the system chose if it was to choose one. */
+async function listen(server: Server, { host, port }: Config): Promise<string> {
+  server.listen(port, host)
+  await once(server, 'listening')
+  const address = server.address()
+  const chosen = typeof address === 'object' && address !== null ? address.port : port
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${chosen}`
+}

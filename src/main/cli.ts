@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { existsSync } from 'node:fs'
 import type { Client } from '../adapters/cli/client.ts'
 import { HttpClient } from '../adapters/cli/http-client.ts'

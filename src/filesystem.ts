@@ -1,0 +1,1 @@
+export { FilesystemFileStorage } from './adapters/filesystem/filesystem-file-storage.ts'

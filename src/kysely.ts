@@ -1,0 +1,3 @@
+export type { Database } from './adapters/kysely/database.ts'
+export { KyselyMediaRepository, type Publish } from './adapters/kysely/kysely-media-repository.ts'
+export { type Installation, type Migrated, migrate } from './adapters/kysely/migrations.ts'

@@ -1,4 +1,4 @@
-import { existsSync, renameSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Kysely, PGliteDialect, PostgresDialect } from 'kysely'
@@ -74,6 +74,7 @@ async function embedded({ dataDir }: Config): Promise<Kysely<Database>> {
     // Made beside its place, so that a process that dies meanwhile leaves no half of a database behind.
     const unfinished = `${folder}.new`
     rmSync(unfinished, { recursive: true, force: true })
+    mkdirSync(unfinished, { recursive: true, mode: 0o700 })
     await (await PGlite.create(unfinished, options)).close()
     renameSync(unfinished, folder)
   }

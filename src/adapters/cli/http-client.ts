@@ -17,7 +17,8 @@ export class HttpClient implements Client {
       const form = new FormData()
       if (title !== undefined) form.append('title', title)
       for (const tag of tags) form.append('tags', tag)
-      form.append('file', await openAsBlob(file.path), basename(file.path))
+      // A part's header has no place for control characters, and the server would drop them anyway.
+      form.append('file', await openAsBlob(file.path), basename(file.path).replace(/\p{Cc}/gu, ''))
       const { body, headers } = new Response(form)
       let sent = 0
       const count = new TransformStream<Uint8Array, Uint8Array>({

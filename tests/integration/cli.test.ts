@@ -1,0 +1,96 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { GIF, PNG, pngOf } from '../samples.ts'
+import { run, ServerProcess } from './mediaport-process.ts'
+
+const lines = (text: string): Record<string, unknown>[] =>
+  text
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line))
+
+describe.each(['without a server', 'through a server'])('The command line %s', (way) => {
+  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const photos = join(folder, 'photos')
+  const variables = { DATA_DIR: join(folder, 'data'), MAX_FILE_SIZE: '1MiB' }
+  let server: ServerProcess | undefined
+  const mediaport = (...args: string[]) =>
+    run(server ? [...args, '--server', server.url] : args, server ? {} : variables)
+
+  beforeAll(async () => {
+    mkdirSync(join(photos, 'deeper'), { recursive: true })
+    writeFileSync(join(photos, 'été.png'), PNG)
+    writeFileSync(join(photos, 'deeper', 'x.gif'), GIF)
+    symlinkSync(photos, join(photos, 'deeper', 'circle'))
+    writeFileSync(join(folder, 'script.png'), '#!/bin/sh\n')
+    writeFileSync(join(folder, 'large.png'), pngOf(1024 * 1024 + 1))
+    writeFileSync(join(folder, 'evil\u001b]0;owned\u0007.png'), PNG)
+    if (way === 'through a server') server = await ServerProcess.start(variables)
+  })
+  afterAll(async () => {
+    await server?.kill('SIGKILL')
+    rmSync(folder, { recursive: true })
+  })
+
+  it('uploads all files of a folder, says what it left out, and finds them again', async () => {
+    const { status, stdout } = await mediaport('upload', photos, '--title', 'Été', '--tag', 'A', '--tag', 'b', '--json')
+    const results = lines(stdout)
+    expect(status).toBe(1)
+    expect(results).toHaveLength(3)
+    expect(results).toContainEqual({
+      path: join(photos, 'deeper', 'circle'),
+      error: { code: 'not-a-file', message: 'It is a link to a folder; name the folder itself.' },
+    })
+
+    const listed = await mediaport('list', '--tag', 'a', '--json')
+    expect(listed.status).toBe(0)
+    expect(JSON.parse(listed.stdout).items).toMatchObject([
+      { filename: 'été.png', title: 'Été', tags: ['a', 'b'], mime_type: 'image/png' },
+      { filename: 'x.gif', title: 'Été', tags: ['a', 'b'], mime_type: 'image/gif' },
+    ])
+  })
+
+  it('shows a media and saves its content', async () => {
+    const { stdout } = await mediaport('upload', join(photos, 'été.png'), '--json')
+    const [{ media }] = lines(stdout) as [{ media: { id: string } }]
+    const shown = await mediaport('get', media.id)
+    expect(shown.stdout).toContain('été.png')
+    const output = join(folder, 'saved.png')
+    expect((await mediaport('get', media.id, '--output', output)).status).toBe(0)
+    expect(readFileSync(output)).toEqual(PNG)
+  })
+
+  it('goes on after a file that is refused, and ends with status 1', async () => {
+    const files = ['script.png', 'large.png', 'missing.png'].map((name) => join(folder, name))
+    const { status, stdout, stderr } = await mediaport('upload', ...files, join(photos, 'été.png'))
+    expect(status).toBe(1)
+    expect(stderr).toContain(
+      'script.png: Files of this type are not accepted. Its bytes are of no known type. [unsupported-file-type]',
+    )
+    expect(stderr).toContain('large.png: The file is too large.')
+    expect(stderr).toContain('missing.png: There is no such file. [unreadable]')
+    expect(stdout).toContain('été.png')
+  })
+
+  it('prints no control characters out of a file name', async () => {
+    const { status, stdout, stderr } = await mediaport('upload', join(folder, 'evil\u001b]0;owned\u0007.png'))
+    expect(status).toBe(0)
+    expect(stdout).toContain('evil\\u{1b}]0;owned\\u{7}.png')
+    expect(stdout + stderr).not.toMatch(/[\u0000-\u0009\u000B-\u001F\u007F]/)
+  })
+
+  it('says what is wrong with a media that is not there', async () => {
+    const { status, stderr } = await mediaport('get', 'nothing')
+    expect({ status, stderr }).toEqual({ status: 1, stderr: 'nothing: There is nothing here. [not-found]\n' })
+  })
+})
+
+describe('The command line', () => {
+  it('says when no server answers', async () => {
+    const { status, stderr } = await run(['list', '--server', 'http://127.0.0.1:1'], {})
+    expect(status).toBe(1)
+    expect(stderr).toMatch(/^http:\/\/127\.0\.0\.1:1 does not answer/)
+  })
+})

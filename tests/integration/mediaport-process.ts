@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
+
+export interface Ended {
+  readonly status: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Environment of a process that shares nothing with the one that runs the tests. */
+const environment = (variables: Record<string, string>) => ({ PATH: process.env['PATH'] ?? '', ...variables })
+
+/** Runs `mediaport` to its end. */
+export async function run(args: string[], variables: Record<string, string>, cwd?: string): Promise<Ended> {
+  const child = spawn(process.execPath, [CLI, ...args], { env: environment(variables), cwd })
+  return ended(child)
+}
+
+export class ServerProcess {
+  readonly child: ChildProcess
+  readonly ended: Promise<Ended>
+  readonly #lines: string[] = []
+
+  private constructor(child: ChildProcess) {
+    this.child = child
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#lines.push(...text.split('\n')))
+    this.ended = ended(child)
+  }
+
+  /** Settles when the server listens and has opened its database. */
+  static async start(variables: Record<string, string>): Promise<ServerProcess> {
+    const child = spawn(process.execPath, [CLI, 'serve'], { env: environment({ PORT: '0', ...variables }) })
+    const server = new ServerProcess(child)
+    await Promise.race([server.#sees('ready for uploads'), server.ended.then(failed)])
+    return server
+  }
+
+  get messages(): string[] {
+    return this.#lines.filter((line) => line !== '').map((line) => JSON.parse(line).msg)
+  }
+
+  get url(): string {
+    return (
+      this.messages
+        .find((message) => message.startsWith('listening on'))
+        ?.split(' ')
+        .at(-1) ?? ''
+    )
+  }
+
+  kill(signal: NodeJS.Signals): Promise<Ended> {
+    this.child.kill(signal)
+    return this.ended
+  }
+
+  async #sees(text: string): Promise<void> {
+    while (!this.messages.some((message) => message.includes(text))) await once(this.child.stdout ?? this.child, 'data')
+  }
+}
+
+async function ended(child: ChildProcess): Promise<Ended> {
+  let stdout = ''
+  let stderr = ''
+  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  const [status] = await once(child, 'close')
+  return { status, stdout, stderr }
+}
+
+function failed({ status, stdout, stderr }: Ended): never {
+  throw new Error(`mediaport ended with ${status}: ${stdout}${stderr}`)
+}

@@ -1,0 +1,101 @@
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { PNG, sha256 } from '../samples.ts'
+import { run, ServerProcess } from './mediaport-process.ts'
+
+const upload = async (url: string, name = 'photo.png', bytes: Uint8Array = PNG) => {
+  const form = new FormData()
+  form.append('file', new Blob([Uint8Array.from(bytes)]), name)
+  const answer = await fetch(`${url}/upload/`, { method: 'POST', body: form })
+  return { status: answer.status, media: await answer.json() }
+}
+
+describe('A server on the embedded defaults', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const DATA_DIR = join(folder, 'data')
+  let server: ServerProcess
+
+  beforeAll(async () => {
+    server = await ServerProcess.start({ DATA_DIR })
+  })
+  afterAll(async () => {
+    await server.kill('SIGKILL')
+    rmSync(folder, { recursive: true })
+  })
+
+  it('says where it listens, where the data lies, which adapters serve, and how to upload', () => {
+    const said = server.messages.join('\n')
+    expect(said).toContain(`listening on http://127.0.0.1:`)
+    expect(said).toContain(`files and data: ${DATA_DIR}`)
+    expect(said).toContain('media: PGlite')
+    expect(said).toContain('storage: filesystem')
+    expect(said).toContain(`upload: curl -F file=@photo.jpg ${server.url}/upload/`)
+  })
+
+  it('keeps its data to itself', () => {
+    expect(statSync(DATA_DIR).mode & 0o777).toBe(0o700)
+    expect(statSync(join(DATA_DIR, 'db')).mode & 0o077).toBe(0)
+  })
+
+  it('tells a second process who holds the data and how to reach it', async () => {
+    const second = await run(['list'], { DATA_DIR })
+    expect(second.status).toBe(1)
+    expect(second.stderr).toBe(
+      `mediaport: The data in ${DATA_DIR} is in use by "mediaport serve" (process ${server.child.pid}); use it with --server ${server.url}, or end it first.\n`,
+    )
+  })
+
+  it('has every acknowledged upload after kill -9, for the command line and for the next server', async () => {
+    const { status, media } = await upload(server.url, '照片.png')
+    expect(status).toBe(201)
+    await server.kill('SIGKILL')
+
+    const listed = await run(['list', '--json'], { DATA_DIR })
+    expect(JSON.parse(listed.stdout).items.map(({ id }: { id: string }) => id)).toContain(media.id)
+
+    server = await ServerProcess.start({ DATA_DIR })
+    const content = await fetch(`${server.url}/media/${media.id}/content/`)
+    expect(sha256(Buffer.from(await content.arrayBuffer()))).toBe(media.sha256)
+  })
+
+  it('ends with status 0 when it is asked to, and leaves the data to the next', async () => {
+    const { status } = await server.kill('SIGTERM')
+    expect(status).toBe(0)
+    server = await ServerProcess.start({ DATA_DIR })
+    expect((await upload(server.url)).status).toBe(201)
+  })
+
+  it('is healthy, and can be pinged', async () => {
+    expect(await (await fetch(`${server.url}/ping/`)).json()).toEqual({ message: 'pong' })
+    const health = await fetch(`${server.url}/healthcheck/`)
+    expect(health.status).toBe(200)
+    expect(await health.json()).toEqual({ status: 'ok', checks: { database: 'up', storage: 'up' } })
+  })
+
+  it('names the port when another program has it', async () => {
+    const port = new URL(server.url).port
+    const other = await run(['serve'], { DATA_DIR: join(folder, 'other'), PORT: port })
+    expect(other.status).toBe(1)
+    expect(other.stderr).toBe(`mediaport: PORT ${port} of 127.0.0.1 is taken by another program; set another one.\n`)
+  })
+})
+
+describe('A wrong variable', () => {
+  it('stops the start with one line that names it', async () => {
+    const { status, stdout, stderr } = await run(['serve'], { MAX_FILE_SIZE: 'huge' })
+    expect({ status, stdout, stderr }).toEqual({
+      status: 1,
+      stdout: '',
+      stderr: 'mediaport: MAX_FILE_SIZE takes a size such as 100MiB, 25MB or 4096.\n',
+    })
+  })
+
+  it('does not open a server to a network that nobody was given rights for', async () => {
+    const { status, stderr } = await run(['serve'], { HOST: '0.0.0.0' })
+    expect(status).toBe(1)
+    expect(stderr).toContain('HOST 0.0.0.0 can be reached from other machines')
+    expect(stderr).toContain('ANONYMOUS_SCOPES')
+  })
+})

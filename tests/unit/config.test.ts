@@ -1,0 +1,73 @@
+import { describe, expect, it } from 'vitest'
+import { readConfig } from '../../src/main/config.ts'
+
+const faultOf = (env: Record<string, string>): string | undefined =>
+  readConfig(env).match(
+    () => undefined,
+    ({ message }) => message,
+  )
+
+describe('Configuration', () => {
+  it('needs nothing', () => {
+    const config = readConfig({})._unsafeUnwrap()
+    expect(config).toMatchObject({ host: '127.0.0.1', port: 8000, databaseUrl: undefined, logLevel: 'info' })
+    expect(config.policy.maxFileSize).toBe(104_857_600)
+    expect(config.access.anonymousScopes).toEqual(['read', 'upload', 'write', 'delete', 'metrics'])
+  })
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(readConfig({ PORT: '', DATABASE_URL: ' ' })._unsafeUnwrap()).toEqual(readConfig({})._unsafeUnwrap())
+  })
+
+  it.each([
+    ['100', 100],
+    ['4KiB', 4096],
+    ['25MB', 25_000_000],
+    ['2GiB', 2_147_483_648],
+    ['1 mib', 1_048_576],
+  ])('reads the size %s as %i bytes', (raw, bytes) => {
+    expect(readConfig({ MAX_FILE_SIZE: raw })._unsafeUnwrap().policy.maxFileSize).toBe(bytes)
+  })
+
+  it('adds to the default types, or replaces them', () => {
+    const allowed = (ALLOWED_TYPES: string) => readConfig({ ALLOWED_TYPES })._unsafeUnwrap().policy.allowedTypes
+    expect(allowed('image/png, application/pdf')).toEqual(['image/png', 'application/pdf'])
+    expect(allowed('default image/svg+xml')).toEqual(expect.arrayContaining(['image/jpeg', 'image/svg+xml']))
+    expect(readConfig({})._unsafeUnwrap().policy.allowedTypes).not.toContain('image/svg+xml')
+  })
+
+  it('gives a server that others can reach only the rights that were named', () => {
+    const open = (ANONYMOUS_SCOPES: string) => readConfig({ HOST: '0.0.0.0', ANONYMOUS_SCOPES })._unsafeUnwrap().access
+    expect(open('read+upload')).toMatchObject({ anonymousScopes: ['read', 'upload'], loopbackOnly: false })
+    expect(open('none').anonymousScopes).toEqual([])
+  })
+
+  it('serves the host of its public address', () => {
+    expect(readConfig({ PUBLIC_URL: 'https://files.example.org/x' })._unsafeUnwrap().access.hosts).toEqual([
+      'files.example.org',
+    ])
+  })
+
+  it.each([
+    ['PORT', '65536'],
+    ['PORT', '80a'],
+    ['MAX_FILE_SIZE', '-1'],
+    ['MAX_FILE_SIZE', '0'],
+    ['ALLOWED_TYPES', 'image/x-unheard-of'],
+    ['ANONYMOUS_SCOPES', 'read+everything'],
+    ['ALLOWED_HOSTS', 'http://a'],
+    ['DATABASE_URL', 'mysql://localhost/media'],
+    ['PUBLIC_URL', 'files.example.org'],
+    ['STORAGE', 'tape'],
+    ['UPLOAD_LEASE_SECONDS', '0'],
+    ['IDLE_TIMEOUT_SECONDS', '1.5'],
+    ['LOG_LEVEL', 'loud'],
+    ['API_KEYS', 'a:read:0'],
+    ['MONGODB_URL', 'mongodb://localhost'],
+    ['HOST', '0.0.0.0'],
+  ])('refuses %s=%s in one line that names the variable and does not repeat its value', (name, value) => {
+    const fault = faultOf({ [name]: value })
+    expect(fault).toMatch(new RegExp(`^${name} [^\\n]+\\.$`))
+    if (value.length > 8) expect(fault?.replace(name, '')).not.toContain(`${value} takes`)
+  })
+})

@@ -50,9 +50,11 @@ export class IncomingBody {
   readonly #limit: number
   readonly #hash = createHash('sha256')
   readonly #aborter = new AbortController()
+  readonly #failed = Promise.withResolvers<BodyFailure>()
   readonly #head: Uint8Array[] = []
   #size = 0
   #ended = false
+  #complete = false
   #failure: BodyFailure | undefined
   #wake: (() => void) | undefined
 
@@ -81,12 +83,15 @@ export class IncomingBody {
       if (chunk.length > 0) yield this.#account(chunk)
     }
     if (this.#failure) throw bodyError(this.#failure)
+    this.#complete = true
   }
 
   /** Ends the body with `failure`, unless it failed before: a read under way throws it, and `signal` is aborted. */
   fail(failure: BodyFailure): void {
-    this.#failure ??= failure
-    this.#aborter.abort(this.#failure)
+    if (this.#failure) return
+    this.#failure = failure
+    this.#failed.resolve(failure)
+    this.#aborter.abort(failure)
     this.#wake?.()
   }
 
@@ -97,8 +102,19 @@ export class IncomingBody {
     this.#source.return?.().catch(() => undefined)
   }
 
+  /** Why it failed, if it did. */
   get failure(): BodyFailure | undefined {
     return this.#failure
+  }
+
+  /** Settles when it has failed. */
+  get failed(): Promise<BodyFailure> {
+    return this.#failed.promise
+  }
+
+  /** Whether `bytes` has handed on everything. */
+  get isComplete(): boolean {
+    return this.#complete
   }
 
   /** Aborted as soon as the body has failed. */
@@ -128,6 +144,7 @@ export class IncomingBody {
         resolve(this.#failure || !chunk ? NOTHING : chunk)
       }
       this.#wake = settle
+      if (this.#failure) return settle()
       this.#source.next().then(
         (next) => settle(next.done ? undefined : next.value),
         (cause: unknown) => this.fail({ type: 'body-failed', cause }),

@@ -4,8 +4,8 @@ import type { Policy } from './policy.ts'
 import type { MediaRepository } from './ports/media-repository.ts'
 import { unavailable } from './ports/unavailable.ts'
 
-const LEASE_LOST = 'the upload had been put away when its lease was to be renewed'
-const NOT_RENEWED = 'the lease could not be renewed in time'
+const LEASE_LOST = new Error('the upload had been put away when its lease was to be renewed')
+const NOT_RENEWED = new Error('the lease could not be renewed in time')
 
 /**
  * Renews the lease of `receiving` while its bytes move or its storage may still answer, and fails the body when that
@@ -24,12 +24,12 @@ export function keepLease(
 
   const check = async (): Promise<void> => {
     const now = performance.now()
-    const idle = now - body.movedAt
-    if (body.waitingFor === 'storage' && idle > storageTimeoutSeconds * 1000)
+    const isSilent = body.waitingFor === 'sender' && body.movedAt < renewedAt
+    if (body.waitingFor === 'storage' && now - body.movedAt >= storageTimeoutSeconds * 1000)
       return body.fail({ type: 'storage-timeout' })
-    if (now - renewedAt > leaseSeconds * 1000)
-      return body.fail(body.movedAt < renewedAt ? { type: 'too-slow' } : unavailable('database')(NOT_RENEWED))
-    if (renewing || (body.waitingFor === 'sender' && body.movedAt < renewedAt)) return
+    if (now - renewedAt >= leaseSeconds * 1000)
+      return body.fail(isSilent ? { type: 'too-slow' } : unavailable('database')(NOT_RENEWED))
+    if (renewing || isSilent || now - renewedAt < (leaseSeconds * 1000) / 3) return
 
     renewing = true
     const renewed = await media.renew(receiving.id, receiving.attempt, leaseSeconds)
@@ -38,6 +38,6 @@ export function keepLease(
     else if (renewed.error.type === 'lease-lost') body.fail(unavailable('database')(LEASE_LOST))
   }
 
-  const timer = setInterval(() => void check(), (Math.min(leaseSeconds, storageTimeoutSeconds) * 1000) / 3)
+  const timer = setInterval(() => void check(), Math.min(1000, leaseSeconds * 100))
   return () => clearInterval(timer)
 }

@@ -117,10 +117,10 @@ export const uploadMedia = (ports: Ports, policy: Policy, ending: AbortSignal): 
       const file = yield* put.mapErr((error) =>
         error.type === 'interrupted' ? ({ type: 'body-failed', cause: error.cause } as const) : error,
       )
-      yield* wholeFile(file, body.size)
+      yield* wholeFile(file, body)
 
       body.waitingFor = 'sender'
-      const details = yield* await settled(upload.details)
+      const details = yield* await Promise.race([settled(upload.details), body.failed.then((failure) => err(failure))])
       const { title, tags, sha256: expected } = yield* parseDetails(details)
       const sha256 = body.digest()
       if (expected !== undefined && expected !== sha256)
@@ -174,9 +174,9 @@ const settled = async <E>(details: Upload<E>['details'] = {}): Promise<Result<De
 const idTaken = (error: AlreadyThere | Unavailable): Unavailable =>
   error.type === 'unavailable' ? error : unavailable('database')(error)
 
-function wholeFile(file: StoredFile, sent: number): Result<StoredFile, StorageRefused> {
-  if (file.size === sent) return ok(file)
-  return err({ type: 'storage-error', cause: new Error(`the storage kept ${file.size} of ${sent} bytes`) })
+function wholeFile(file: StoredFile, { size, isComplete }: IncomingBody): Result<StoredFile, StorageRefused> {
+  if (isComplete && file.size === size) return ok(file)
+  return err({ type: 'storage-error', cause: new Error(`the storage kept ${file.size} of ${size} bytes or more`) })
 }
 
 const fingerprint = (...sent: unknown[]): Sha256 =>

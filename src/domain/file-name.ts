@@ -12,10 +12,11 @@ export interface MissingFile {
 }
 
 const MAX_BYTES = 255
+const MAX_EXTENSION_BYTES = 32
 const CONTROL_OR_FORMAT = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
 export function parseFileName(raw: string): Result<FileName, MissingFile> {
-  const visible = raw.toWellFormed().normalize('NFC').replace(CONTROL_OR_FORMAT, '')
+  const visible = raw.toWellFormed().replace(CONTROL_OR_FORMAT, '').normalize('NFC')
   const base = (visible.split(/[/\\]/).at(-1) ?? '').trim()
   if (base === '' || base === '.' || base === '..') return err({ type: 'missing-file' })
   return ok(shorten(base) as FileName)
@@ -34,17 +35,17 @@ export function stem(name: FileName): string {
 
 const byteLength = (text: string): number => new TextEncoder().encode(text).length
 
-/** Cuts between code points and keeps a sensible extension. */
+/** Cuts between code points and keeps an extension of sensible length. */
 function shorten(name: string): string {
   if (byteLength(name) <= MAX_BYTES) return name
-  const suffix = extension(name)
-  const kept = suffix !== '' && byteLength(suffix) <= 32 ? name.slice(-suffix.length - 1) : ''
-  let room = MAX_BYTES - byteLength(kept)
+  const dot = name.lastIndexOf('.')
+  const suffix = dot > 0 && byteLength(name.slice(dot)) <= MAX_EXTENSION_BYTES ? name.slice(dot) : ''
+  let room = MAX_BYTES - byteLength(suffix)
   let start = ''
   for (const character of name) {
     room -= byteLength(character)
     if (room < 0) break
     start += character
   }
-  return start + kept
+  return start.trimEnd() + suffix
 }

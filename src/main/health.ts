@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Health } from '../adapters/http/app.ts'
+import type { z } from 'zod'
+import type { Health } from '../adapters/http/schemas.ts'
 import type { Connections } from './connections.ts'
 import type { WatchedStorage } from './watched-storage.ts'
 
@@ -10,7 +11,7 @@ const PATIENCE_MS = 2000
 export async function checkHealth(
   connections: Pick<Connections, 'isDatabaseUp'> | undefined,
   storage: WatchedStorage | undefined,
-): Promise<Health> {
+): Promise<z.infer<typeof Health>> {
   if (!connections || !storage) return { status: 'starting', checks: { database: 'starting', storage: 'starting' } }
   const [database, files] = await Promise.all([inTime(connections.isDatabaseUp()), inTime(storage.isUp())])
   return {

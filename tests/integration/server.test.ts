@@ -9,7 +9,8 @@ const upload = async (url: string, name = 'photo.png', bytes: Uint8Array = PNG) 
   const form = new FormData()
   form.append('file', new Blob([Uint8Array.from(bytes)]), name)
   const answer = await fetch(`${url}/upload/`, { method: 'POST', body: form })
-  return { status: answer.status, media: await answer.json() }
+  const media = (await answer.json()) as { id: string; sha256: string }
+  return { status: answer.status, media }
 }
 
 describe('A server on the embedded defaults', () => {

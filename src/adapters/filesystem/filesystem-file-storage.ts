@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs'
+import type { ReadStream } from 'node:fs'
 import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
@@ -43,7 +43,7 @@ export class FilesystemFileStorage implements FileStorage {
   open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable> {
     return ResultAsync.fromPromise(open(this.#path(key)), (cause) =>
       hasCode(cause, 'ENOENT') ? ({ type: 'file-missing', key } as const) : unavailable('storage')(cause),
-    ).map((handle) => handle.createReadStream({ ...range, highWaterMark: READ_BUFFER }))
+    ).map((handle) => releasable(handle.createReadStream({ ...range, highWaterMark: READ_BUFFER })))
   }
 
   delete(key: StorageKey): ResultAsync<void, Unavailable> {
@@ -83,8 +83,9 @@ export class FilesystemFileStorage implements FileStorage {
 
     try {
       await makeFolder(dirname(path))
-      const file = createWriteStream(unfinished, { flags: 'wx', mode: 0o600, flush: true, highWaterMark: WRITE_BUFFER })
-      await pipeline(counted, file, { signal })
+      // Opened by itself: a stream that opens its file may still make it after it was given up and cleaned up.
+      const file = await open(unfinished, 'wx', 0o600)
+      await pipeline(counted, file.createWriteStream({ flush: true, highWaterMark: WRITE_BUFFER }), { signal })
       signal.throwIfAborted()
     } catch (cause) {
       const removal = await ResultAsync.fromPromise(remove(unfinished), unavailable('storage'))
@@ -124,6 +125,20 @@ export class FilesystemFileStorage implements FileStorage {
     return join(this.#folder, shard(key), key)
   }
 }
+
+/** The stream as an iterable that closes its file whenever it is told to stop, also before the first byte was read. */
+const releasable = (stream: ReadStream): AsyncIterable<Uint8Array> => ({
+  [Symbol.asyncIterator]: () => {
+    const bytes = stream[Symbol.asyncIterator]()
+    return {
+      next: () => bytes.next(),
+      return: async () => {
+        stream.destroy()
+        return { done: true, value: undefined }
+      },
+    }
+  },
+})
 
 const shard = (key: StorageKey): string => key.slice(-2)
 

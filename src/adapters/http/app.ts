@@ -1,28 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import Router from '@koa/router'
 import Koa, { type Middleware } from 'koa'
 import type { Mediaport } from '../../application/mediaport.ts'
-import { type Access, guardAccess, requires } from './access.ts'
-import { contentRoute } from './content-route.ts'
-import { closeAfterAnswer, hasUnreadBody } from './linger.ts'
-import { linksFrom } from './media-json.ts'
-import { listRoute, mediaRoute } from './media-routes.ts'
+import { type Access, guardAccess } from './access.ts'
+import { closeAfterAnswer, hasBody } from './linger.ts'
 import { HttpProblem, toProblem } from './problem.ts'
+import { createRouter } from './router.ts'
+import type { AskHealth } from './routes.ts'
 import type { Pace } from './upload/pace.ts'
-import { uploadRoute } from './upload/upload-route.ts'
 
 export interface HttpOptions {
   readonly access: Access
   readonly pace: Pace
-  readonly health: () => Promise<Health>
+  readonly health: AskHealth
   /** While true, what still comes in is turned away. */
   readonly isDraining: () => boolean
   readonly log: Log
-}
-
-export interface Health {
-  readonly status: 'ok' | 'degraded' | 'starting' | 'down'
-  readonly checks: Readonly<Record<string, 'up' | 'down' | 'starting'>>
 }
 
 /** A structured log, such as pino's. */
@@ -32,38 +24,18 @@ export interface Log {
   error(fields: object, message: string): void
 }
 
-/** How long a request waits for a server that is starting. */
-const START_WAIT_MS = 10_000
-
 /**
  * The HTTP API over the use cases.
  * @param mediaport may still be on its way: until it is there, only `/ping/` and `/healthcheck/` answer at once.
  */
 export function createApp(mediaport: Mediaport | Promise<Mediaport>, options: HttpOptions): Koa {
-  const { access, pace, health, isDraining, log } = options
-  const links = linksFrom(access.publicUrl)
-  const started = startedWithin(mediaport)
-  const router = new Router()
-
-  router.get('/ping', (ctx) => {
-    ctx.body = { message: 'pong' }
-  })
-  router.get('/healthcheck', async (ctx) => {
-    const report = await health()
-    ctx.status = report.status === 'down' || report.status === 'starting' ? 503 : 200
-    ctx.body = report
-  })
-  router.post('/upload', requires('upload', access), started, uploadRoute(links, pace))
-  router.get('/media', requires('read', access), started, listRoute(links))
-  router.get('/media/:id', requires('read', access), started, mediaRoute(links))
-  router.get('/media/:id/content', requires('read', access), started, contentRoute)
-
+  const { access, isDraining, log } = options
   const app = new Koa()
   app.use(answerProblems(log))
   app.use(turnAwayWhen(isDraining))
   app.use(meetExpectations)
   app.use(guardAccess(access))
-  app.use(router.routes())
+  app.use(createRouter(mediaport, options).routes())
   app.use(nothingHere)
   app.on('error', (error: unknown) => log.error({ err: error }, 'the connection broke while an answer was sent'))
   return app
@@ -102,7 +74,8 @@ const answerProblems =
         ctx.body = JSON.stringify(problem.body)
       }
     }
-    if (hasUnreadBody(ctx.req)) closeAfterAnswer(ctx.req, ctx.res)
+    // Where a refused body ends depends on who reads it, so nothing that follows it is believed to be a request.
+    if (hasBody(ctx.req) && (code !== undefined || !ctx.req.complete)) closeAfterAnswer(ctx.req, ctx.res)
     const milliseconds = Math.round(performance.now() - began)
     const line = {
       request_id: requestId,
@@ -130,18 +103,6 @@ const meetExpectations: Middleware = async (ctx, next) => {
   if (expectation !== '' && expectation.toLowerCase() !== '100-continue')
     throw new HttpProblem({ type: 'expectation-failed' })
   await next()
-}
-
-function startedWithin(mediaport: Mediaport | Promise<Mediaport>): Middleware {
-  return async (ctx, next) => {
-    const waited = Promise.withResolvers<void>()
-    const timer = setTimeout(waited.resolve, START_WAIT_MS)
-    const ready = await Promise.race([mediaport, waited.promise])
-    clearTimeout(timer)
-    if (!ready) throw new HttpProblem({ type: 'starting' })
-    ctx.state['mediaport'] = ready
-    await next()
-  }
 }
 
 const nothingHere: Middleware = (ctx) => {

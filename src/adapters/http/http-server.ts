@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { createServer, type Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type Koa from 'koa'
 
 const CLOSE_IDLE_EVERY_MS = 250
@@ -13,11 +14,21 @@ export const createHttpServer = (headerTimeoutSeconds: number): Server =>
     requestTimeout: 0,
   })
 
-/** Lets `app` answer everything, those requests too that ask before they send their body. */
+/**
+ * Lets `app` answer everything, those requests too that ask before they send their body. The requests of one connection
+ * are run one after the other, and none after an answer that closes it: nobody would learn what became of it.
+ */
 export function serveApp(server: Server, app: Koa): void {
   const handle = app.callback()
-  for (const event of ['request', 'checkContinue', 'checkExpectation'])
-    server.on(event, (req, res) => void handle(req, res))
+  const latest = new WeakMap<Socket, ServerResponse>()
+  const inTurn = (req: IncomingMessage, res: ServerResponse): void => {
+    const before = latest.get(req.socket)
+    latest.set(req.socket, res)
+    const run = () => void (req.socket.writable ? handle(req, res) : req.resume())
+    if (!before || before.closed) run()
+    else before.once('close', run)
+  }
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, inTurn)
 }
 
 /** Takes no more connections and settles when the last one is closed, which those still open after `drainMs` are by force. */

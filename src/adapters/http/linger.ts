@@ -2,9 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 const LINGER_MS = 2000
 
-/** Whether part of the request's body has not been read. */
-export const hasUnreadBody = (req: IncomingMessage): boolean =>
-  !req.complete && (req.headers['transfer-encoding'] !== undefined || Number(req.headers['content-length']) > 0)
+export const hasBody = ({ headers }: IncomingMessage): boolean =>
+  headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
 
 /**
  * Closes the connection after this answer without losing the answer. A close while bytes are still coming in makes the

@@ -1,4 +1,6 @@
+import type { z } from 'zod'
 import type { MediaId, Stored } from '../../domain/media.ts'
+import type { Media } from './schemas.ts'
 
 /** Absolute addresses, for answers. */
 export interface Links {
@@ -16,7 +18,7 @@ export function linksFrom(publicUrl: string): Links {
 }
 
 /** A media as the API shows it. */
-export const toJson = (media: Stored, links: Links) => ({
+export const toJson = (media: Stored, links: Links): z.infer<typeof Media> => ({
   id: media.id,
   filename: media.filename,
   file_id: media.fileId,

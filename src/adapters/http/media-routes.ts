@@ -1,25 +1,14 @@
 import type { Middleware } from 'koa'
-import { z } from 'zod'
 import type { Mediaport } from '../../application/mediaport.ts'
-import type { Stored } from '../../domain/media.ts'
 import { entityTag, type Links, toJson } from './media-json.ts'
 import { HttpProblem } from './problem.ts'
-
-const LIST_QUERY = z.strictObject({
-  limit: z
-    .string()
-    .regex(/^\d{1,4}$/)
-    .transform(Number)
-    .optional(),
-  cursor: z.string().optional(),
-  tag: z.string().optional(),
-})
+import { ListQuery } from './schemas.ts'
 
 /** GET /media/ */
 export const listRoute =
   (links: Links): Middleware =>
   async (ctx) => {
-    const query = LIST_QUERY.safeParse(ctx.query)
+    const query = ListQuery.safeParse(ctx.query)
     if (!query.success) {
       const [issue] = query.error.issues
       const parameter = issue?.code === 'unrecognized_keys' ? issue.keys[0] : issue?.path[0]
@@ -44,7 +33,7 @@ export const mediaRoute =
     ctx.set('ETag', entityTag(found.value))
     ctx.status = 200
     if (ctx.fresh) ctx.status = 304
-    else ctx.body = toJson(found.value satisfies Stored, links)
+    else ctx.body = toJson(found.value, links)
   }
 
 /** A client's own word, made safe to show. */

@@ -83,6 +83,13 @@ const HEADERS: Partial<Record<Code, Readonly<Record<string, string>>>> = {
   unavailable: { 'Retry-After': '2' },
 }
 
+export const CODES = Object.keys(PROBLEMS) as Code[]
+
+export const summary = (code: Code) => {
+  const [status, title] = PROBLEMS[code]
+  return { type: `/problems/${code}`, title, status } as const
+}
+
 /** Thrown by routes and turned into the answer in one place. */
 export class HttpProblem extends Error {
   readonly error: ApiError
@@ -109,13 +116,13 @@ export interface Problem {
 
 export function toProblem(error: ApiError, requestId: string): Problem {
   const code: Code = error.type === 'body-failed' ? 'malformed-multipart' : error.type
-  const [status, title] = PROBLEMS[code]
+  const { type, title, status } = summary(code)
   const detail = explain(error)
   return {
     status,
     headers: { ...HEADERS[code], ...('headers' in error ? error.headers : {}) },
     body: {
-      type: `/problems/${code}`,
+      type,
       title,
       status,
       ...(detail && { detail }),

@@ -1,4 +1,4 @@
-import { err, errAsync, ok, okAsync, ResultAsync } from 'neverthrow'
+import { errAsync, okAsync, ResultAsync } from 'neverthrow'
 import type {
   ByteRange,
   FileMissing,
@@ -16,11 +16,10 @@ export class MemoryFileStorage implements FileStorage {
   readonly #files = new Map<StorageKey, { bytes: Uint8Array; modifiedAt: Date }>()
 
   put(key: StorageKey, body: AsyncIterable<Uint8Array>, { signal }: PutHints): ResultAsync<StoredFile, PutError> {
-    return ResultAsync.fromPromise(collect(body), (cause): PutError => ({ type: 'interrupted', cause })).andThen(
+    return ResultAsync.fromPromise(collect(body, signal), (cause): PutError => ({ type: 'interrupted', cause })).map(
       (bytes) => {
-        if (signal.aborted) return err<StoredFile, PutError>({ type: 'interrupted', cause: signal.reason })
         this.#files.set(key, { bytes, modifiedAt: new Date() })
-        return ok({ fileId: key, size: bytes.length })
+        return { fileId: key, size: bytes.length }
       },
     )
   }
@@ -43,9 +42,13 @@ export class MemoryFileStorage implements FileStorage {
   }
 }
 
-async function collect(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+async function collect(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<Uint8Array> {
   const chunks = []
-  for await (const chunk of body) chunks.push(chunk)
+  for await (const chunk of body) {
+    signal.throwIfAborted()
+    chunks.push(chunk)
+  }
+  signal.throwIfAborted()
   return Buffer.concat(chunks)
 }
 

@@ -1,4 +1,4 @@
-import { errAsync, okAsync, type ResultAsync } from 'neverthrow'
+import { errAsync, fromThrowable, okAsync, type ResultAsync } from 'neverthrow'
 import type {
   AlreadyThere,
   Change,
@@ -8,6 +8,7 @@ import type {
   NotFound,
   Place,
 } from '../../application/ports/media-repository.ts'
+import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 import {
   type Attempt,
   type Intent,
@@ -25,7 +26,7 @@ export class MemoryMediaRepository implements MediaRepository {
   readonly #rows = new Map<MediaId, Media>()
   readonly #publish: (events: readonly MediaEvent[]) => void
 
-  /** @param publish is given the events of every transition as it is written. */
+  /** @param publish is given the events of every transition; when it throws, nothing is written. */
   constructor(publish: (events: readonly MediaEvent[]) => void = () => {}) {
     this.#publish = publish
   }
@@ -53,14 +54,16 @@ export class MemoryMediaRepository implements MediaRepository {
     return okAsync(items.slice(0, limit))
   }
 
-  update<To extends Media, E>(id: MediaId, change: Change<To, E>): ResultAsync<To, E | NotFound> {
-    return this.get(id).andThen((media) =>
-      change(media, new Date()).map((transition) => {
+  update<To extends Media, E>(id: MediaId, change: Change<To, E>): ResultAsync<To, E | NotFound | Unavailable> {
+    const media = this.#rows.get(id)
+    if (!media) return errAsync({ type: 'not-found' })
+    return change(media, new Date())
+      .andThrough(({ events }) => fromThrowable(this.#publish, unavailable('database'))(events))
+      .map((transition) => {
         this.#rows.set(id, transition.media)
-        this.#publish(transition.events)
         return transition.media
-      }),
-    )
+      })
+      .asyncAndThen((changed) => okAsync(changed))
   }
 
   renew(id: MediaId, attempt: Attempt, leaseSeconds: number): ResultAsync<void, LeaseLost> {
@@ -72,5 +75,5 @@ export class MemoryMediaRepository implements MediaRepository {
 }
 
 function newestFirst(a: Place, b: Place): number {
-  return b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1)
+  return b.createdAt.getTime() - a.createdAt.getTime() || Number(a.id < b.id) - Number(a.id > b.id)
 }

@@ -11,7 +11,7 @@ const FIELDS = z.object({
   sha256: z.string().optional(),
 })
 
-/** An empty title or tag means none, as an HTML form sends what was not filled in; commas separate tags. */
+/** An empty field means none, as an HTML form sends what was not filled in; commas separate tags. */
 export function formDetails(body: unknown): Result<Details, InvalidTitle | InvalidSha256> {
   const fields = FIELDS.safeParse(body ?? {})
   if (!fields.success) {
@@ -25,6 +25,6 @@ export function formDetails(body: unknown): Result<Details, InvalidTitle | Inval
       .flat()
       .flatMap((list) => list.split(','))
       .filter((tag) => tag.trim() !== ''),
-    sha256,
+    sha256: sha256 === '' ? undefined : sha256,
   })
 }

@@ -11,8 +11,12 @@ const MAX_HEADER_LINES = 16
 const CRLF = Buffer.from('\r\n')
 const HEADER_END = Buffer.from('\r\n\r\n')
 const NOTHING = Buffer.alloc(0)
-/** RFC 9110 section 5.6.2 tokens; values without CR, LF and NUL, so no folded lines either. */
-const HEADER_LINE = /^[!#$%&'*+.^_`|~0-9a-z-]+:[^\r\n\0]*$/i
+/** RFC 9110 section 5.6.2 tokens; values without control characters, so no folded lines either. */
+const HEADER_LINE = /^[!#$%&'*+.^_`|~0-9a-z-]+:[\t\x20-\x7e\x80-\xff]*$/i
+/** RFC 6266 section 4.1; the parser behind skips a part in silence when it can't read this. */
+const FORM_DATA =
+  /^[^:]*:[ \t]*form-data([ \t]*;[ \t]*[!#$%&'*+.^_`|~0-9a-z-]+=("([^"\\]|\\.)*"|[!#$%&'*+.^_`|~0-9a-z-]+))+[ \t]*$/i
+const QUOTED = /"([^"\\]|\\.)*"/g
 const IDENTITY_ENCODING = /:\s*(7bit|8bit|binary)\s*$/i
 
 export type FormRefusal = HttpRefusal | { readonly type: 'too-large'; readonly limit: number }
@@ -48,6 +52,11 @@ export class MultipartGuard extends Transform {
     super()
     this.#delimiter = Buffer.from(`\r\n--${boundary}`)
     this.#maxFileSize = maxFileSize
+  }
+
+  /** How many have begun. */
+  get parts(): number {
+    return this.#parts
   }
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
@@ -124,7 +133,7 @@ export class MultipartGuard extends Transform {
     if (lines.length > MAX_HEADER_LINES || !lines.every((line) => HEADER_LINE.test(line)))
       throw malformed('The headers of a part are not well-formed.')
     const [disposition = '', second] = lines.filter((line) => /^content-disposition:/i.test(line))
-    if (second !== undefined || !/^[^:]*:\s*form-data\s*;/i.test(disposition))
+    if (second !== undefined || !FORM_DATA.test(disposition))
       throw malformed('Each part needs one header "Content-Disposition: form-data" with a name.')
     const encoding = lines.find((line) => /^content-transfer-encoding:/i.test(line))
     if (encoding !== undefined && !IDENTITY_ENCODING.test(encoding))
@@ -133,8 +142,8 @@ export class MultipartGuard extends Transform {
         detail: 'Send the parts as they are (RFC 7578 section 4.7).',
       })
     const isFile =
-      /;\s*filename\*?\s*=/i.test(disposition) ||
-      lines.some((line) => /^content-type:\s*application\/octet-stream/i.test(line))
+      /;\s*filename\*?=/i.test(disposition.replaceAll(QUOTED, '""')) ||
+      lines.some((line) => /^content-type:\s*application\/octet-stream\s*(;|$)/i.test(line))
     this.#inPart = isFile ? 'file' : 'field'
     this.#partBytes = 0
     this.#tail = NOTHING

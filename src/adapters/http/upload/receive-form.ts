@@ -40,6 +40,7 @@ export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): Res
   let upload: Promise<Result<Stored, Refusal>> | undefined
   let parser: Writable | undefined
   let fields = 0
+  let seen = 0
   let decided = false
 
   const decide = (): boolean => {
@@ -60,7 +61,10 @@ export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): Res
 
   const complete = (body: unknown): void => {
     const read = formDetails(body)
+    if (!parser) return refuse(MALFORMED)
     if (!upload) return refuse({ type: 'missing-file' })
+    // The parser skips what it can't decode and says nothing.
+    if (seen < guard.parts) return refuse(MALFORMED)
     if (read.isErr()) return refuse(read.error)
     if (!decide()) return
     details.resolve(read)
@@ -68,18 +72,25 @@ export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): Res
   }
 
   const seeFile = (name: string | undefined, _: unknown, { filename }: { filename?: string }): void => {
+    seen++
     if (!name) refuse(UNNAMED)
     else if (name !== 'file') refuse({ type: 'unexpected-file-field', detail: 'Send the file in the field "file".' })
     else if (!filename) refuse({ type: 'missing-file' })
     else if (upload) refuse({ type: 'too-many-files' })
   }
 
-  const seeField = (name: string | undefined): void => {
+  const seeField = (
+    name: string | undefined,
+    value: unknown,
+    { valueTruncated }: { valueTruncated: boolean },
+  ): void => {
+    seen++
     if (!name) refuse(UNNAMED)
     else if (name === 'file') refuse({ type: 'missing-file' })
-    else if (Buffer.byteLength(name) > MAX_FIELD_NAME_BYTES) refuse({ type: 'field-too-large' })
+    else if (valueTruncated || Buffer.byteLength(name) > MAX_FIELD_NAME_BYTES) refuse({ type: 'field-too-large' })
     else if (/[[\]]/.test(name) || name in Object.prototype) refuse({ type: 'invalid-field-name' })
     else if (++fields > MAX_FIELDS) refuse({ type: 'too-many-parts' })
+    else if (value === undefined) refuse(UNKNOWN_CHARSET)
   }
 
   const engine: StorageEngine = {
@@ -102,6 +113,7 @@ export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): Res
     // multer tells of a refusal only after it has read all that still comes, so what it would refuse is seen here first.
     streamHandler: (_req, busboy) => {
       parser = busboy.prependListener('file', seeFile).prependListener('field', seeField)
+      parser.prependListener('error', () => refuse(MALFORMED))
       req.pipe(guard).pipe(busboy)
     },
   }).single('file')
@@ -114,4 +126,5 @@ export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): Res
 }
 
 const UNNAMED = { type: 'malformed-multipart', detail: 'A part of the form has no name.' } as const
+const UNKNOWN_CHARSET = { type: 'malformed-multipart', detail: 'A field has an unknown character set.' } as const
 const MALFORMED = { type: 'malformed-multipart', detail: 'The body is cut off or not well-formed.' } as const

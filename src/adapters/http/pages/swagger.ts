@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto'
+import type { Middleware } from 'koa'
+import { koaSwagger } from 'koa2-swagger-ui'
+import { assetsOf } from './assets.ts'
+
+const ASSETS = '/swagger/assets'
+
+/** Lets people read and try the API. Its definition can't be replaced by a query parameter: Swagger UI reads none. */
+export function swaggerPage(): Middleware {
+  const render = koaSwagger({
+    title: 'mediaport: try it',
+    routePrefix: false,
+    hideTopbar: true,
+    favicon: `${ASSETS}/favicon-32x32.png`,
+    swaggerCdnUrl: '/swagger',
+    swaggerVersion: 'assets',
+    swaggerOptions: { url: '/schema/?format=json', validatorUrl: null, tryItOutEnabled: true },
+  })
+  return async (ctx, next) => {
+    await render(ctx, next)
+    // The template also asks another site for fonts.
+    const page = String(ctx.body).replace(/<link href="https:[^>]*>/, '')
+    ctx.body = page
+    ctx.set('Content-Security-Policy', policy(page))
+  }
+}
+
+export const swaggerAssets = assetsOf('swagger-ui-dist', {
+  'swagger-ui.min.css': { file: 'swagger-ui.css', type: 'css' },
+  'swagger-ui-bundle.js': { file: 'swagger-ui-bundle.js', type: 'js' },
+  'swagger-ui-standalone-preset.js': { file: 'swagger-ui-standalone-preset.js', type: 'js' },
+  'favicon-32x32.png': { file: 'favicon-32x32.png', type: 'png' },
+})
+
+/** Swagger UI sets styles on its elements, and has one script in the page, which is allowed by its hash. */
+const policy = (page: string): string =>
+  [
+    "default-src 'none'",
+    `script-src 'self' ${inlineScripts(page).join(' ')}`,
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; ')
+
+export const inlineScripts = (page: string): string[] =>
+  [...page.matchAll(/<script>([^]*?)<\/script>/g)].map(
+    ([, script = '']) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`,
+  )

@@ -1,0 +1,239 @@
+import { once } from 'node:events'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import type { AddressInfo, Socket } from 'node:net'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
+import { expect, vi } from 'vitest'
+import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
+import { SCOPES } from '../../src/adapters/http/access.ts'
+import { createApp } from '../../src/adapters/http/app.ts'
+import { closeServer, createHttpServer, serveApp } from '../../src/adapters/http/http-server.ts'
+import type { Pace } from '../../src/adapters/http/upload/pace.ts'
+import { createMediaport, type Mediaport } from '../../src/application/mediaport.ts'
+import type { Policy } from '../../src/application/policy.ts'
+import type { FileStorage } from '../../src/application/ports/file-storage.ts'
+import type { Media, MediaId, Stored } from '../../src/domain/media.ts'
+import { checkHealth } from '../../src/main/health.ts'
+import { memoryPorts } from '../../src/main/memory-ports.ts'
+import { WatchedStorage } from '../../src/main/watched-storage.ts'
+import { file, form, post } from './multipart.ts'
+import { type Answer, Wire } from './wire.ts'
+
+/** The largest file that the servers here take, in bytes. */
+export const MAX_FILE = 1024 * 1024
+
+export interface TestServer {
+  readonly url: string
+  readonly port: number
+  readonly mediaport: Mediaport
+  /** A connection, which `close` ends if the test doesn't. */
+  connect(): Wire
+  /** Sends the request on a connection of its own and gives the answer. */
+  exchange(request: Uint8Array, options?: { toHead?: boolean }): Promise<Answer>
+  /** Sends the pieces so that the server reads each by itself. */
+  sendApart(wire: Wire, pieces: readonly Uint8Array[]): Promise<void>
+  /** Sends what has to be refused, and looks at the answer and at what it leaves. */
+  refuses(request: Uint8Array, status: number, code: string): Promise<Answer>
+  /** Sends what has to be refused while more is coming: `head`, and then `filler` again and again. */
+  refusesMeanwhile(head: Uint8Array, filler: Uint8Array, status: number, code: string): Promise<void>
+  /** Sends what has to be accepted. */
+  accepts(request: Uint8Array): Promise<Accepted>
+  /** Every row that was ever begun, in any state. */
+  rows(): Promise<Media[]>
+  stored(): Promise<Stored[]>
+  /** Names of all files in the storage's folder, unfinished ones too. */
+  filesOnDisk(): Promise<string[]>
+  /** An upload is under way, and its file is being written. */
+  hasBegun(): Promise<void>
+  /** No upload is under way, and each stored row has its one file, and no other file is there. */
+  settled(): Promise<void>
+  /** Settled, and an ordinary upload is taken. */
+  works(): Promise<void>
+  /** What was logged, by level. */
+  readonly log: readonly { readonly level: string; readonly request_id?: string; readonly code?: string }[]
+  /** Turns away what comes from now on. */
+  drain(): void
+  /** Settles when the last connection is closed. */
+  stop(): Promise<void>
+  close(): Promise<void>
+}
+
+export interface Accepted {
+  readonly id: string
+  readonly filename: string
+  readonly title: string
+  readonly tags: string[]
+  readonly sha256: string
+  readonly size_bytes: number
+  readonly mime_type: string
+  readonly url: string
+}
+
+export interface Given {
+  readonly policy?: Partial<Policy>
+  readonly pace?: Partial<Pace>
+  readonly headerTimeoutSeconds?: number
+  /** Puts a fault in front of the storage. */
+  readonly wrapStorage?: (storage: FileStorage, folder: string) => FileStorage
+}
+
+/** The HTTP server as `serve` puts it together, over rows in memory and files in a folder of its own. */
+export async function startServer(given: Given = {}): Promise<TestServer> {
+  const { policy, pace, headerTimeoutSeconds = 10, wrapStorage = same } = given
+  const folder = await mkdtemp(join(tmpdir(), 'mediaport-e2e-'))
+  const { media, identity, ...ports } = memoryPorts()
+  const storage = new WatchedStorage(wrapStorage(new FilesystemFileStorage(join(folder, 'files')), folder))
+  const ids: MediaId[] = []
+  const newId = () => {
+    const id = identity.newId()
+    ids.push(id)
+    return id
+  }
+  const mediaport = createMediaport(
+    { ...ports, media, storages: [storage], identity: { ...identity, newId } },
+    { maxFileSize: MAX_FILE, ...policy },
+  )
+
+  const server = createHttpServer(headerTimeoutSeconds)
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  const { port } = server.address() as AddressInfo
+  const url = `http://127.0.0.1:${port}`
+  const log: { level: string }[] = []
+  const logged = (level: string) => (fields: object) => void log.push({ level, ...fields })
+  const peers = new Map<number, Socket>()
+  let draining = false
+  const app = createApp(mediaport, {
+    access: { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: url },
+    pace: { idleSeconds: 15, minRate: 4096, ...pace },
+    health: () => checkHealth({ isDatabaseUp: async () => true }, storage),
+    isDraining: () => draining,
+    log: { info: logged('info'), warn: logged('warn'), error: logged('error') },
+  })
+  serveApp(server, app)
+  server.on('connection', (socket) => peers.set(socket.remotePort ?? 0, socket))
+
+  const wires: Wire[] = []
+  const connect = (): Wire => {
+    const wire = new Wire(port)
+    wires.push(wire)
+    return wire
+  }
+
+  const exchange: TestServer['exchange'] = async (request, options) => {
+    const wire = connect()
+    await wire.send(request)
+    const answer = await wire.answer(options)
+    wire.leave()
+    return answer
+  }
+
+  const sendApart: TestServer['sendApart'] = async (wire, pieces) => {
+    for (const piece of pieces) {
+      await wire.send(piece)
+      while ((peers.get(wire.port)?.bytesRead ?? 0) < wire.sent) await setImmediate()
+    }
+  }
+
+  const rows = async (): Promise<Media[]> => {
+    const answers = await Promise.all(ids.map((id) => media.get(id)))
+    return answers.flatMap((answer) => (answer.isOk() ? [answer.value] : []))
+  }
+
+  const stored = async (): Promise<Stored[]> => (await rows()).filter((row) => row.state === 'stored')
+
+  const filesOnDisk = async (): Promise<string[]> => {
+    const entries = await readdir(join(folder, 'files'), { recursive: true, withFileTypes: true }).catch(() => [])
+    return entries.filter((entry) => entry.isFile()).map(({ name }) => basename(name))
+  }
+
+  const settled = () =>
+    vi.waitFor(async () => {
+      expect((await rows()).filter(({ state }) => state === 'receiving')).toEqual([])
+      expect((await filesOnDisk()).toSorted()).toEqual((await stored()).map(({ storageKey }) => storageKey).toSorted())
+    }, WAIT)
+
+  const accepts = async (request: Uint8Array): Promise<Accepted> => {
+    const answer = await exchange(request)
+    expect([answer.status, answer.status === 201 || answer.body.toString()]).toEqual([201, true])
+    return JSON.parse(answer.body.toString())
+  }
+
+  return {
+    url,
+    port,
+    mediaport,
+    connect,
+    exchange,
+    sendApart,
+    accepts,
+    rows,
+    stored,
+    filesOnDisk,
+    settled,
+    log,
+    refuses: async (request, status, code) => {
+      const before = await stored()
+      const answer = await exchange(request)
+      expectProblem(answer, status, code)
+      await settled()
+      expect(await stored()).toEqual(before)
+      expect(linesOf(log, answer)).toEqual([expect.objectContaining({ level: status < 500 ? 'warn' : 'error', code })])
+      return answer
+    },
+    refusesMeanwhile: async (head, filler, status, code) => {
+      const before = await stored()
+      const wire = connect()
+      await wire.send(head)
+      expect(await wire.sendUntilAnswered(filler)).toBe(true)
+      expectProblem(await wire.answer(), status, code)
+      await wire.closed()
+      await settled()
+      expect(await stored()).toEqual(before)
+    },
+    hasBegun: () =>
+      vi.waitFor(async () => expect(await filesOnDisk()).toContainEqual(expect.stringMatching(/\.part$/)), WAIT),
+    works: async () => {
+      await settled()
+      await accepts(post(form(file())))
+      await settled()
+    },
+    drain: () => {
+      draining = true
+    },
+    stop: () => closeServer(server, 10_000),
+    close: async () => {
+      for (const wire of wires) wire.leave()
+      if (server.listening) await closeServer(server, 0)
+      await mediaport.close()
+      await rm(folder, { recursive: true })
+    },
+  }
+}
+
+/** For `vi.waitFor`: long enough for a busy machine. */
+const WAIT = { timeout: 10_000, interval: 5 }
+
+const SECURITY_HEADERS = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cache-control': 'no-store',
+}
+
+/** RFC 9457, with everything that each answer of ours has. */
+export function expectProblem(answer: Answer, status: number, code: string): void {
+  const text = answer.body.toString()
+  expect([answer.status, text]).toEqual([status, expect.stringContaining(`"/problems/${code}"`)])
+  const problem: { request_id: string; title: string } = JSON.parse(text)
+  expect(problem).toMatchObject({ type: `/problems/${code}`, status, title: expect.stringMatching(/\w/) })
+  expect(answer.headers).toMatchObject({ ...SECURITY_HEADERS, 'x-request-id': problem.request_id })
+  expect(answer.headers['content-type']).toMatch(/^application\/problem\+json(;|$)/)
+  expect(problem.request_id).toMatch(/^[0-9a-f-]{36}$/)
+  expect(text).not.toMatch(/[\p{Cc}\u2028\u2029\u202A-\u202E]|node_modules|node:|\w\.[jt]s\b|\/tmp\//u)
+}
+
+function linesOf(log: TestServer['log'], { headers }: Answer): object[] {
+  return log.filter((line) => line.request_id === headers['x-request-id'])
+}
+
+const same = (storage: FileStorage): FileStorage => storage

@@ -1,0 +1,167 @@
+import { Validator } from '@seriousme/openapi-schema-validator'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import formats from 'ajv-formats'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { SCOPES } from '../../src/adapters/http/access.ts'
+import { CODES, summary, toProblem } from '../../src/adapters/http/problem.ts'
+import { createRouter } from '../../src/adapters/http/router.ts'
+import { PNG } from '../samples.ts'
+import { startServer, type TestServer } from './harness.ts'
+
+interface Response {
+  readonly content?: Record<string, { examples?: Record<string, { value: unknown }> }>
+  readonly headers?: Record<string, unknown>
+}
+interface Document {
+  readonly openapi: string
+  readonly paths: Record<
+    string,
+    Record<string, { summary?: string; tags?: string[]; responses: Record<string, Response> }>
+  >
+}
+
+/** `fetch` would otherwise ask for a full answer. */
+const REVALIDATE = { 'Cache-Control': 'max-age=0' }
+
+/** Addresses for people, which no program calls. */
+const PAGES = ['/', '/swagger', '/swagger/assets/:name', '/redoc', '/redoc/assets/:name']
+
+describe('The OpenAPI document', () => {
+  let server: TestServer
+  let document: Document
+  const ajv = new Ajv2020({ strict: false, allErrors: true })
+  formats.default(ajv)
+
+  beforeAll(async () => {
+    server = await startServer()
+    document = (await (await fetch(`${server.url}/schema/?format=json`)).json()) as Document
+    ajv.addSchema(document, 'api')
+  })
+  afterAll(() => server.close())
+
+  /** Checks an answer against what the document says of this route, status and media type. */
+  const expectAsDescribed = async (path: string, method: string, answer: globalThis.Response): Promise<void> => {
+    const described = document.paths[path]?.[method]?.responses[String(answer.status)]
+    expect(described, `${method} ${path} ${answer.status}`).toBeDefined()
+    for (const header of Object.keys(described?.headers ?? {}))
+      expect(answer.headers.get(header), header).not.toBeNull()
+    const type = answer.headers.get('content-type')?.split(';')[0]
+    if (type === undefined) return
+    const content = described?.content ?? {}
+    const named = type in content ? type : '*/*'
+    expect(Object.keys(content), `${method} ${path} ${answer.status} ${type}`).toContain(named)
+    if (!type.endsWith('json')) return
+    const pointer = ['paths', path, method, 'responses', String(answer.status), 'content', named, 'schema']
+    const escaped = pointer.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')))
+    const validate = ajv.getSchema(`api#/${escaped.join('/')}`)
+    const body: unknown = await answer.json()
+    expect(validate?.(body), JSON.stringify(validate?.errors)).toBe(true)
+  }
+
+  const upload = (fields: Record<string, string | Blob>) => {
+    const form = new FormData()
+    for (const [name, value] of Object.entries(fields))
+      if (typeof value === 'string') form.append(name, value)
+      else form.append(name, value, 'photo.png')
+    return fetch(`${server.url}/upload/`, { method: 'POST', body: form })
+  }
+  const png = () => new Blob([Uint8Array.from(PNG)])
+
+  it('is valid OpenAPI 3.1, the same as JSON and as YAML', async () => {
+    expect(document.openapi).toMatch(/^3\.1\./)
+    const validity = await new Validator().validate({ ...document })
+    expect(validity).toMatchObject({ valid: true })
+    const yaml = await fetch(`${server.url}/schema/`)
+    expect(yaml.headers.get('content-type')).toMatch(/^application\/yaml/)
+    expect(parse(await yaml.text())).toEqual(document)
+    const json = await fetch(`${server.url}/schema`, { headers: { Accept: 'application/json' } })
+    expect(await json.json()).toEqual(document)
+  })
+
+  it('has an entry for every route there is', () => {
+    const access = { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: server.url }
+    const pace = { idleSeconds: 1, minRate: 1 }
+    const health = async () => ({ status: 'ok', checks: {} }) as const
+    const router = createRouter(server.mediaport, { access, pace, health })
+    const served = router.stack
+      .filter(({ path }) => !PAGES.includes(String(path)))
+      .flatMap(({ path, methods }) =>
+        methods.filter((method) => method !== 'HEAD').map((method) => `${method} ${String(path)}/`),
+      )
+    const described = Object.entries(document.paths).flatMap(([path, item]) =>
+      Object.keys(item).map((method) => `${method.toUpperCase()} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`),
+    )
+    expect(described.toSorted()).toEqual(served.toSorted())
+  })
+
+  it('tells people what each route is for', () => {
+    for (const item of Object.values(document.paths))
+      for (const operation of Object.values(item))
+        expect(operation).toMatchObject({ summary: expect.stringMatching(/\w/), tags: [expect.stringMatching(/\w/)] })
+  })
+
+  it('describes what every route answers', async () => {
+    const uploaded = await upload({ title: 'Été', file: png(), tags: 'a, b' })
+    const { id } = (await uploaded.clone().json()) as { id: string }
+    await expectAsDescribed('/upload/', 'post', uploaded)
+    const get = async (path: string, address: string, headers: Record<string, string> = {}) => {
+      const answer = await fetch(server.url + address, { headers })
+      await expectAsDescribed(path, 'get', answer)
+      return answer.status
+    }
+    expect(await get('/ping/', '/ping/')).toBe(200)
+    expect(await get('/healthcheck/', '/healthcheck/')).toBe(200)
+    expect(await get('/schema/', '/schema/?format=json')).toBe(200)
+    expect(await get('/schema/', '/schema/?format=xml')).toBe(400)
+    expect(await get('/media/', '/media/?limit=1')).toBe(200)
+    expect(await get('/media/', '/media/?limit=0')).toBe(400)
+    expect(await get('/media/{id}/', `/media/${id}/`)).toBe(200)
+    expect(await get('/media/{id}/', `/media/${id}/`, { 'If-None-Match': '*', ...REVALIDATE })).toBe(304)
+    expect(await get('/media/{id}/', '/media/nothing/')).toBe(404)
+    expect(await get('/media/{id}/content/', `/media/${id}/content/`)).toBe(200)
+    expect(await get('/media/{id}/content/', `/media/${id}/content/`, { Range: 'bytes=0-3' })).toBe(206)
+    expect(await get('/media/{id}/content/', `/media/${id}/content/`, { Range: 'bytes=99999-' })).toBe(416)
+  })
+
+  it.each([
+    [201, { file: png(), title: '', tags: '', sha256: '' }],
+    [400, { title: 'no file' }],
+    [413, { file: new Blob([Uint8Array.from(PNG), new Uint8Array(1024 * 1024)]) }],
+    [415, { file: new Blob(['text']) }],
+    [422, { file: png(), title: 'two\nlines' }],
+    [422, { file: png(), sha256: 'x' }],
+    [422, { file: new Blob([]) }],
+  ])('describes the %i of an upload', async (status, fields) => {
+    const answer = await upload(fields)
+    expect(answer.status).toBe(status)
+    await expectAsDescribed('/upload/', 'post', answer)
+  })
+
+  it('names every error on some route, under its status, with an example that is valid', () => {
+    const responses = Object.values(document.paths).flatMap((item) =>
+      Object.values(item).flatMap((operation) => Object.entries(operation.responses)),
+    )
+    const validate = ajv.getSchema('api#/components/schemas/Problem')
+    // A path or method that is not there belongs to no route.
+    for (const code of CODES.filter((code) => code !== 'method-not-allowed')) {
+      const { status } = summary(code)
+      const examples = responses
+        .filter(([key]) => key === String(status))
+        .flatMap(([, { content }]) => content?.['application/problem+json']?.examples?.[code] ?? [])
+      expect(examples, code).not.toEqual([])
+      for (const { value } of examples)
+        expect(validate?.(value), `${code} ${JSON.stringify(validate?.errors)}`).toBe(true)
+    }
+  })
+
+  it('describes the problem of an error with all that it tells', () => {
+    const validate = ajv.getSchema('api#/components/schemas/Problem')
+    const { body } = toProblem(
+      { type: 'unavailable', dependency: 'database', cause: new Error('down') },
+      '7a61f1a5-32f7-4a52-9d3a-5f1c0b6a8a55',
+    )
+    expect(validate?.(body)).toBe(true)
+    expect(JSON.stringify(body)).not.toContain('down')
+  })
+})

@@ -1,0 +1,109 @@
+import { readFileSync } from 'node:fs'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { readConfig } from '../../src/main/config.ts'
+
+const root = new URL('../../', import.meta.url)
+const read = (name: string): string => readFileSync(new URL(name, root), 'utf8')
+
+describe('The image', () => {
+  const instructions = read('Dockerfile')
+    .replaceAll(/^#.*\n/gm, '')
+    .replaceAll(/\\\n/g, ' ')
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+  const of = (name: string): string[] => instructions.filter((line) => line.startsWith(`${name} `))
+  const final = instructions.slice(instructions.findLastIndex((line) => line.startsWith('FROM ')))
+
+  it('is built in one stage and run in another, both on a Node of a named version', () => {
+    expect(of('FROM')).toEqual([expect.stringMatching(/^FROM node:26-slim AS build$/), 'FROM node:26-slim'])
+    expect(of('ADD')).toEqual([])
+    expect(final.filter((line) => line.startsWith('COPY '))).toEqual(
+      final.filter((line) => line.startsWith('COPY --from=build ')),
+    )
+  })
+
+  it('is run by somebody who is not root, behind a process that hands signals on', () => {
+    expect(final.filter((line) => line.startsWith('USER '))).toEqual(['USER node'])
+    expect(final).toContain('ENTRYPOINT ["tini", "--"]')
+    expect(final).toContain('CMD ["mediaport", "serve"]')
+  })
+
+  it('installs what it needs and keeps no lists of packages', () => {
+    for (const line of of('RUN').filter((run) => run.includes('apt-get install'))) {
+      expect(line).toContain('--no-install-recommends')
+      expect(line).toContain('rm -rf /var/lib/apt/lists/*')
+    }
+    expect(of('RUN').join()).toContain('npm ci')
+  })
+
+  it('says whether it is well by its ping, with a command that runs', () => {
+    const [, command = ''] = /CMD (\[.*\])/.exec(of('HEALTHCHECK').join()) ?? []
+    const [node, flag, script] = JSON.parse(command)
+    expect([node, flag]).toEqual(['node', '-e'])
+    expect(script).toContain('/ping/')
+    expect(() => new Function(script)).not.toThrow()
+  })
+
+  it('has variables that the configuration takes, once somebody said what everybody may do', () => {
+    const env = Object.fromEntries(
+      of('ENV').flatMap((line) =>
+        line
+          .slice(4)
+          .split(' ')
+          .map((pair) => pair.split('=')),
+      ),
+    )
+    expect(readConfig(env).isErr()).toBe(true)
+    expect(readConfig({ ...env, ANONYMOUS_SCOPES: 'read' })._unsafeUnwrap()).toMatchObject({
+      host: '0.0.0.0',
+      dataDir: '/data',
+    })
+  })
+})
+
+describe('The compose file', () => {
+  const { services, volumes } = parse(read('docker-compose.yml'))
+
+  it('publishes the web service alone, to this machine alone', () => {
+    expect(services.web.ports).toEqual([`127.0.0.1:\${PORT:-8000}:8000`])
+    for (const [name, service] of Object.entries<{ ports?: string[] }>(services))
+      if (name !== 'web') expect(service.ports, name).toBeUndefined()
+  })
+
+  it('starts web when the database answers, and each of them again by itself', () => {
+    expect(services.web.depends_on).toEqual({ db: { condition: 'service_healthy' } })
+    expect(services.db.healthcheck.test).toEqual(['CMD', 'pg_isready', '--username=media', '--dbname=media'])
+    for (const service of Object.values<{ restart: string }>(services)) expect(service.restart).toBe('unless-stopped')
+    expect(Number.parseInt(services.web.stop_grace_period, 10)).toBeGreaterThan(30)
+  })
+
+  it('keeps its data in named volumes', () => {
+    const used = Object.values<{ volumes: string[] }>(services).flatMap((service) =>
+      service.volumes.map((volume) => volume.split(':')[0]),
+    )
+    expect(used.toSorted()).toEqual(Object.keys(volumes).toSorted())
+  })
+
+  it('needs no .env, and gives the server variables that it takes', () => {
+    expect(services.web.env_file).toEqual([{ path: '.env', required: false }])
+    const fillIn = (value: string): string =>
+      value.replaceAll(/\$\{\w+:-((?:\$\{[^}]*\}|[^{}])*)\}/g, (_, otherwise: string) => fillIn(otherwise))
+    const env = Object.fromEntries(
+      Object.entries(services.web.environment).map(([name, value]) => [name, fillIn(String(value))]),
+    )
+    expect(readConfig(env)._unsafeUnwrap()).toMatchObject({
+      host: '0.0.0.0',
+      port: 8000,
+      publicUrl: 'http://127.0.0.1:8000',
+      dataDir: '/data',
+      databaseUrl: 'postgres://media@db:5432/media',
+    })
+    expect(env['PGPASSWORD']).toBe(fillIn(services.db.environment.POSTGRES_PASSWORD))
+  })
+
+  it('builds from what the build needs and nothing else', () => {
+    const allowed = read('.dockerignore').match(/^!.*/gm)
+    expect(allowed).toEqual(['!package.json', '!package-lock.json', '!tsconfig.json', '!tsconfig.build.json', '!src'])
+  })
+})

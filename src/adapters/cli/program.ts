@@ -9,6 +9,8 @@ import { humanSize, printable, progressBar } from './terminal.ts'
 export interface Actions {
   /** Runs until the process is asked to stop. */
   readonly serve: () => Promise<void>
+  /** As `serve`, for the jobs alone. */
+  readonly worker: () => Promise<void>
   readonly migrate: () => Promise<{ applied: readonly string[] }>
   /** @param server its address; without one, the use cases in this process. */
   readonly open: (server: string | undefined) => Promise<Client>
@@ -20,10 +22,12 @@ interface Shared {
 }
 
 /** What `mediaport` understands; every command sets the exit status 1 when anything of it failed. */
-export function createProgram({ serve, migrate, open }: Actions): Command {
+export function createProgram({ serve, worker, migrate, open }: Actions): Command {
   const program = new Command('mediaport').description('Takes files in and never loses, doubles or orphans one.')
 
   program.command('serve').description('run the HTTP server').action(serve)
+
+  program.command('worker').description('do the jobs of servers that run with WORKER=off').action(worker)
 
   program
     .command('migrate')

@@ -26,9 +26,9 @@ export const visible = (row: Media, { owner }: Asking): Result<Stored, NotFound>
 export const named = (id: string): Result<MediaId, NotFound> => (isMediaId(id) ? ok(id) : err(NOT_FOUND))
 
 /** The row in any state, or nothing where there is none. */
-export const rowOf = (media: MediaRepository, id: MediaId): ResultAsync<Media | undefined, Unavailable> =>
-  media
-    .get(id)
+export const rowOf = (media: MediaRepository, id: string): ResultAsync<Media | undefined, Unavailable> =>
+  named(id)
+    .asyncAndThen((known) => media.get(known))
     .map((row): Media | undefined => row)
     .orElse((error) => (error.type === 'not-found' ? ok(undefined) : err(error)))
 

@@ -4,6 +4,7 @@ import { cacheTitle } from './cache-title.ts'
 import { type ChangeMedia, changeMedia } from './change-media.ts'
 import { type DeleteMedia, deleteMedia } from './delete-media.ts'
 import { discardMedia } from './discard-media.ts'
+import { type Doctor, doctor } from './doctor.ts'
 import { type GetMedia, getMedia } from './get-media.ts'
 import type { Job } from './jobs.ts'
 import { type ListMedia, listMedia } from './list-media.ts'
@@ -39,6 +40,8 @@ export interface Mediaport {
   readonly work: (job: Job) => ResultAsync<void, Unavailable>
   /** Moves on what only time can; to be called again and again, by any number of processes. */
   readonly reapUploads: ReapUploads
+  /** Finds what is not as the rows say, and mends what they can tell. */
+  readonly doctor: Doctor
   /** What uploads are held to. */
   readonly policy: Policy
   /**
@@ -76,6 +79,7 @@ export function createMediaport(ports: Ports, policy: Partial<Policy> = {}): Med
     deleteMedia: deleteMedia(ports),
     work: (job) => (job.name === 'discard-media' ? discard(job) : cache(job.id)),
     reapUploads: reapUploads(ports, inForce, discard),
+    doctor: doctor(ports, inForce, discard),
     policy: inForce,
     close: async () => {
       ending.abort()

@@ -48,6 +48,11 @@ const program = createProgram({
     return connections
   },
 
+  async openDoctor() {
+    const { mediaport, close } = await openMediaport()
+    return { doctor: mediaport.doctor, close }
+  },
+
   async open(server) {
     if (server !== undefined) return new HttpClient(server)
     return openEmbedded()
@@ -70,16 +75,22 @@ function stopOnSignal(log: Logger, stop: () => Promise<void>): void {
 }
 
 async function openEmbedded(): Promise<Client> {
+  const { mediaport, publicUrl, close } = await openMediaport()
+  return embeddedClient(mediaport, publicUrl, close)
+}
+
+/** The use cases in this process. The jobs that they cause are done by the next server or worker. */
+async function openMediaport() {
   const config = configuration()
   const lock = lockIfEmbedded(config, process.argv.slice(2, 3).join())
   const connections = await connect(config).catch(noDatabase)
   const mediaport = buildContainer(config, connections).resolve(MEDIAPORT)
-  const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`
-  return embeddedClient(mediaport, publicUrl, async () => {
+  const close = async (): Promise<void> => {
     await mediaport.close()
     await connections.close()
     lock?.release()
-  })
+  }
+  return { mediaport, publicUrl: config.publicUrl ?? `http://${config.host}:${config.port}`, close }
 }
 
 function configuration(): Config {

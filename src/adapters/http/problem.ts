@@ -147,7 +147,7 @@ export function toProblem(error: ApiError, requestId: string): Problem {
 function explain(error: ApiError): string | undefined {
   switch (error.type) {
     case 'too-large':
-      return `A file may have at most ${error.limit} bytes, and all other parts of the form together 1 MiB.`
+      return `At most ${error.limit} bytes are accepted; in a form, besides, 1 MiB that is not the file.`
     case 'unsupported-file-type':
       return error.found
         ? `Its bytes are ${error.found}, which is not among the accepted types.`

@@ -66,6 +66,13 @@ export const ListQuery = z.strictObject({
   tag: z.string().optional().meta({ description: 'Only media with this tag', example: 'summer' }),
 })
 
+export const Changes = z
+  .strictObject({
+    title: z.string().optional().meta({ description: 'One line of 1 to 200 characters', example: 'Été à Nice' }),
+    tags: z.array(z.string()).optional().meta({ description: 'All of them: up to 32, each of 1 to 64 characters' }),
+  })
+  .meta({ id: 'Changes', description: 'What is not named stays as it is' })
+
 /** multer parses the form, so this only describes it. */
 export const UploadForm = z.object({
   file: z.string().meta({ description: 'The file, with its name', override: { format: 'binary' } }),

@@ -30,7 +30,7 @@ const FORBIDDEN = {
   'src/adapters/redis/a.ts': `../mongo/b.ts ../redis-cluster/b.ts ../../adapters/http/deep/b.ts ../b.ts ..
     ../../main/b.ts ../../index.ts ../../testing.ts ../../../tests/b.ts ../../../package.json ${NEVER}`,
   'src/main/a.ts': '../index.ts ../testing.ts ../../tests/b.ts mediaport #domain https://example.com/b.js',
-  'src/index.ts': `./adapters/redis/b.ts ./testing.ts ../tests/b.ts ${NEVER}`,
+  'src/index.ts': `./testing.ts ../tests/b.ts ${NEVER}`,
   'src/testing.ts': `./index.ts ../tests/b.ts ${NEVER}`,
 }
 const ALLOWED = {
@@ -39,7 +39,7 @@ const ALLOWED = {
   'src/adapters/redis/a.ts': './b.ts ../redis/b.ts ../../domain/b.ts ../../application/b.ts pg @koa/router node:fs fs',
   'src/main/a.ts': `./b.ts ../domain/b.ts ../application/b.ts ../adapters/redis/b.ts ../../package.json tsyringe
     reflect-metadata/lite node:net`,
-  'src/index.ts': './domain/b.ts ./application/b.ts ./main/b.ts neverthrow',
+  'src/index.ts': './domain/b.ts ./application/b.ts ./main/b.ts ./adapters/memory/b.ts neverthrow',
   'src/testing.ts': './domain/b.ts ./application/b.ts ./main/b.ts ./adapters/redis/b.ts',
 }
 const FORMS = {

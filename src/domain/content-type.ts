@@ -66,7 +66,7 @@ const RASTER_IMAGES = /^image\/(jpeg|png|apng|gif|webp|avif|bmp)$/
 export const isRasterImage = (type: ContentType): boolean => RASTER_IMAGES.test(type)
 
 const ACTIVE =
-  /^(html?|xhtml|shtml|mht|mhtml|svgz?|xml|xsl|js|mjs|cjs|wasm|swf|php\d?|phtml|phar|aspx?|jspx?|cgi|exe|dll|com|scr|msi|bat|cmd|ps1|vbs|wsf|hta|jar|class|sh|bash|py|pl|rb|lnk|reg)$/
+  /^(html?|xhtml?|xht|shtml|mht|mhtml|svgz?|xml|xsl|js|mjs|cjs|wasm|swf|php\d?|phps|pht|phtml|phar|aspx?|jspx?|cgi|exe|dll|com|scr|msi|bat|cmd|ps1|vbs|vbe|jse|jnlp|desktop|wsf|hta|jar|class|sh|bash|py|pl|rb|lnk|reg)$/
 
 /** A file is taken when its bytes are of an allowed type and its name doesn't promise something that runs. */
 export function acceptType(

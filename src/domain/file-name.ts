@@ -22,8 +22,9 @@ export function parseFileName(raw: string): Result<FileName, MissingFile> {
   return ok(shorten(base) as FileName)
 }
 
-/** Lower case, without the dot; empty when there is none. A leading dot starts a name, not an extension. */
-export function extension(name: string): string {
+/** Lower case, without the dot; empty when there is none. A leading dot starts a name; dots at the end are no part of it. */
+export function extension(fullName: string): string {
+  const name = fullName.replace(/[. ]+$/, '')
   const dot = name.lastIndexOf('.')
   return dot > 0 ? name.slice(dot + 1).toLowerCase() : ''
 }

@@ -19,7 +19,10 @@ export function parseTitle(raw: string): Result<Title, InvalidTitle> {
   return ok(cleaned.text as Title)
 }
 
-/** The title of a media that was given none: its file name without the extension, cut to 200 characters. */
+/**
+ * The title of a media that was given none: its file name without the extension, cut to 200 characters. What stands there
+ * in place of bad bytes becomes an underscore, as no title may have it.
+ */
 export function titleFromName(name: FileName): Title {
-  return [...stem(name)].slice(0, MAX_CHARACTERS).join('').trim() as Title
+  return [...stem(name).replaceAll('\uFFFD', '_')].slice(0, MAX_CHARACTERS).join('').trim() as Title
 }

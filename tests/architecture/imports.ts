@@ -18,7 +18,6 @@ const RULES: Readonly<Record<string, Rule>> = {
   application: { layers: ['domain', 'application'], allowsPackage: (name) => PURE.has(name) },
   adapters: { layers: ['domain', 'application'], allowsPackage: outsideMain },
   main: { layers: ['domain', 'application', 'adapters', 'main', 'elsewhere'], allowsPackage: () => true },
-  index: { layers: ['domain', 'application', 'main'], allowsPackage: outsideMain },
   entry: { layers: ['domain', 'application', 'main', 'adapters'], allowsPackage: outsideMain },
 }
 
@@ -27,7 +26,7 @@ export function layerOf(path: string): readonly [layer: string, folder?: string]
   const [root, layer = '', folder, ...rest] = path.split('/')
   if (root === 'tests') return ['tests']
   if (root !== 'src') return ['elsewhere']
-  if (folder === undefined) return [/^index\.[cm]?[jt]s$/.test(layer) ? 'index' : 'entry']
+  if (folder === undefined) return ['entry']
   if (layer === 'adapters' && rest.length > 0) return [layer, folder]
   return [['domain', 'application', 'main'].includes(layer) ? layer : 'unknown']
 }

@@ -214,12 +214,14 @@ export function mediaRepositoryContract(
       })
 
       it('nothing when the change errs, and passes its error on', async () => {
-        const there = await added()
         const refusal = { type: 'changed-its-mind' } as const
-        const answer = await repository.update(there.id, () => err(refusal))
-        expect(answer._unsafeUnwrapErr()).toEqual(refusal)
-        expect(await found(there.id)).toStrictEqual(there)
-        expect(published).toEqual([])
+        for (const there of [await added(), await committed(), await givenUp()]) {
+          published = []
+          const answer = await repository.update(there.id, () => err(refusal))
+          expect(answer._unsafeUnwrapErr()).toEqual(refusal)
+          expect(await found(there.id)).toStrictEqual(there)
+          expect(published).toEqual([])
+        }
       })
 
       it('nothing when another attempt holds the row', async () => {

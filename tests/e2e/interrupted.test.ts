@@ -43,16 +43,20 @@ describe('an upload that ends early leaves nothing', () => {
     const wire = server.connect()
     await wire.send(request.subarray(0, 900_000))
     await server.hasBegun()
+    const before = (await server.stored()).length
     await wire.send(request.subarray(900_000))
     expectProblem(await wire.answer(), 422, 'invalid-title')
+    expect(await server.filesOnDisk()).toHaveLength(before)
   })
 
   it('when the part that follows is cut off', async () => {
     const wire = server.connect()
     await wire.send(concat(postChunked(), chunk(file(bytes))))
     await server.hasBegun()
+    const before = (await server.stored()).length
     await wire.send(concat(chunk(begin(field('title', 'cut'))), LAST_CHUNK))
     expectProblem(await wire.answer(), 400, 'malformed-multipart')
+    expect(await server.filesOnDisk()).toHaveLength(before)
   })
 })
 

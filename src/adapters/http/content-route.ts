@@ -51,7 +51,6 @@ function setContentHeaders(ctx: Context, media: Stored): void {
   ctx.set({
     ETag: `"${media.sha256}"`,
     'Repr-Digest': `sha-256=:${Buffer.from(media.sha256, 'hex').toString('base64')}:`,
-    'Last-Modified': media.createdAt.toUTCString(),
     'Accept-Ranges': 'bytes',
     'Cache-Control': 'private, no-cache',
     'Content-Security-Policy': "sandbox; default-src 'none'",

@@ -67,6 +67,10 @@ describe('the content type', () => {
     '; boundary=a b',
     '; boundaryx=a',
     `; x="; boundary=${BOUNDARY}"`,
+    `; x="; boundary=other;"; boundary=${BOUNDARY}`,
+    `; x="; boundary=${BOUNDARY};"; boundary=other`,
+    `; boundary=${BOUNDARY}; boundary=other`,
+    `; boundary=${BOUNDARY}; charset`,
   ])('B3: the boundary in "multipart/form-data%s" is not valid', async (parameters) => {
     await refuses(good, 400, 'malformed-multipart', `Content-Type: multipart/form-data${parameters}`)
   })

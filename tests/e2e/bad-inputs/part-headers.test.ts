@@ -41,6 +41,12 @@ describe('the headers of a part', () => {
     await refusesPart(part(headers, PNG), 400, 'malformed-multipart')
   })
 
+  it('B8: that a parser would skip in silence are refused', async () => {
+    const skipped = part('Content-Disposition: form-data; name="title"; x*=UTF-8\'\'%zz', 'lost?')
+    await refuses(form(skipped, file()), 400, 'malformed-multipart')
+    await refuses(form(file(pngOf(50_000)), skipped), 400, 'malformed-multipart')
+  })
+
   it.each([
     ['20 KiB in a line', `${disposition}\r\nX: ${'x'.repeat(20_000)}`],
     ['80 KiB in a line', `${disposition}\r\nX: ${'x'.repeat(80_000)}`],

@@ -62,7 +62,8 @@ function multipartBoundary(contentType = ''): string {
     })
   const [, quoted, plain] = BOUNDARY.exec(contentType) ?? []
   const boundary = quoted ?? plain
-  if (boundary === undefined)
+  // Of two, one of them within another parameter perhaps, the parser behind may take the other.
+  if (boundary === undefined || /boundary=.*boundary=/i.test(contentType))
     throw new HttpProblem({ type: 'malformed-multipart', detail: 'The Content-Type has no valid boundary.' })
   return boundary
 }

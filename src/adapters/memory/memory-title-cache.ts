@@ -18,7 +18,8 @@ export class MemoryTitleCache implements TitleCache {
   readonly #entries = new Map<MediaId, Entry>()
 
   put(id: MediaId, title: CachedTitle): ResultAsync<void, never> {
-    this.#replace(id, { version: title.version, title, until: Number.POSITIVE_INFINITY })
+    const known = this.#current(id)?.version ?? 0
+    if (known < title.version) this.#replace(id, { version: title.version, title, until: Number.POSITIVE_INFINITY })
     return okAsync(undefined)
   }
 
@@ -27,12 +28,12 @@ export class MemoryTitleCache implements TitleCache {
   }
 
   remove(id: MediaId, version: number): ResultAsync<void, never> {
-    this.#replace(id, { version, until: Date.now() + TOMBSTONE_MS })
+    const known = this.#current(id)?.version ?? 0
+    if (known <= version) this.#replace(id, { version, until: Date.now() + TOMBSTONE_MS })
     return okAsync(undefined)
   }
 
   #replace(id: MediaId, entry: Entry): void {
-    if ((this.#current(id)?.version ?? 0) >= entry.version) return
     this.#entries.delete(id)
     this.#entries.set(id, entry)
     const [oldest] = this.#entries.keys()

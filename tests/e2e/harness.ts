@@ -50,7 +50,7 @@ export interface TestServer {
   hasBegun(): Promise<void>
   /** No upload is under way, and each stored row has its one file, and no other file is there. */
   settled(): Promise<void>
-  /** Settled, and an ordinary upload is taken. */
+  /** An ordinary upload is taken, and all is settled. */
   works(): Promise<void>
   /** What was logged, by level. */
   readonly log: readonly { readonly level: string; readonly request_id?: string; readonly code?: string }[]
@@ -195,7 +195,6 @@ export async function startServer(given: Given = {}): Promise<TestServer> {
     hasBegun: () =>
       vi.waitFor(async () => expect(await filesOnDisk()).toContainEqual(expect.stringMatching(/\.part$/)), WAIT),
     works: async () => {
-      await settled()
       await accepts(post(form(file())))
       await settled()
     },

@@ -27,7 +27,10 @@ describe('an upload that ends early leaves nothing', () => {
     const wire = server.connect()
     await wire.send(post(whole).subarray(0, Math.floor((whole.length * percent) / 100)))
     await server.hasBegun()
+    const before = server.log.length
     wire.leave()
+    await server.settled()
+    await expect.poll(() => server.log.slice(before).map(({ level }) => level)).toEqual(['warn'])
   })
 
   it('when the client ends its side in the middle', async () => {

@@ -106,7 +106,7 @@ describe('an upload', () => {
     const body = form(file(pngOf(50_000)))
     const wire = server.connect()
     await wire.send(headOf(post(body, 'Expect: 100-continue')))
-    expect(await wire.interim()).toBe(100)
+    expect(await wire.status()).toBe(100)
     await wire.send(body)
     expect((await wire.answer()).status).toBe(201)
   })

@@ -92,8 +92,8 @@ export class Wire {
     }
   }
 
-  /** The status of the interim answer that has to come next. */
-  async interim(): Promise<number> {
+  /** The status of the next answer, an interim one too, as soon as its head is there. */
+  async status(): Promise<number> {
     return parseHead(await this.#until(HEAD_END)).status
   }
 

@@ -37,7 +37,10 @@ export function createApp(mediaport: Mediaport | Promise<Mediaport>, options: Ht
   app.use(guardAccess(access))
   app.use(createRouter(mediaport, options).routes())
   app.use(nothingHere)
-  app.on('error', (error: unknown) => log.error({ err: error }, 'the connection broke while an answer was sent'))
+  app.on('error', (error: unknown) => {
+    // The request of a client that left has a line of its own.
+    if (!isGone(error)) log.error({ err: error }, 'the connection broke while an answer was sent')
+  })
   return app
 }
 
@@ -63,7 +66,7 @@ const answerProblems =
     } catch (thrown) {
       const error = thrown instanceof HttpProblem ? thrown.error : ({ type: 'internal-error' } as const)
       const problem = toProblem(error, requestId)
-      code = error.type
+      code = ctx.res.headersSent && isGone(thrown) ? 'client-left' : error.type
       cause = thrown instanceof HttpProblem ? thrown.cause : thrown
       if (ctx.res.headersSent) ctx.res.destroy()
       else {
@@ -85,10 +88,16 @@ const answerProblems =
       code,
       milliseconds,
     }
-    if (ctx.status >= 500) log.error({ ...line, err: cause }, 'failed')
+    if (ctx.status >= 500 || code === 'internal-error') log.error({ ...line, err: cause }, 'failed')
     else if (code === undefined) log.info(line, 'answered')
     else log.warn(line, 'refused')
   }
+
+/** Whether this is what node:http and node:stream say of a client that left, or of one that no longer speaks HTTP. */
+const isGone = (error: unknown): boolean =>
+  error instanceof Error &&
+  'code' in error &&
+  /^(ECONNRESET|ECONNABORTED|EPIPE|HPE_|ERR_STREAM_PREMATURE_CLOSE)/.test(String(error.code))
 
 const turnAwayWhen =
   (isDraining: () => boolean): Middleware =>

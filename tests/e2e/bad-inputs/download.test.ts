@@ -3,7 +3,7 @@ import { rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { GIF, noise, PDF, PNG, pngOf } from '../../samples.ts'
-import { expectProblem, startServer, type TestServer } from '../harness.ts'
+import { expectProblem, MAX_FILE, startServer, type TestServer } from '../harness.ts'
 import { concat, field, file, form, get, post } from '../multipart.ts'
 
 let server: TestServer
@@ -118,6 +118,20 @@ describe('a download', () => {
   })
 })
 
+describe('a reader that leaves', () => {
+  it('ends the download, which is no fault', async () => {
+    const large = await startServer({ policy: { maxFileSize: 32 * MAX_FILE } })
+    const media = await large.accepts(post(form(file(pngOf(32 * MAX_FILE)))))
+    const wire = large.connect()
+    await wire.send(get(`/media/${media.id}/content/`))
+    expect(await wire.status()).toBe(200)
+    const before = large.log.length
+    wire.leave()
+    await expect.poll(() => large.log.slice(before)).toMatchObject([{ level: 'warn', code: 'client-left' }])
+    await large.close()
+  })
+})
+
 describe('a file that the storage has lost', () => {
   it('K8: is a fault of the storage, or a broken connection', async () => {
     let files = ''
@@ -138,6 +152,10 @@ describe('a file that the storage has lost', () => {
     const wire = broken.connect()
     await wire.send(get(`/media/${media.id}/content/`))
     await expect(wire.answer()).rejects.toThrow('closed')
+    expect(broken.log.at(-1)).toMatchObject({
+      level: 'error',
+      err: new Error('the storage gave 500000 of 900067 bytes'),
+    })
     expect((await broken.exchange(get(`/media/${media.id}/`))).status).toBe(200)
 
     await rm(await path())

@@ -135,6 +135,14 @@ describe('around the parts', () => {
     await server.accepts(post(concat(text, '\r\n', good, text)))
   })
 
+  it('B12: parts in an epilogue are no parts', async () => {
+    const encoded = 'Content-Disposition: form-data; name="title"\r\nContent-Transfer-Encoding: base64'
+    const more = form(part(encoded, 'x'), file(), field('tags', 'c'))
+    expect(await server.accepts(post(concat(good, more)))).toMatchObject({ title: 'x', tags: ['a', 'b'] })
+    await refuses(concat(END, good), 400, 'missing-file')
+    await refuses(concat(`--${BOUNDARY}--`, good), 400, 'missing-file')
+  })
+
   it('B13: an endless preamble is refused meanwhile', async () => {
     await server.refusesMeanwhile(concat(postChunked(), chunk('before')), chunk(noise(65_536)), 413, 'too-large')
   })

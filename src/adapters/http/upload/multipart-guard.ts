@@ -32,9 +32,9 @@ export class RefusedForm extends Error {
 }
 
 /**
- * Lets a multipart/form-data body (RFC 7578, RFC 2046 section 5.1) pass unchanged and ends with a `RefusedForm` at what
- * the parser behind it would skip in silence or notice only at the end: parts without a proper Content-Disposition,
- * encoded parts, endless headers, fields, preambles and epilogues.
+ * Lets a multipart/form-data body (RFC 7578, RFC 2046 section 5.1) pass up to its closing boundary and ends with a
+ * `RefusedForm` at what the parser behind it would skip in silence or notice only at the end: parts without a proper
+ * Content-Disposition, encoded parts, endless headers, fields, preambles and epilogues.
  */
 export class MultipartGuard extends Transform {
   readonly #delimiter: Buffer
@@ -61,8 +61,11 @@ export class MultipartGuard extends Transform {
 
   override _transform(chunk: Buffer, _: BufferEncoding, done: TransformCallback): void {
     try {
-      for (let rest = chunk; rest.length > 0; ) rest = this.#read(rest)
-      done(null, chunk)
+      let rest = chunk
+      while (rest.length > 0 && this.#state !== 'epilogue') rest = this.#read(rest)
+      this.#check(rest.length)
+      // The parser behind takes parts in the epilogue for parts of the form, when they come in one chunk with its end.
+      done(null, chunk.subarray(0, chunk.length - rest.length))
     } catch (refused) {
       done(refused as RefusedForm)
     }
@@ -83,8 +86,7 @@ export class MultipartGuard extends Transform {
       case 'headers':
         return this.#readHeaders(data)
       case 'epilogue':
-        this.#check(data.length)
-        return NOTHING
+        return data
     }
   }
 

@@ -63,7 +63,7 @@ export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): Res
     if (!parser) return refuse(MALFORMED)
     if (!upload) return refuse({ type: 'missing-file' })
     // The parser skips what it can't decode and says nothing.
-    if (seen < guard.parts) return refuse(MALFORMED)
+    if (seen !== guard.parts) return refuse(MALFORMED)
     if (read.isErr()) return refuse(read.error)
     if (!decide()) return
     details.resolve(read)

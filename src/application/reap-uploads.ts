@@ -26,7 +26,7 @@ export const reapUploads = (
     if (row.state === 'receiving') return (await media.update(row.id, expire)).isOk()
     const discarded = await discardMedia(row)
     if (discarded.isErr() || row.discardedAt === undefined) return discarded.isOk()
-    return (await media.forget(row.id)).isOk()
+    return (await media.forget(row.id, row.attempt)).isOk()
   }
 
   return () =>

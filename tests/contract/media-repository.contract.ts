@@ -405,10 +405,12 @@ export function mediaRepositoryContract(
       it.each<[string, () => Promise<Media>]>([
         ['abandoned', givenUp],
         ['deleted', deleted],
-      ])('what was %s, also twice, and nothing else', async (_, make) => {
-        const [{ id }, other] = [await make(), await make()]
-        expect((await repository.forget(id)).isOk()).toBe(true)
-        expect((await repository.forget(id)).isOk()).toBe(true)
+      ])('what was %s, also twice, under its attempt alone, and nothing else', async (_, make) => {
+        const [{ id, attempt }, other] = [await make(), await make()]
+        expect((await repository.forget(id, other.attempt)).isOk()).toBe(true)
+        expect((await repository.get(id)).isOk()).toBe(true)
+        expect((await repository.forget(id, attempt)).isOk()).toBe(true)
+        expect((await repository.forget(id, attempt)).isOk()).toBe(true)
         expect((await repository.get(id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
         expect(await scanned()).toStrictEqual([other])
         expect((await repository.add(newIntent({ id }), 60)).isOk()).toBe(true)
@@ -419,7 +421,7 @@ export function mediaRepositoryContract(
         ['stored', () => committed()],
       ])('nothing that is %s', async (_, make) => {
         const there = await make()
-        expect((await repository.forget(there.id)).isOk()).toBe(true)
+        expect((await repository.forget(there.id, there.attempt)).isOk()).toBe(true)
         expect(await found(there.id)).toStrictEqual(there)
       })
     })

@@ -141,7 +141,7 @@ describe('the doctor', () => {
     const media = await at.upload()
     await at.mediaport.deleteMedia(media.id)
     const finding = { ...media, problem: 'never-discarded', detail: '' } as const
-    await at.media.forget(media.id)
+    await at.media.forget(media.id, media.attempt)
     expect((await at.mediaport.doctor.repair(finding)).isOk()).toBe(true)
   })
 

@@ -250,7 +250,11 @@ describe('the next attempt', () => {
     const at = world({
       wrapMedia: (media) =>
         over(media, {
-          add: (...added) => media.add(...added).orElse((error) => media.forget(added[0].id).andThen(() => err(error))),
+          add: (...added) =>
+            media.add(...added).orElse((error) => {
+              if (error.type === 'unavailable') return err(error)
+              return media.forget(error.media.id, error.media.attempt).andThen(() => err(error))
+            }),
         }),
     })
     const { id } = await sent(at)

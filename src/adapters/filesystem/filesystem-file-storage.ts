@@ -34,6 +34,8 @@ export class FilesystemFileStorage implements FileStorage {
   readonly name = 'filesystem'
   readonly #folder: string
   readonly #disk: Disk
+  /** Folders whose entry this process has seen to the disk. */
+  readonly #durable = new Set<string>()
 
   /**
    * @param folder is made, with its parents, when the first file comes.
@@ -138,10 +140,13 @@ export class FilesystemFileStorage implements FileStorage {
   }
 
   async #makeFolder(folder: string): Promise<void> {
-    const first = await this.#disk.mkdir(folder, { recursive: true, mode: 0o700 })
-    if (first === undefined) return
-    // A new folder is only as durable as the entries that lead to it.
-    for (let made = folder; made.length >= first.length; made = dirname(made)) await this.#syncFolder(dirname(made))
+    await this.#disk.mkdir(folder, { recursive: true, mode: 0o700 })
+    // A folder is only as durable as the entries that lead to it, and who made it may have died before they were.
+    for (let entry = folder; entry !== dirname(entry) && !this.#durable.has(entry); entry = dirname(entry)) {
+      const synced = await this.#syncFolder(dirname(entry)).then(() => true, ifDenied(false))
+      if (!synced) return
+      this.#durable.add(entry)
+    }
   }
 
   async #syncFolder(folder: string): Promise<void> {
@@ -176,6 +181,14 @@ const shard = (key: StorageKey): string => key.slice(-2)
 
 const hasCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code))
+
+/** A folder that we may not open is none that we have made. */
+const ifDenied =
+  <T>(instead: T) =>
+  (error: unknown): T => {
+    if (hasCode(error, 'EACCES', 'EPERM')) return instead
+    throw error
+  }
 
 const ifMissing =
   <T>(instead: T) =>

@@ -73,7 +73,10 @@ export function apiRoutes(links: Links, pace: Pace, health: AskHealth): readonly
         requestParams: { header: z.object({ 'Idempotency-Key': Key }) },
         requestBody: { required: true, content: { 'multipart/form-data': { schema: UploadForm } } },
         responses: {
-          201: { ...json('The media', Media), headers: z.object({ Location: Location, ETag: EntityTag }) },
+          201: {
+            ...json('The media', Media),
+            headers: z.object({ Location: Location, ETag: EntityTag, 'Idempotency-Replayed': Replayed }),
+          },
         },
       },
       errors: UPLOAD_ERRORS,
@@ -211,6 +214,10 @@ const Key = z.string().optional().meta({
   description:
     'Your own name for this upload, 1 to 255 visible ASCII characters: sent again under it, there is one media',
 })
+const Replayed = z
+  .literal('true')
+  .optional()
+  .meta({ description: 'It was there already, from an earlier upload with this key' })
 const IfMatch = z.string().optional().meta({ description: 'An ETag of the media (RFC 9110 section 13.1.1)' })
 const ReprDigest = z.string().meta({ description: 'The SHA-256 of all bytes (RFC 9530)' })
 const RangeHeader = z

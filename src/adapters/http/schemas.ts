@@ -68,8 +68,17 @@ export const ListQuery = z.strictObject({
 
 export const Changes = z
   .strictObject({
-    title: z.string().optional().meta({ description: 'One line of 1 to 200 characters', example: 'Été à Nice' }),
-    tags: z.array(z.string()).optional().meta({ description: 'All of them: up to 32, each of 1 to 64 characters' }),
+    title: z
+      .string()
+      .max(1000)
+      .optional()
+      .meta({ description: 'One line of 1 to 200 characters', example: 'Été à Nice' }),
+    // Looser than what a tag may be, so that the error can say what is wrong; tight enough to be parsed in no time.
+    tags: z
+      .array(z.string().max(1000))
+      .max(100)
+      .optional()
+      .meta({ description: 'All of them: up to 32, each of 1 to 64 characters' }),
   })
   .meta({ id: 'Changes', description: 'What is not named stays as it is' })
 

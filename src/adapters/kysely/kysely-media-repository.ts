@@ -116,8 +116,12 @@ export class KyselyMediaRepository implements MediaRepository {
     return answer(rows.execute()).map((found) => found.map(toMedia).filter((media) => media.state !== 'stored'))
   }
 
-  forget(id: MediaId): ResultAsync<void, Unavailable> {
-    const removed = this.#db.deleteFrom('media_job').where('id', '=', id).where('state', 'in', ['abandoned', 'deleted'])
+  forget(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable> {
+    const removed = this.#db
+      .deleteFrom('media_job')
+      .where('id', '=', id)
+      .where('attempt', '=', attempt)
+      .where('state', 'in', ['abandoned', 'deleted'])
     return answer(removed.execute()).map(() => undefined)
   }
 

@@ -84,9 +84,9 @@ export class MemoryMediaRepository implements MediaRepository {
     return okAsync(this.#byId(after).filter(isDue).slice(0, limit))
   }
 
-  forget(id: MediaId): ResultAsync<void, never> {
+  forget(id: MediaId, attempt: Attempt): ResultAsync<void, never> {
     const media = this.#rows.get(id)
-    if (media && isUnwanted(media)) this.#rows.delete(id)
+    if (media && isUnwanted(media) && media.attempt === attempt) this.#rows.delete(id)
     return okAsync(undefined)
   }
 

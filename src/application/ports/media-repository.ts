@@ -33,8 +33,8 @@ export interface MediaRepository {
    */
   due(forgetAfterSeconds: number, after: MediaId | undefined, limit: number): ResultAsync<readonly Due[], Unavailable>
 
-  /** Removes the row, if it is `abandoned` or `deleted`. One that is gone already is no error. */
-  forget(id: MediaId): ResultAsync<void, Unavailable>
+  /** Removes the row, if it is `abandoned` or `deleted`, still under this attempt. One that is not is no error. */
+  forget(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable>
 
   /** Rows in every state, by ascending id, those after `after` first. An empty page is the end. */
   scan(after: MediaId | undefined, limit: number): ResultAsync<readonly Media[], Unavailable>

@@ -76,7 +76,7 @@ describe('PATCH', () => {
     const wire = server.connect()
     const whole = patch('{"title":"B"}', 'Expect: 100-continue')
     await wire.send(whole.subarray(0, -13))
-    expect(await wire.interim()).toBe(100)
+    expect(await wire.status()).toBe(100)
     await wire.send(whole.subarray(-13))
     expect(json(await wire.answer())).toMatchObject({ title: 'B' })
   })

@@ -86,6 +86,16 @@ export class IncomingBody {
     this.#complete = true
   }
 
+  /** Reads all bytes, for their digest alone. */
+  async drain(): Promise<Result<void, BodyFailure>> {
+    while (!this.#failure) {
+      const chunk = this.#head.shift() ?? (this.#ended ? undefined : await this.#read())
+      if (!chunk) break
+      this.#take(chunk)
+    }
+    return this.#failure ? err(this.#failure) : ok()
+  }
+
   /** Ends the body with `failure`, unless it failed before: a read under way throws it, and `signal` is aborted. */
   fail(failure: BodyFailure): void {
     if (this.#failure) return
@@ -152,14 +162,15 @@ export class IncomingBody {
     })
   }
 
-  #account(chunk: Uint8Array): Uint8Array {
+  #take(chunk: Uint8Array): void {
     this.#size += chunk.length
-    if (this.#size > this.#limit) {
-      const failure = { type: 'too-large', limit: this.#limit } as const
-      this.fail(failure)
-      throw bodyError(failure)
-    }
-    this.#hash.update(chunk)
+    if (this.#size > this.#limit) this.fail({ type: 'too-large', limit: this.#limit })
+    else this.#hash.update(chunk)
+  }
+
+  #account(chunk: Uint8Array): Uint8Array {
+    this.#take(chunk)
+    if (this.#failure) throw bodyError(this.#failure)
     return chunk
   }
 }

@@ -1,12 +1,22 @@
 import { setMaxListeners } from 'node:events'
+import { err, ok, type Result, type ResultAsync } from 'neverthrow'
+import { cacheTitle } from './cache-title.ts'
+import { type ChangeMedia, changeMedia } from './change-media.ts'
+import { type DeleteMedia, deleteMedia } from './delete-media.ts'
+import { discardMedia } from './discard-media.ts'
+import { type Doctor, doctor } from './doctor.ts'
 import { type GetMedia, getMedia } from './get-media.ts'
+import type { Job } from './jobs.ts'
 import { type ListMedia, listMedia } from './list-media.ts'
 import { DEFAULT_POLICY, type Policy } from './policy.ts'
 import type { FileStorage } from './ports/file-storage.ts'
 import type { Identity } from './ports/identity.ts'
 import type { MediaRepository } from './ports/media-repository.ts'
 import type { Sniff } from './ports/sniff.ts'
+import type { TitleCache } from './ports/title-cache.ts'
+import { type Unavailable, unavailable } from './ports/unavailable.ts'
 import { type ReadContent, readContent } from './read-content.ts'
+import { type ReapUploads, reapUploads } from './reap-uploads.ts'
 import { type UploadMedia, uploadMedia } from './upload-media.ts'
 
 /** All that the use cases need from outside. */
@@ -14,6 +24,7 @@ export interface Ports {
   readonly media: MediaRepository
   /** The first takes new files; each serves the media whose row names it. */
   readonly storages: readonly [FileStorage, ...FileStorage[]]
+  readonly titles: TitleCache
   readonly sniff: Sniff
   readonly identity: Identity
 }
@@ -23,6 +34,14 @@ export interface Mediaport {
   readonly getMedia: GetMedia
   readonly listMedia: ListMedia
   readonly readContent: ReadContent
+  readonly changeMedia: ChangeMedia
+  readonly deleteMedia: DeleteMedia
+  /** Does one job. `unavailable` means that it has to be done again; other than that there is no failure. */
+  readonly work: (job: Job) => ResultAsync<void, Unavailable>
+  /** Moves on what only time can; to be called again and again, by any number of processes. */
+  readonly reapUploads: ReapUploads
+  /** Finds what is not as the rows say, and mends what they can tell. */
+  readonly doctor: Doctor
   /** What uploads are held to. */
   readonly policy: Policy
   /**
@@ -41,8 +60,10 @@ export function createMediaport(ports: Ports, policy: Partial<Policy> = {}): Med
   const ending = new AbortController()
   setMaxListeners(0, ending.signal)
   const underWay = new Set<Promise<unknown>>()
-  const upload = uploadMedia(ports, inForce, ending.signal)
   const get = getMedia(ports)
+  const discard = discardMedia(ports)
+  const upload = uploadMedia(ports, inForce, discard, ending.signal)
+  const cache = cacheTitle(ports)
 
   return {
     uploadMedia: (request) => {
@@ -54,10 +75,21 @@ export function createMediaport(ports: Ports, policy: Partial<Policy> = {}): Med
     getMedia: get,
     listMedia: listMedia(ports),
     readContent: readContent(ports, get),
+    changeMedia: changeMedia(ports),
+    deleteMedia: deleteMedia(ports),
+    work: (job) => (job.name === 'discard-media' ? discard(job) : cache(job.id)),
+    reapUploads: reapUploads(ports, inForce, discard),
+    doctor: doctor(ports, inForce, discard),
     policy: inForce,
     close: async () => {
       ending.abort()
       await Promise.allSettled(underWay)
     },
   }
+}
+
+/** The storage that a row names. One that this process was not given is as good as one that does not answer. */
+export function storageNamed(storages: Ports['storages'], name: string): Result<FileStorage, Unavailable> {
+  const storage = storages.find((each) => each.name === name)
+  return storage ? ok(storage) : err(unavailable('storage')(new Error(`no storage is called ${name}`)))
 }

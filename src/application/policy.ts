@@ -12,6 +12,11 @@ export interface Policy {
   readonly leaseSeconds: number
   /** How long a storage may neither take bytes nor answer, in seconds. */
   readonly storageTimeoutSeconds: number
+  /**
+   * How long a row that is not wanted any more is kept after its bytes were discarded, in seconds: by then every writer
+   * that was paused must have written all that it ever will. Until then a key whose media was deleted answers so.
+   */
+  readonly forgetAfterSeconds: number
 }
 
 export const DEFAULT_POLICY: Policy = {
@@ -19,4 +24,5 @@ export const DEFAULT_POLICY: Policy = {
   allowedTypes: DEFAULT_TYPES,
   leaseSeconds: 60,
   storageTimeoutSeconds: 60,
+  forgetAfterSeconds: 7 * 24 * 60 * 60,
 }

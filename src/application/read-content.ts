@@ -1,10 +1,10 @@
-import { err, ok, type ResultAsync, safeTry } from 'neverthrow'
+import { ok, type ResultAsync, safeTry } from 'neverthrow'
 import type { Stored } from '../domain/media.ts'
 import type { Asking, GetMedia } from './get-media.ts'
-import type { Ports } from './mediaport.ts'
+import { type Ports, storageNamed } from './mediaport.ts'
 import type { ByteRange, StorageRefused } from './ports/file-storage.ts'
 import type { NotFound } from './ports/media-repository.ts'
-import { type Unavailable, unavailable } from './ports/unavailable.ts'
+import type { Unavailable } from './ports/unavailable.ts'
 
 export interface Reading extends Asking {
   /** Must lie within the file. */
@@ -28,8 +28,7 @@ export const readContent =
   (id, { owner, range } = {}) =>
     safeTry(async function* () {
       const media = yield* getMedia(id, { owner })
-      const storage = storages.find(({ name }) => name === media.storage)
-      if (!storage) return err(unavailable('storage')(new Error(`no storage is called ${media.storage}`)))
+      const storage = yield* storageNamed(storages, media.storage)
       const body = yield* storage
         .open(media.storageKey, range)
         .mapErr((error) => (error.type === 'file-missing' ? ({ type: 'storage-error', cause: error } as const) : error))

@@ -1,26 +1,31 @@
 import { createHash } from 'node:crypto'
-import { err, ok, type Result, ResultAsync, safeTry } from 'neverthrow'
+import { err, errAsync, ok, okAsync, type Result, ResultAsync, safeTry } from 'neverthrow'
 import { acceptType, type ExtensionMismatch, type UnsupportedFileType } from '../domain/content-type.ts'
 import { parseSha256, type Sha256 } from '../domain/digest.ts'
-import { type MissingFile, parseFileName } from '../domain/file-name.ts'
+import { type FileName, type MissingFile, parseFileName } from '../domain/file-name.ts'
+import { type BadIdempotencyKey, parseIdempotencyKey } from '../domain/idempotency-key.ts'
 import {
   abandon,
   type Contents,
   contentPath,
+  type FenceLost,
   type Intent,
   type Receiving,
+  receiveAgain,
   type Stored,
   storageKey,
   store,
 } from '../domain/media.ts'
 import { titleFromName } from '../domain/title.ts'
 import { type Details, type InvalidDetails, parseDetails } from './details.ts'
+import type { DiscardMedia } from './discard-media.ts'
+import { idOfKey } from './id-of-key.ts'
 import { type BodyFailure, type EmptyFile, IncomingBody } from './incoming-body.ts'
 import { keepLease } from './keep-lease.ts'
 import type { Ports } from './mediaport.ts'
 import type { Policy } from './policy.ts'
 import type { InsufficientStorage, StorageRefused, StoredFile } from './ports/file-storage.ts'
-import type { AlreadyThere } from './ports/media-repository.ts'
+import type { AlreadyThere, NotFound } from './ports/media-repository.ts'
 import { type Unavailable, unavailable } from './ports/unavailable.ts'
 
 export interface Upload<E = never> {
@@ -32,7 +37,15 @@ export interface Upload<E = never> {
   readonly details?: Details | ResultAsync<Details, E>
   /** Whose it is; `anonymous` by default. */
   readonly owner?: string
+  /**
+   * The sender's own name for this upload (1–255 visible ASCII characters): however often it is sent under it, there is
+   * one media. Other bytes, another name, title or tags under the same key are refused.
+   */
+  readonly key?: string | undefined
 }
+
+/** The media, and whether it was there already from an earlier upload with the same key. */
+export type Uploaded = Stored & { readonly replayed: boolean }
 
 export interface DigestMismatch {
   readonly type: 'digest-mismatch'
@@ -45,11 +58,19 @@ export interface OutcomeUnknown {
   readonly type: 'outcome-unknown'
 }
 
+/** Another upload under the same key; this one changed nothing. */
+export interface KeyTaken {
+  /** It is still under way; it was another one; its media was deleted. */
+  readonly type: 'idempotency-in-progress' | 'idempotency-key-reused' | 'media-deleted'
+}
+
 export type UploadError =
   | MissingFile
   | EmptyFile
   | UnsupportedFileType
   | ExtensionMismatch
+  | BadIdempotencyKey
+  | KeyTaken
   | InvalidDetails
   | DigestMismatch
   | BodyFailure
@@ -58,7 +79,7 @@ export type UploadError =
   | Unavailable
   | OutcomeUnknown
 
-export type UploadMedia = <E = never>(upload: Upload<E>) => ResultAsync<Stored, UploadError | E>
+export type UploadMedia = <E = never>(upload: Upload<E>) => ResultAsync<Uploaded, UploadError | E>
 
 /**
  * Takes a file in. Success means: its bytes are in the storage, its row is committed, and both survive a power cut.
@@ -66,7 +87,7 @@ export type UploadMedia = <E = never>(upload: Upload<E>) => ResultAsync<Stored, 
  * put away, never bytes that no row knows.
  * @param ending aborted when uploads are to be given up because the process ends.
  */
-export const uploadMedia = (ports: Ports, policy: Policy, ending: AbortSignal): UploadMedia => {
+export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia, ending: AbortSignal): UploadMedia => {
   const { media, sniff, identity } = ports
   const [storage] = ports.storages
 
@@ -82,30 +103,48 @@ export const uploadMedia = (ports: Ports, policy: Policy, ending: AbortSignal): 
     return new ResultAsync(done)
   }
 
-  function live<E>(upload: Upload<E>, body: IncomingBody): ResultAsync<Stored, UploadError | E> {
+  function live<E>(upload: Upload<E>, body: IncomingBody): ResultAsync<Uploaded, UploadError | E> {
     return safeTry(async function* () {
       const intent = yield* look(upload, body)
-      const receiving = yield* media.add(intent, policy.leaseSeconds).mapErr(idTaken)
-      const stopRenewing = keepLease(media, receiving, body, policy)
-      const contents = await receiveBytes(receiving, upload, body)
-      const outcome = contents.isOk()
-        ? await commit(receiving, contents.value)
-        : await giveUp<E>(receiving, contents.error)
+      const row = yield* begin(intent, upload.key)
+      if (row.state === 'stored') return replay(row, intent.filename, upload, body)
+
+      const stopRenewing = keepLease(media, row, body, policy)
+      const contents = await receiveBytes(row, upload, body)
+      const outcome = contents.isOk() ? await commit(row, contents.value) : await giveUp<E>(row, contents.error)
       stopRenewing()
-      return outcome
+      return outcome.map((stored) => ({ ...stored, replayed: false }))
     })
   }
 
   /** Refuses junk while there is nothing to clean up yet: no row, no file. */
-  function look({ filename: raw, owner = 'anonymous' }: Upload<unknown>, body: IncomingBody) {
+  function look({ filename: raw, owner = 'anonymous', key }: Upload<unknown>, body: IncomingBody) {
     return safeTry<Intent, UploadError>(async function* () {
+      const id = key === undefined ? identity.newId() : idOfKey(owner, yield* parseIdempotencyKey(key))
       const filename = yield* parseFileName(raw)
       const found = await sniff(yield* await body.readHead())
       const mimeType = yield* acceptType(found, filename, policy.allowedTypes)
-      const id = identity.newId()
       const attempt = identity.newAttempt()
-      const key = storageKey(id, attempt)
-      return ok({ id, owner, attempt, storage: storage.name, storageKey: key, filename, mimeType })
+      const bytesAt = storageKey(id, attempt)
+      return ok({ id, owner, attempt, storage: storage.name, storageKey: bytesAt, filename, mimeType })
+    })
+  }
+
+  /** The row of this attempt; or, as the row is the record of its key too, the one that an earlier upload left. */
+  function begin(intent: Intent, key: string | undefined): ResultAsync<Receiving | Stored, UploadError> {
+    return media.add(intent, policy.leaseSeconds).orElse((error) => {
+      if (error.type === 'unavailable' || key === undefined) return errAsync(idTaken(error))
+      return media
+        .update<Receiving | Stored, FenceLost>(intent.id, (row, now) =>
+          receiveAgain(row, intent, now, policy.leaseSeconds),
+        )
+        .orElse((lost) => {
+          if (lost.type !== 'fence-lost') return errAsync(idTaken(lost))
+          if (lost.media.state === 'stored') return okAsync(lost.media)
+          return errAsync({
+            type: lost.media.state === 'deleted' ? 'media-deleted' : 'idempotency-in-progress',
+          } as const)
+        })
     })
   }
 
@@ -118,22 +157,8 @@ export const uploadMedia = (ports: Ports, policy: Policy, ending: AbortSignal): 
         error.type === 'interrupted' ? ({ type: 'body-failed', cause: error.cause } as const) : error,
       )
       yield* wholeFile(file, body)
-
-      body.waitingFor = 'sender'
-      const details = yield* await Promise.race([settled(upload.details), body.failed.then((failure) => err(failure))])
-      const { title, tags, sha256: expected } = yield* parseDetails(details)
-      const sha256 = body.digest()
-      if (expected !== undefined && expected !== sha256)
-        return err({ type: 'digest-mismatch', actual: sha256 } as const)
-      return ok({
-        fileId: file.fileId,
-        url: file.url ?? contentPath(id),
-        sizeBytes: file.size,
-        sha256,
-        title: title ?? titleFromName(filename),
-        tags,
-        fingerprint: fingerprint(sha256, filename, title ?? null, tags),
-      })
+      const said = yield* await describe(upload, body, filename)
+      return ok({ ...said, fileId: file.fileId, url: file.url ?? contentPath(id), sizeBytes: file.size })
     })
   }
 
@@ -160,18 +185,43 @@ export const uploadMedia = (ports: Ports, policy: Policy, ending: AbortSignal): 
         const { media: current } = given.error
         if (current.state === 'stored' && current.attempt === attempt) return ok(current)
       }
-      await storage.delete(storageKey)
+      await discard({ id, storage: storage.name, storageKey })
       return err(error)
     }
     return new ResultAsync(decide())
   }
 }
 
-const settled = async <E>(details: Upload<E>['details'] = {}): Promise<Result<Details, E>> =>
-  details instanceof ResultAsync ? await details : ok(details)
+/** The media as it is now, if these are the same bytes under the same name, said to be the same. Nothing is stored. */
+function replay<E>(stored: Stored, filename: FileName, upload: Upload<E>, body: IncomingBody) {
+  return safeTry<Uploaded, UploadError | E>(async function* () {
+    yield* await body.drain()
+    const { fingerprint } = yield* await describe(upload, body, filename)
+    if (fingerprint !== stored.fingerprint) return err({ type: 'idempotency-key-reused' } as const)
+    return ok({ ...stored, replayed: true })
+  })
+}
 
-/** Identifiers are random, so this is a fault of whoever makes them. */
-const idTaken = (error: AlreadyThere | Unavailable): Unavailable =>
+/** What is known of a file whose bytes have all come; waits for what is said about it. */
+async function describe<E>(
+  { details = {} }: Upload<E>,
+  body: IncomingBody,
+  filename: FileName,
+): Promise<Result<Pick<Contents, 'sha256' | 'title' | 'tags' | 'fingerprint'>, UploadError | E>> {
+  body.waitingFor = 'sender'
+  const said = details instanceof ResultAsync ? details : okAsync<Details, E>(details)
+  const failed = body.failed.then((failure) => err<Details, BodyFailure>(failure))
+  const settled: Result<Details, UploadError | E> = await Promise.race([said, failed])
+  return settled.andThen(parseDetails).andThen(({ title, tags, sha256: expected }) => {
+    const sha256 = body.digest()
+    if (expected !== undefined && expected !== sha256) return err({ type: 'digest-mismatch', actual: sha256 } as const)
+    const fingerprint = digestOf(sha256, filename, title ?? null, tags)
+    return ok({ sha256, title: title ?? titleFromName(filename), tags, fingerprint })
+  })
+}
+
+/** Identifiers are random, so one that is taken is a fault of whoever makes them; and a row that just went will be back. */
+const idTaken = (error: AlreadyThere | NotFound | Unavailable): Unavailable =>
   error.type === 'unavailable' ? error : unavailable('database')(error)
 
 function wholeFile(file: StoredFile, { size, isComplete }: IncomingBody): Result<StoredFile, StorageRefused> {
@@ -179,5 +229,5 @@ function wholeFile(file: StoredFile, { size, isComplete }: IncomingBody): Result
   return err({ type: 'storage-error', cause: new Error(`the storage kept ${file.size} of ${size} bytes or more`) })
 }
 
-const fingerprint = (...sent: unknown[]): Sha256 =>
+const digestOf = (...sent: unknown[]): Sha256 =>
   parseSha256(createHash('sha256').update(JSON.stringify(sent)).digest('hex'))._unsafeUnwrap()

@@ -54,36 +54,52 @@ export interface Contents {
 export interface Stored extends Intent, Contents {
   readonly state: 'stored'
   readonly createdAt: Date
-  /** Starts at 1 and grows with every change of title or tags. */
+  /** Starts at 1 and grows with every change of title or tags, and with deletion. */
   readonly version: number
 }
 
-/** Given up: its key will never be committed, so its bytes may be deleted. */
-export interface Abandoned extends Intent {
-  readonly state: 'abandoned'
+/** Its key will never be committed again, so its bytes may go; the row stays until they surely have. */
+export interface Unwanted extends Intent {
+  readonly state: 'abandoned' | 'deleted'
   readonly createdAt: Date
+  readonly version: number
+  /** When its bytes were first known to be deleted. */
+  readonly discardedAt: Date | undefined
 }
 
-export type Media = Receiving | Stored | Abandoned
+/** An upload that came to nothing. */
+export type Abandoned = Unwanted & { readonly state: 'abandoned' }
+
+/** A media that people saw. */
+export type Deleted = Unwanted & { readonly state: 'deleted' }
+
+export type Media = Receiving | Stored | Abandoned | Deleted
+
+/** Bytes that nothing wants any more. */
+export interface Leftover {
+  readonly id: MediaId
+  readonly storage: string
+  readonly storageKey: StorageKey
+}
 
 export type MediaEvent =
-  | { readonly type: 'media-stored'; readonly id: MediaId }
-  | {
-      readonly type: 'media-abandoned'
-      readonly id: MediaId
-      readonly storage: string
-      readonly storageKey: StorageKey
-    }
+  | { readonly type: 'media-stored' | 'media-changed'; readonly id: MediaId }
+  | (Leftover & { readonly type: 'media-abandoned' | 'media-deleted' | 'attempt-replaced' })
 
 export interface Transition<To extends Media = Media> {
   readonly media: To
   readonly events: readonly MediaEvent[]
 }
 
-/** The attempt is no longer this upload's to decide; `media` is the row as it stands. */
+/** The row is not, or no longer, this caller's to change so; `media` is the row as it stands. */
 export interface FenceLost {
   readonly type: 'fence-lost'
   readonly media: Media
+}
+
+/** The media is another version than the caller has seen. */
+export interface PreconditionFailed {
+  readonly type: 'precondition-failed'
 }
 
 export const storageKey = (id: MediaId, attempt: Attempt): StorageKey => `${id}.${attempt}` as StorageKey
@@ -97,12 +113,23 @@ export function receive(intent: Intent, now: Date, leaseSeconds: number): Receiv
 
 export const leaseFrom = (now: Date, seconds: number): Date => new Date(now.getTime() + seconds * 1000)
 
+/** Begins the next attempt at the same media: after one that came to nothing, or whose lease has run out. */
+export function receiveAgain(
+  media: Media,
+  intent: Intent,
+  now: Date,
+  leaseSeconds: number,
+): Result<Transition<Receiving>, FenceLost> {
+  const isOver = media.state === 'abandoned' || (media.state === 'receiving' && media.leaseExpiresAt <= now)
+  if (!isOver) return err({ type: 'fence-lost', media })
+  return ok({ media: receive(intent, now, leaseSeconds), events: [{ type: 'attempt-replaced', ...leftover(media) }] })
+}
+
 /** receiving → stored, by the attempt that received the bytes and by no other. */
 export function store(media: Media, attempt: Attempt, contents: Contents): Result<Transition<Stored>, FenceLost> {
   if (!isReceivedBy(media, attempt)) return err({ type: 'fence-lost', media })
-  const { leaseExpiresAt: _, ...intent } = media
   return ok({
-    media: { ...intent, ...contents, state: 'stored', version: 1 },
+    media: { ...intentOf(media), ...contents, state: 'stored', createdAt: media.createdAt, version: 1 },
     events: [{ type: 'media-stored', id: media.id }],
   })
 }
@@ -111,12 +138,73 @@ export function store(media: Media, attempt: Attempt, contents: Contents): Resul
 export function abandon(media: Media, attempt: Attempt): Result<Transition<Abandoned>, FenceLost> {
   if (media.state === 'abandoned' && media.attempt === attempt) return ok({ media, events: [] })
   if (!isReceivedBy(media, attempt)) return err({ type: 'fence-lost', media })
-  const { leaseExpiresAt: _, ...intent } = media
-  return ok({
-    media: { ...intent, state: 'abandoned' },
-    events: [{ type: 'media-abandoned', id: media.id, storage: media.storage, storageKey: media.storageKey }],
-  })
+  return ok(putAway(media))
 }
+
+/** receiving → abandoned, by anybody, once the lease has run out. */
+export function expire(media: Media, now: Date): Result<Transition<Abandoned>, FenceLost> {
+  if (media.state !== 'receiving' || media.leaseExpiresAt > now) return err({ type: 'fence-lost', media })
+  return ok(putAway(media))
+}
+
+export interface Changes {
+  readonly title?: Title | undefined
+  readonly tags?: readonly Tag[] | undefined
+}
+
+/** Gives a stored media another title or other tags, as one new version. Without a difference nothing changes. */
+export function change(media: Stored, { title = media.title, tags = media.tags }: Changes): Transition<Stored> {
+  if (title === media.title && tags.join() === media.tags.join()) return { media, events: [] }
+  return {
+    media: { ...media, title, tags, version: media.version + 1 },
+    events: [{ type: 'media-changed', id: media.id }],
+  }
+}
+
+/** stored → deleted. */
+export function remove(media: Stored): Transition<Deleted> {
+  const { createdAt, version } = media
+  return {
+    media: { ...intentOf(media), state: 'deleted', createdAt, version: version + 1, discardedAt: undefined },
+    events: [{ type: 'media-deleted', ...leftover(media) }],
+  }
+}
+
+/** Notes that the bytes under `key` are gone, if they are the row's and were not known to be. */
+export function markDiscarded(
+  media: Media,
+  key: StorageKey,
+  now: Date,
+): Result<Transition<Unwanted & Media>, FenceLost> {
+  if (!isUnwanted(media) || media.storageKey !== key) return err({ type: 'fence-lost', media })
+  return ok({ media: { ...media, discardedAt: media.discardedAt ?? now }, events: [] })
+}
+
+export const isUnwanted = (media: Media): media is Abandoned | Deleted =>
+  media.state === 'abandoned' || media.state === 'deleted'
+
+/** Whether this row may yet show the bytes under `key` to somebody. */
+export const holds = (media: Media, key: StorageKey): boolean => !isUnwanted(media) && media.storageKey === key
 
 const isReceivedBy = (media: Media, attempt: Attempt): media is Receiving =>
   media.state === 'receiving' && media.attempt === attempt
+
+function putAway(media: Receiving): Transition<Abandoned> {
+  const { createdAt } = media
+  return {
+    media: { ...intentOf(media), state: 'abandoned', createdAt, version: 0, discardedAt: undefined },
+    events: [{ type: 'media-abandoned', ...leftover(media) }],
+  }
+}
+
+const leftover = ({ id, storage, storageKey }: Intent): Leftover => ({ id, storage, storageKey })
+
+const intentOf = ({ id, owner, attempt, storage, storageKey, filename, mimeType }: Intent): Intent => ({
+  id,
+  owner,
+  attempt,
+  storage,
+  storageKey,
+  filename,
+  mimeType,
+})

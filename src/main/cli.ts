@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { existsSync } from 'node:fs'
+import type { Logger } from 'pino'
 import type { Client } from '../adapters/cli/client.ts'
 import { HttpClient } from '../adapters/cli/http-client.ts'
 import { createProgram } from '../adapters/cli/program.ts'
@@ -10,6 +11,7 @@ import { type DataLock, lockData } from './data-lock.ts'
 import { embeddedClient } from './embedded-client.ts'
 import { createLog } from './log.ts'
 import { serve } from './serve.ts'
+import { work } from './work.ts'
 
 /** Longer than anything that still has to end may take. */
 const HARD_STOP_MS = 45_000
@@ -22,17 +24,19 @@ const program = createProgram({
     const server = await serve(config, log).catch((error) => giveUp(listenFault(error, config)))
     lock?.announce(server.url)
 
-    const stop = async (signal: NodeJS.Signals): Promise<void> => {
-      for (const each of SIGNALS) process.on(each, () => process.exit(1))
-      setTimeout(() => process.exit(1), HARD_STOP_MS).unref()
-      log.info(`${signal}: stopping; uploads under way have 30 s`)
+    stopOnSignal(log, async () => {
       await server.stop()
       lock?.release()
-      log.info('stopped')
-      process.exit(0)
-    }
-    for (const signal of SIGNALS) process.once(signal, () => void stop(signal))
+    })
     await server.ready.catch((error) => giveUp(`The database can't be opened: ${error}`))
+  },
+
+  async worker() {
+    const config = configuration()
+    if (config.databaseUrl === undefined)
+      giveUp('DATABASE_URL is needed: a server does the jobs of its embedded database itself.')
+    const log = createLog(config.logLevel)
+    stopOnSignal(log, await work(config, log))
   },
 
   async migrate() {
@@ -44,6 +48,11 @@ const program = createProgram({
     return connections
   },
 
+  async openDoctor() {
+    const { mediaport, close } = await openMediaport()
+    return { doctor: mediaport.doctor, close }
+  },
+
   async open(server) {
     if (server !== undefined) return new HttpClient(server)
     return openEmbedded()
@@ -52,17 +61,36 @@ const program = createProgram({
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
+/** The first signal stops in good order, the second at once. */
+function stopOnSignal(log: Logger, stop: () => Promise<void>): void {
+  const onSignal = async (signal: NodeJS.Signals): Promise<void> => {
+    for (const each of SIGNALS) process.on(each, () => process.exit(1))
+    setTimeout(() => process.exit(1), HARD_STOP_MS).unref()
+    log.info(`${signal}: stopping; what is under way has 30 s`)
+    await stop()
+    log.info('stopped')
+    process.exit(0)
+  }
+  for (const signal of SIGNALS) process.once(signal, () => void onSignal(signal))
+}
+
 async function openEmbedded(): Promise<Client> {
+  const { mediaport, publicUrl, close } = await openMediaport()
+  return embeddedClient(mediaport, publicUrl, close)
+}
+
+/** The use cases in this process. The jobs that they cause are done by the next server or worker. */
+async function openMediaport() {
   const config = configuration()
   const lock = lockIfEmbedded(config, process.argv.slice(2, 3).join())
   const connections = await connect(config).catch(noDatabase)
   const mediaport = buildContainer(config, connections).resolve(MEDIAPORT)
-  const publicUrl = config.publicUrl ?? `http://${config.host}:${config.port}`
-  return embeddedClient(mediaport, publicUrl, async () => {
+  const close = async (): Promise<void> => {
     await mediaport.close()
     await connections.close()
     lock?.release()
-  })
+  }
+  return { mediaport, publicUrl: config.publicUrl ?? `http://${config.host}:${config.port}`, close }
 }
 
 function configuration(): Config {

@@ -21,6 +21,9 @@ export interface Config {
   readonly access: Omit<Access, 'publicUrl'>
   readonly pace: Pace
   readonly headerTimeoutSeconds: number
+  /** Whether the server does the jobs itself. */
+  readonly worker: 'inline' | 'off'
+  readonly reapEverySeconds: number
   readonly logLevel: string
 }
 
@@ -32,7 +35,7 @@ export interface InvalidVariable {
 
 type Env = Readonly<Record<string, string | undefined>>
 
-const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
+const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 /** Set, they would promise what this version does not do. */
 const NOT_YET = ['API_KEYS', 'IMAGEKIT_PRIVATE_KEY', 'MONGODB_URL', 'REDIS_URL']
@@ -54,6 +57,11 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
       maxFileSize: read.parsed('MAX_FILE_SIZE', DEFAULT_POLICY.maxFileSize, parseSize),
       allowedTypes: read.parsed('ALLOWED_TYPES', DEFAULT_TYPES, parseTypes),
       leaseSeconds: read.parsed('UPLOAD_LEASE_SECONDS', DEFAULT_POLICY.leaseSeconds, wholeNumber(1, 86_400)),
+      forgetAfterSeconds: read.parsed(
+        'FORGET_AFTER_SECONDS',
+        DEFAULT_POLICY.forgetAfterSeconds,
+        wholeNumber(1, 31_536_000),
+      ),
     },
     access: {
       hosts: [...read.parsed('ALLOWED_HOSTS', [], parseHosts), ...publicHost],
@@ -64,10 +72,14 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
       idleSeconds: read.parsed('IDLE_TIMEOUT_SECONDS', 15, wholeNumber(1, 3600)),
       minRate: read.parsed('MIN_UPLOAD_RATE', 4096, parseSize),
     },
+    worker: read.parsed('WORKER', 'inline', oneOf(['inline', 'off'])),
+    reapEverySeconds: read.parsed('REAP_EVERY_SECONDS', 30, wholeNumber(1, 3600)),
     headerTimeoutSeconds: read.parsed('HEADER_TIMEOUT_SECONDS', 10, wholeNumber(1, 3600)),
     logLevel: read.parsed('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
   }
   read.parsed('STORAGE', 'filesystem', oneOf(['filesystem']))
+  if (config.worker === 'off' && config.databaseUrl === undefined)
+    read.fail('WORKER', 'can be off only with DATABASE_URL: nobody else can do the jobs of an embedded database')
   for (const name of NOT_YET) if (env[name]) read.fail(name, 'is not supported by this version; remove it')
   if (!isLoopback && !env['ANONYMOUS_SCOPES'])
     read.fail(
@@ -122,9 +134,11 @@ const wholeNumber =
       : err(`a whole number from ${min} to ${max}`)
 
 const oneOf =
-  (words: readonly string[]): Parse<string> =>
-  (raw) =>
-    words.includes(raw) ? ok(raw) : err(`one of ${words.join(', ')}`)
+  <const T extends string>(words: readonly T[]): Parse<T> =>
+  (raw) => {
+    const word = words.find((each) => each === raw)
+    return word === undefined ? err(`one of ${words.join(', ')}`) : ok(word)
+  }
 
 const parseUrl =
   (protocols: readonly string[]): Parse<string> =>

@@ -2,13 +2,16 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Kysely, PGliteDialect, PostgresDialect } from 'kysely'
+import { fromPglite } from 'pg-boss'
 import type { Database } from '../adapters/kysely/database.ts'
 import { type Migrated, migrate } from '../adapters/kysely/migrations.ts'
+import { PgBossJobs } from '../adapters/pg-boss/pg-boss-jobs.ts'
 import type { Config } from './config.ts'
 
 /** What is opened once for the process, and closed at its end. */
 export interface Connections extends Migrated {
   readonly db: Kysely<Database>
+  readonly jobs: PgBossJobs
   /** Whether the database answers, asked now. */
   isDatabaseUp(): Promise<boolean>
   close(): Promise<void>
@@ -19,42 +22,55 @@ const CONNECT_TIMEOUT = 2000
 const STATEMENT_TIMEOUT = 4000
 const RETRY_EVERY = 1000
 
-/**
- * Opens the database and brings its tables up to date.
- * @param onDown called while a database server can't be reached, which is then tried again every second; without it the
- * first failure is thrown.
- */
-export async function connect(config: Config, onDown?: (error: unknown) => void): Promise<Connections> {
+/** @param error what a connection met in the background, where nobody waits for an answer. */
+export type OnTrouble = (error: unknown, message: string) => void
+
+export interface Opening {
+  readonly onTrouble?: OnTrouble
+  /** Tries again every second while a database server can't be reached; else the first failure is thrown. */
+  readonly patient?: boolean
+}
+
+/** Opens the database and brings its tables up to date. */
+export async function connect(
+  config: Config,
+  { onTrouble = () => {}, patient = false }: Opening = {},
+): Promise<Connections> {
   const { databaseUrl } = config
-  if (databaseUrl === undefined) {
-    const db = await embedded(config)
-    return connections(db, await migrate(db))
-  }
+  if (databaseUrl === undefined) return embedded(config, onTrouble)
   for (;;) {
     try {
-      return connections(await server(databaseUrl), await migrateServer(databaseUrl))
+      const migrated = await migrateServer(databaseUrl)
+      return await open(await server(databaseUrl), new PgBossJobs(databaseUrl, troubled(onTrouble)), migrated)
     } catch (error) {
-      if (!onDown) throw error
-      onDown(error)
+      if (!patient) throw error
+      onTrouble(error, 'the database does not answer; trying again')
       await setTimeout(RETRY_EVERY)
     }
   }
 }
 
-const connections = (db: Kysely<Database>, migrated: Migrated): Connections => ({
-  ...migrated,
-  db,
-  isDatabaseUp: () =>
-    db
-      .selectFrom('installation')
-      .select('id')
-      .execute()
-      .then(
-        () => true,
-        () => false,
-      ),
-  close: () => db.destroy(),
-})
+async function open(db: Kysely<Database>, jobs: PgBossJobs, migrated: Migrated): Promise<Connections> {
+  await jobs.start()
+  return {
+    ...migrated,
+    db,
+    jobs,
+    isDatabaseUp: () =>
+      db
+        .selectFrom('installation')
+        .select('id')
+        .execute()
+        .then(
+          () => true,
+          () => false,
+        ),
+    close: async () => {
+      await jobs.stop()
+      await db.destroy()
+    },
+  }
+}
 
 /** On a connection of its own, because migrations may take long, and wait for those of another process. */
 async function migrateServer(databaseUrl: string): Promise<Migrated> {
@@ -66,7 +82,7 @@ async function migrateServer(databaseUrl: string): Promise<Migrated> {
   }
 }
 
-async function embedded({ dataDir }: Config): Promise<Kysely<Database>> {
+async function embedded({ dataDir }: Config, onTrouble: OnTrouble): Promise<Connections> {
   const { PGlite } = await import('@electric-sql/pglite')
   const folder = join(dataDir, 'db')
   const options = { relaxedDurability: false }
@@ -78,8 +94,15 @@ async function embedded({ dataDir }: Config): Promise<Kysely<Database>> {
     await (await PGlite.create(unfinished, options)).close()
     renameSync(unfinished, folder)
   }
-  return new Kysely({ dialect: new PGliteDialect({ pglite: new PGlite(folder, options) }) })
+  const pglite = await PGlite.create(folder, options)
+  const db = new Kysely<Database>({ dialect: new PGliteDialect({ pglite }) })
+  return open(db, new PgBossJobs(fromPglite(pglite), troubled(onTrouble)), await migrate(db))
 }
+
+const troubled =
+  (onTrouble: OnTrouble) =>
+  (error: unknown): void =>
+    onTrouble(error, 'the job queue met an error')
 
 async function server(connectionString: string, options: object = {}): Promise<Kysely<Database>> {
   const { Pool } = await import('pg')

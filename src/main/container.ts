@@ -4,10 +4,14 @@ import { type DependencyContainer, type InjectionToken, instanceCachingFactory, 
 import { sniff } from '../adapters/file-type/sniff.ts'
 import { FilesystemFileStorage } from '../adapters/filesystem/filesystem-file-storage.ts'
 import { KyselyMediaRepository } from '../adapters/kysely/kysely-media-repository.ts'
+import { MemoryTitleCache } from '../adapters/memory/memory-title-cache.ts'
+import { noTitleCache } from '../adapters/memory/no-title-cache.ts'
+import { jobsOf } from '../application/jobs.ts'
 import { createMediaport, type Mediaport } from '../application/mediaport.ts'
 import type { Identity } from '../application/ports/identity.ts'
 import type { MediaRepository } from '../application/ports/media-repository.ts'
 import type { Sniff } from '../application/ports/sniff.ts'
+import type { TitleCache } from '../application/ports/title-cache.ts'
 import type { Config } from './config.ts'
 import type { Connections } from './connections.ts'
 import { randomIdentity } from './identity.ts'
@@ -17,23 +21,37 @@ const token = <T>(name: string): InjectionToken<T> => Symbol(name)
 
 export const MEDIA = token<MediaRepository>('MediaRepository')
 export const STORAGE = token<WatchedStorage>('FileStorage')
+export const TITLES = token<TitleCache>('TitleCache')
 export const SNIFF = token<Sniff>('Sniff')
 export const IDENTITY = token<Identity>('Identity')
 export const MEDIAPORT = token<Mediaport>('Mediaport')
 
 /** Which adapter serves each port, for this configuration. What it opens is closed by `Connections`, not here. */
-export function buildContainer(config: Config, { db, installation }: Connections): DependencyContainer {
+export function buildContainer(config: Config, { db, jobs, installation }: Connections): DependencyContainer {
   const container = root.createChildContainer()
   const bind = <T>(token: InjectionToken<T>, make: (container: DependencyContainer) => T) =>
     container.register<T>(token, { useFactory: instanceCachingFactory(make) })
 
-  bind(MEDIA, () => new KyselyMediaRepository(db))
+  const { forgetAfterSeconds } = config.policy
+  bind(
+    MEDIA,
+    () =>
+      new KyselyMediaRepository(db, async (tx, events) =>
+        jobs.publish(
+          tx,
+          events.flatMap((event) => jobsOf(event, forgetAfterSeconds)),
+        ),
+      ),
+  )
+  // One process on an embedded database; of several on a server, each would keep a title that another has changed.
+  bind(TITLES, () => (config.databaseUrl === undefined ? new MemoryTitleCache() : noTitleCache))
   bind(STORAGE, () => new WatchedStorage(new FilesystemFileStorage(join(config.dataDir, 'files', installation.id))))
   bind(SNIFF, () => sniff)
   bind(IDENTITY, () => randomIdentity)
   bind(MEDIAPORT, (c) =>
     createMediaport(
       {
+        titles: c.resolve(TITLES),
         media: c.resolve(MEDIA),
         storages: [c.resolve(STORAGE)],
         sniff: c.resolve(SNIFF),
@@ -49,4 +67,6 @@ export function buildContainer(config: Config, { db, installation }: Connections
 export const adapterNames = ({ databaseUrl, dataDir }: Config): Record<string, string> => ({
   media: databaseUrl === undefined ? `PGlite (${join(dataDir, 'db')})` : 'PostgreSQL',
   storage: `filesystem (${join(dataDir, 'files')})`,
+  titles: databaseUrl === undefined ? 'memory' : 'none',
+  jobs: databaseUrl === undefined ? 'pg-boss on PGlite' : 'pg-boss on PostgreSQL',
 })

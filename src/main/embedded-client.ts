@@ -10,9 +10,14 @@ import type { Mediaport } from '../application/mediaport.ts'
 export function embeddedClient(mediaport: Mediaport, publicUrl: string, close: () => Promise<void>): Client {
   const links = linksFrom(publicUrl)
   return {
-    upload: ({ path }, details, onProgress) =>
+    upload: ({ path }, { key, ...details }, onProgress) =>
       told(
-        mediaport.uploadMedia({ body: counted(createReadStream(path), onProgress), filename: basename(path), details }),
+        mediaport.uploadMedia({
+          body: counted(createReadStream(path), onProgress),
+          filename: basename(path),
+          details,
+          key,
+        }),
       ).map((media) => toJson(media, links)),
     list: (query) =>
       told(mediaport.listMedia(query)).map(({ items, next }) => ({

@@ -1,6 +1,7 @@
 import { sniff } from '../adapters/file-type/sniff.ts'
 import { MemoryFileStorage } from '../adapters/memory/memory-file-storage.ts'
 import { MemoryMediaRepository } from '../adapters/memory/memory-media-repository.ts'
+import { MemoryTitleCache } from '../adapters/memory/memory-title-cache.ts'
 import type { Ports } from '../application/mediaport.ts'
 import { randomIdentity } from './identity.ts'
 
@@ -12,6 +13,7 @@ export function memoryPorts(): Ports {
   return {
     media: new MemoryMediaRepository(),
     storages: [new MemoryFileStorage()],
+    titles: new MemoryTitleCache(),
     sniff,
     identity: randomIdentity,
   }

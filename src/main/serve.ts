@@ -5,9 +5,10 @@ import { createApp } from '../adapters/http/app.ts'
 import { closeServer, createHttpServer, serveApp } from '../adapters/http/http-server.ts'
 import type { Mediaport } from '../application/mediaport.ts'
 import type { Config } from './config.ts'
-import { type Connections, connect } from './connections.ts'
+import { type Connections, connect, type OnTrouble } from './connections.ts'
 import { adapterNames, buildContainer, MEDIAPORT, STORAGE } from './container.ts'
 import { checkHealth } from './health.ts'
+import { runWorker } from './run-worker.ts'
 import type { WatchedStorage } from './watched-storage.ts'
 
 /** How long requests under way may go on after the server was asked to stop, in milliseconds. */
@@ -26,6 +27,7 @@ interface Started {
   readonly connections: Connections
   readonly mediaport: Mediaport
   readonly storage: WatchedStorage
+  readonly stopReaping: () => void
 }
 
 /** Listens first, so that callers find a server that starts and not a closed port, then opens what it needs. */
@@ -60,6 +62,7 @@ export async function serve(config: Config, log: Logger): Promise<RunningServer>
     async stop() {
       draining = true
       await closeServer(server, DRAIN_MS)
+      started?.stopReaping()
       await started?.mediaport.close()
       await started?.connections.close()
     },
@@ -68,13 +71,17 @@ export async function serve(config: Config, log: Logger): Promise<RunningServer>
 
 async function start(config: Config, log: Logger): Promise<Started> {
   const began = performance.now()
-  const connections = await connect(config, (error) =>
-    log.warn({ err: error }, 'the database does not answer; trying again'),
-  )
+  const onTrouble: OnTrouble = (error, message) => log.warn({ err: error }, message)
+  const connections = await connect(config, { onTrouble, patient: true })
   const container = buildContainer(config, connections)
   for (const name of connections.applied) log.info(`applied migration ${name}`)
+  const mediaport = container.resolve(MEDIAPORT)
+  const stopReaping =
+    config.worker === 'inline'
+      ? await runWorker(mediaport, connections.jobs, config.reapEverySeconds, onTrouble)
+      : () => {}
   log.info(`ready for uploads after ${((performance.now() - began) / 1000).toFixed(1)} s`)
-  return { connections, mediaport: container.resolve(MEDIAPORT), storage: container.resolve(STORAGE) }
+  return { connections, mediaport, stopReaping, storage: container.resolve(STORAGE) }
 }
 
 /** @returns the address, with the port that the system chose if it was to choose one. */

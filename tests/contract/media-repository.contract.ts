@@ -10,11 +10,17 @@ import {
   type Attempt,
   abandon,
   type Contents,
+  change,
+  type Deleted,
+  expire,
   type Intent,
   type Media,
   type MediaEvent,
   type MediaId,
+  markDiscarded,
   type Receiving,
+  receiveAgain,
+  remove,
   type Stored,
   storageKey,
   store,
@@ -65,6 +71,22 @@ export function mediaRepositoryContract(
       const { id, attempt } = await added()
       return (await repository.update(id, (media) => abandon(media, attempt)))._unsafeUnwrap()
     }
+
+    const deleted = async (): Promise<Deleted> => {
+      const { id } = await committed()
+      return (await repository.update(id, whileStored(remove)))._unsafeUnwrap()
+    }
+    /** Its bytes were first known to be gone so many seconds ago. */
+    const discarded = async ({ id, storageKey }: Media, secondsAgo = 0): Promise<Media> =>
+      (
+        await repository.update(id, (media, now) =>
+          markDiscarded(media, storageKey, new Date(now.getTime() - secondsAgo * 1000)),
+        )
+      )._unsafeUnwrap()
+    const due = async (forgetAfterSeconds = 0, after?: MediaId, limit = 1000): Promise<readonly Media[]> =>
+      (await repository.due(forgetAfterSeconds, after, limit))._unsafeUnwrap()
+    const scanned = async (after?: MediaId, limit = 1000): Promise<readonly Media[]> =>
+      (await repository.scan(after, limit))._unsafeUnwrap()
 
     describe('adds', () => {
       it('a row that can be got again, every field of it', async () => {
@@ -141,7 +163,7 @@ export function mediaRepositoryContract(
           await repository.update(receiving.id, (media) => abandon(media, receiving.attempt))
         )._unsafeUnwrap()
         const { leaseExpiresAt: _, ...kept } = receiving
-        expect(answer).toStrictEqual({ ...kept, state: 'abandoned' })
+        expect(answer).toStrictEqual({ ...kept, state: 'abandoned', version: 0, discardedAt: undefined })
         expect(await found(receiving.id)).toStrictEqual(answer)
       })
 
@@ -254,6 +276,170 @@ export function mediaRepositoryContract(
         expect(answer._unsafeUnwrapErr()).toEqual<NotFound>({ type: 'not-found' })
         expect(asked).toBe(false)
         expect(published).toEqual([])
+      })
+    })
+
+    describe('keeps every field of', () => {
+      const discardedNow = { discardedAt: expect.any(Date) }
+
+      it('a media that was changed', async () => {
+        const stored = await committed({ tags: tags('x') })
+        const changes = { title: parseTitle('another')._unsafeUnwrap(), tags: tags('y', 'x') }
+        const answer = await repository.update(
+          stored.id,
+          whileStored((media) => change(media, changes)),
+        )
+        expect(answer._unsafeUnwrap()).toStrictEqual({ ...stored, ...changes, version: 2 })
+        expect(await found(stored.id)).toStrictEqual(answer._unsafeUnwrap())
+        expect(published.at(-1)).toEqual({ type: 'media-changed', id: stored.id })
+      })
+
+      it('a media that was deleted, and nothing that people saw', async () => {
+        const intent = newIntent()
+        const { createdAt } = await committed({}, intent)
+        const answer = (await repository.update(intent.id, whileStored(remove)))._unsafeUnwrap()
+        expect(answer).toStrictEqual({ ...intent, state: 'deleted', createdAt, version: 2, discardedAt: undefined })
+        expect(await found(intent.id)).toStrictEqual(answer)
+        const { id, storage, storageKey } = intent
+        expect(published.at(-1)).toEqual({ type: 'media-deleted', id, storage, storageKey })
+      })
+
+      it('an upload that others put away, by the time that they are given', async () => {
+        const { leaseExpiresAt: _, ...receiving } = await added(newIntent(), 0)
+        const answer = (await repository.update(receiving.id, expire))._unsafeUnwrap()
+        expect(answer).toStrictEqual({ ...receiving, state: 'abandoned', version: 0, discardedAt: undefined })
+        expect(await found(receiving.id)).toStrictEqual(answer)
+        const { id, storage, storageKey } = receiving
+        expect(published).toEqual([{ type: 'media-abandoned', id, storage, storageKey }])
+      })
+
+      it('an upload whose lease runs on, when others would put it away', async () => {
+        const there = await added(newIntent(), 60)
+        const answer = await repository.update(there.id, expire)
+        expect(answer._unsafeUnwrapErr()).toStrictEqual({ type: 'fence-lost', media: there })
+        expect(await found(there.id)).toStrictEqual(there)
+      })
+
+      it.each<[string, () => Promise<Media>]>([
+        ['abandoned', givenUp],
+        ['deleted', deleted],
+      ])('a media that was %s, and when its bytes were gone', async (_, make) => {
+        const there = await make()
+        const answer = await discarded(there)
+        expect(answer).toStrictEqual({ ...there, ...discardedNow })
+        expect(await found(there.id)).toStrictEqual(answer)
+        expect(await discarded(there)).toStrictEqual(answer)
+      })
+
+      it.each<[string, () => Promise<Media>]>([
+        ['was abandoned', givenUp],
+        ['was abandoned and discarded', async () => discarded(await givenUp())],
+        ['has a lease that ran out', () => added(newIntent(), 0)],
+      ])('the next attempt at an upload that %s', async (_, make) => {
+        const before = await make()
+        published = []
+        const next = {
+          ...newIntent({ id: before.id, filename: parseFileName('other.gif')._unsafeUnwrap() }),
+          mimeType: 'image/gif' as ContentType,
+          storage: 'another-storage',
+        }
+        const answer = await repository.update(before.id, (media, now) => receiveAgain(media, next, now, 60))
+        const receiving = answer._unsafeUnwrap()
+        expect(receiving).toMatchObject({ ...next, state: 'receiving' })
+        expect(receiving.leaseExpiresAt.getTime() - receiving.createdAt.getTime()).toBe(60_000)
+        expect(await found(before.id)).toStrictEqual(receiving)
+        const { id, storage, storageKey } = before
+        expect(published).toEqual([{ type: 'attempt-replaced', id, storage, storageKey }])
+
+        expect((await repository.renew(id, before.attempt, 60))._unsafeUnwrapErr()).toEqual({ type: 'lease-lost' })
+        const late = await repository.update(id, (media) => store(media, before.attempt, newContents()))
+        expect(late._unsafeUnwrapErr()).toStrictEqual({ type: 'fence-lost', media: receiving })
+        const stored = await repository.update(id, (media) => store(media, next.attempt, newContents()))
+        expect(await found(id)).toStrictEqual(stored._unsafeUnwrap())
+      })
+    })
+
+    describe('is due', () => {
+      it('what is received under a lease that ran out by its own clock, and nothing under another', async () => {
+        await added(newIntent(), 3600)
+        const there = await added(newIntent(), 0)
+        expect(await due()).toStrictEqual([there])
+        await repository.renew(there.id, there.attempt, 3600)
+        expect(await due()).toEqual([])
+      })
+
+      it('never what is stored', async () => {
+        await committed()
+        expect(await due()).toEqual([])
+      })
+
+      it.each<[string, () => Promise<Media>]>([
+        ['abandoned', givenUp],
+        ['deleted', deleted],
+      ])('what was %s, until its bytes are gone, and again long after', async (_, make) => {
+        const never = await make()
+        expect(await due(3600)).toStrictEqual([never])
+        await discarded(never)
+        expect(await due(3600)).toEqual([])
+        expect(await due(0)).toMatchObject([{ id: never.id }])
+        const longAgo = await discarded(await make(), 3601)
+        await discarded(await make(), 3000)
+        expect(await due(3600)).toStrictEqual([longAgo])
+      })
+
+      it('page by page in the order of ids, each once', async () => {
+        const all: Media[] = []
+        for (let n = 0; n < 4; n++)
+          all.push(await added(newIntent(), 0), await givenUp(), await deleted(), await discarded(await givenUp(), 10))
+        await committed()
+        const order = all.toSorted(byId)
+        expect(await due(5)).toStrictEqual(order)
+        expect(await due(5, undefined, 7)).toStrictEqual(order.slice(0, 7))
+        expect(await due(5, order[6]?.id, 7)).toStrictEqual(order.slice(7, 14))
+        expect(await due(5, order[13]?.id, 7)).toStrictEqual(order.slice(14))
+        expect(await due(5, order[15]?.id, 7)).toEqual([])
+      })
+    })
+
+    describe('forgets', () => {
+      it.each<[string, () => Promise<Media>]>([
+        ['abandoned', givenUp],
+        ['deleted', deleted],
+      ])('what was %s, also twice, under its attempt alone, and nothing else', async (_, make) => {
+        const [{ id, attempt }, other] = [await make(), await make()]
+        expect((await repository.forget(id, other.attempt)).isOk()).toBe(true)
+        expect((await repository.get(id)).isOk()).toBe(true)
+        expect((await repository.forget(id, attempt)).isOk()).toBe(true)
+        expect((await repository.forget(id, attempt)).isOk()).toBe(true)
+        expect((await repository.get(id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
+        expect(await scanned()).toStrictEqual([other])
+        expect((await repository.add(newIntent({ id }), 60)).isOk()).toBe(true)
+      })
+
+      it.each<[string, () => Promise<Media>]>([
+        ['received', () => added(newIntent(), 0)],
+        ['stored', () => committed()],
+      ])('nothing that is %s', async (_, make) => {
+        const there = await make()
+        expect((await repository.forget(there.id, there.attempt)).isOk()).toBe(true)
+        expect(await found(there.id)).toStrictEqual(there)
+      })
+    })
+
+    describe('scans', () => {
+      it('rows in every state, page by page in the order of ids', async () => {
+        const all: Media[] = []
+        for (let n = 0; n < 3; n++) all.push(await added(), await committed(), await givenUp(), await deleted())
+        const order = all.toSorted(byId)
+        expect(await scanned()).toStrictEqual(order)
+        expect(await scanned(undefined, 5)).toStrictEqual(order.slice(0, 5))
+        expect(await scanned(order[4]?.id, 5)).toStrictEqual(order.slice(5, 10))
+        expect(await scanned(order[9]?.id, 5)).toStrictEqual(order.slice(10))
+        expect(await scanned(order[11]?.id, 5)).toEqual([])
+      })
+
+      it('nothing where there is nothing', async () => {
+        expect(await scanned()).toEqual([])
       })
     })
 
@@ -468,6 +654,35 @@ export function mediaRepositoryContract(
         },
       )
 
+      it('begins the next attempt twenty times, and one of them does', async () => {
+        const { id } = await givenUp()
+        published = []
+        const answers = await Promise.all(
+          Array.from({ length: 20 }, () => {
+            const next = newIntent({ id })
+            return repository.update(id, (media, now) => receiveAgain(media, next, now, 60))
+          }),
+        )
+        const winners = answers.filter((answer) => answer.isOk()).map((answer) => answer._unsafeUnwrap())
+        expect(winners).toStrictEqual([await found(id)])
+        expect(published.map(({ type }) => type)).toEqual(['attempt-replaced'])
+      })
+
+      it('deletes and changes one media, and what was deleted stays so', async () => {
+        const { id } = await committed()
+        await Promise.all(
+          Array.from({ length: 20 }, (_, n) => {
+            const title = parseTitle(`${n}`)._unsafeUnwrap()
+            return repository.update(
+              id,
+              whileStored<Media>((media) => (n === 10 ? remove(media) : change(media, { title }))),
+            )
+          }),
+        )
+        expect(await found(id)).toMatchObject({ state: 'deleted' })
+        expect(published.at(-1)).toMatchObject({ type: 'media-deleted' })
+      })
+
       it('abandons a row and renews its lease: what was abandoned stays so', async () => {
         const { id, attempt } = await added()
         await Promise.all(
@@ -532,10 +747,14 @@ const newContents = (given: Partial<Contents> = {}): Contents => ({
 })
 
 /** A change of what is stored, without events. */
-const changed =
-  (change: (media: Stored) => Stored) =>
-  (media: Media): Result<Transition<Stored>, 'not stored'> =>
-    media.state === 'stored' ? ok({ media: change(media), events: [] }) : err('not stored')
+const changed = (alter: (media: Stored) => Stored) => whileStored((media) => ({ media: alter(media), events: [] }))
+
+const whileStored =
+  <To extends Media>(transition: (media: Stored) => Transition<To>) =>
+  (media: Media): Result<Transition<To>, 'not stored'> =>
+    media.state === 'stored' ? ok(transition(media)) : err('not stored')
+
+const byId = (a: Media, b: Media): number => (a.id < b.id ? -1 : 1)
 
 const newestFirst = (a: Media, b: Media): number =>
   b.createdAt.getTime() - a.createdAt.getTime() || (a.id < b.id ? 1 : -1)

@@ -11,7 +11,7 @@ import { startServer, type TestServer } from './harness.ts'
 
 interface Response {
   readonly content?: Record<string, { examples?: Record<string, { value: unknown }> }>
-  readonly headers?: Record<string, unknown>
+  readonly headers?: Record<string, { required?: boolean }>
 }
 interface Document {
   readonly openapi: string
@@ -44,8 +44,8 @@ describe('The OpenAPI document', () => {
   const expectAsDescribed = async (path: string, method: string, answer: globalThis.Response): Promise<void> => {
     const described = document.paths[path]?.[method]?.responses[String(answer.status)]
     expect(described, `${method} ${path} ${answer.status}`).toBeDefined()
-    for (const header of Object.keys(described?.headers ?? {}))
-      expect(answer.headers.get(header), header).not.toBeNull()
+    for (const [header, { required }] of Object.entries(described?.headers ?? {}))
+      if (required) expect(answer.headers.get(header), header).not.toBeNull()
     const type = answer.headers.get('content-type')?.split(';')[0]
     if (type === undefined) return
     const content = described?.content ?? {}
@@ -59,12 +59,13 @@ describe('The OpenAPI document', () => {
     expect(validate?.(body), JSON.stringify(validate?.errors)).toBe(true)
   }
 
-  const upload = (fields: Record<string, string | Blob>) => {
+  const upload = (fields: Record<string, string | Blob>, key?: string) => {
     const form = new FormData()
     for (const [name, value] of Object.entries(fields))
       if (typeof value === 'string') form.append(name, value)
       else form.append(name, value, 'photo.png')
-    return fetch(`${server.url}/upload/`, { method: 'POST', body: form })
+    const headers: Record<string, string> = key === undefined ? {} : { 'Idempotency-Key': key }
+    return fetch(`${server.url}/upload/`, { method: 'POST', body: form, headers })
   }
   const png = () => new Blob([Uint8Array.from(PNG)])
 
@@ -122,6 +123,38 @@ describe('The OpenAPI document', () => {
     expect(await get('/media/{id}/content/', `/media/${id}/content/`)).toBe(200)
     expect(await get('/media/{id}/content/', `/media/${id}/content/`, { Range: 'bytes=0-3' })).toBe(206)
     expect(await get('/media/{id}/content/', `/media/${id}/content/`, { Range: 'bytes=99999-' })).toBe(416)
+
+    const send = async (method: 'PATCH' | 'DELETE', body?: string, headers: Record<string, string> = {}) => {
+      const init =
+        body === undefined ? { headers } : { body, headers: { 'Content-Type': 'application/json', ...headers } }
+      const answer = await fetch(`${server.url}/media/${id}/`, { method, ...init })
+      await expectAsDescribed('/media/{id}/', method.toLowerCase(), answer)
+      return answer.status
+    }
+    expect(await send('PATCH', '{"title":"Hiver","tags":["b"]}')).toBe(200)
+    expect(await send('PATCH', '{"title":')).toBe(400)
+    expect(await send('PATCH', '{"title":"A"}', { 'If-Match': '"stale"' })).toBe(412)
+    expect(await send('PATCH', ' '.repeat(1024 * 1024 + 1))).toBe(413)
+    expect(await send('PATCH', '{}', { 'Content-Type': 'text/plain' })).toBe(415)
+    expect(await send('PATCH', '{"title":""}')).toBe(422)
+    expect(await send('PATCH', '{"title":7}')).toBe(422)
+    expect(await send('DELETE', undefined, { 'If-Match': '"stale"' })).toBe(412)
+    expect(await send('DELETE')).toBe(204)
+    expect(await send('DELETE')).toBe(404)
+    expect(await send('PATCH', '{"title":"A"}')).toBe(404)
+  })
+
+  it('describes what an Idempotency-Key makes of an upload', async () => {
+    const key = 'described'
+    const first = await upload({ file: png() }, key)
+    const { id } = (await first.clone().json()) as { id: string }
+    const replayed = await upload({ file: png() }, key)
+    const other = await upload({ file: png(), title: 'another' }, key)
+    await fetch(`${server.url}/media/${id}/`, { method: 'DELETE' })
+    const gone = await upload({ file: png() }, key)
+    const answers = [first, replayed, other, gone, await upload({ file: png() }, 'no key')]
+    expect(answers.map(({ status }) => status)).toEqual([201, 201, 422, 410, 400])
+    for (const answer of answers) await expectAsDescribed('/upload/', 'post', answer)
   })
 
   it.each([

@@ -1,4 +1,8 @@
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -81,6 +85,24 @@ describe.each(['without a server', 'through a server'])('The command line %s', (
     expect((stdout + stderr).replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
   })
 
+  it('uploads nothing twice with --idempotent, until the file or what is said about it is another', async () => {
+    const path = join(folder, `${randomUUID()}.png`)
+    writeFileSync(path, PNG)
+    const upload = async (...options: string[]) => {
+      const { status, stdout } = await mediaport('upload', path, '--idempotent', '--tag', 'twice', '--json', ...options)
+      return { status, ...(lines(stdout)[0] as { media?: { id: string }; error?: { code: string } }) }
+    }
+    const [first, again] = [await upload(), await upload()]
+    expect([first.status, again.status]).toEqual([0, 0])
+    expect(again.media).toEqual(first.media)
+    expect(await upload('--title', 'another')).toMatchObject({ status: 1, error: { code: 'idempotency-key-reused' } })
+    writeFileSync(path, pngOf(5000))
+    const changed = await upload()
+    expect(changed.media?.id).not.toBe(first.media?.id)
+    const { stdout } = await mediaport('list', '--tag', 'twice', '--json')
+    expect(JSON.parse(stdout).items).toEqual([changed.media, first.media])
+  })
+
   it('says what is wrong with a media that is not there', async () => {
     const { status, stderr } = await mediaport('get', 'nothing')
     expect({ status, stderr }).toEqual({ status: 1, stderr: 'nothing: There is nothing here. [not-found]\n' })
@@ -92,5 +114,31 @@ describe('The command line', () => {
     const { status, stderr } = await run(['list', '--server', 'http://127.0.0.1:1'], {})
     expect(status).toBe(1)
     expect(stderr).toMatch(/^http:\/\/127\.0\.0\.1:1 does not answer/)
+  })
+
+  it('sends a file again under the same key, when there was no answer or one that says so', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+    const path = join(folder, 'a.png')
+    writeFileSync(path, pngOf(300_000))
+    const seen: { key: unknown; size: number }[] = []
+    const answer = async (request: IncomingMessage, response: ServerResponse) => {
+      let size = 0
+      for await (const chunk of request) size += chunk.length
+      seen.push({ key: request.headers['idempotency-key'], size })
+      if (seen.length === 1) return response.socket?.destroy()
+      response.statusCode = seen.length === 2 ? 503 : 201
+      return response.end(JSON.stringify({ id: 'the id', type: '/problems/unavailable', title: 'Later' }))
+    }
+    const server = createServer((request, response) => void answer(request, response))
+    await once(server.listen(0, '127.0.0.1'), 'listening')
+    const { port } = server.address() as AddressInfo
+    const { status, stdout } = await run(['upload', path, '--server', `http://127.0.0.1:${port}`], {})
+    server.close()
+    rmSync(folder, { recursive: true })
+    expect({ status, stdout }).toEqual({ status: 0, stdout: `${path}  the id\n` })
+    expect(seen).toHaveLength(3)
+    expect(seen[0]?.key).toMatch(/^[\x21-\x7e]{16,255}$/)
+    expect(seen.map(({ key }) => key)).toEqual(Array(3).fill(seen[0]?.key))
+    expect(seen.map(({ size }) => size > 300_000)).toEqual([true, true, true])
   })
 })

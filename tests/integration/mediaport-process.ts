@@ -30,16 +30,25 @@ export class ServerProcess {
     this.ended = ended(child)
   }
 
-  /** Settles when the server listens and has opened its database. */
-  static async start(variables: Record<string, string>): Promise<ServerProcess> {
-    const child = spawn(process.execPath, [CLI, 'serve'], { env: environment({ PORT: '0', ...variables }) })
-    const server = new ServerProcess(child)
-    await Promise.race([server.#sees('ready for uploads'), server.ended.then(failed)])
+  /** Settles when the server listens and has opened its database; a worker, when it works. */
+  static async start(variables: Record<string, string>, command: 'serve' | 'worker' = 'serve'): Promise<ServerProcess> {
+    const server = ServerProcess.launch(variables, command)
+    await server.ready(command === 'serve' ? 'ready for uploads' : 'working')
     return server
   }
 
+  /** Without waiting for anything. */
+  static launch(variables: Record<string, string>, command: 'serve' | 'worker' = 'serve'): ServerProcess {
+    return new ServerProcess(spawn(process.execPath, [CLI, command], { env: environment({ PORT: '0', ...variables }) }))
+  }
+
+  /** Settles when the process has said so. */
+  async ready(message = 'ready for uploads'): Promise<void> {
+    await Promise.race([this.#sees(message), this.ended.then(failed)])
+  }
+
   get messages(): string[] {
-    return this.#lines.filter((line) => line !== '').map((line) => JSON.parse(line).msg)
+    return this.#lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line).msg)
   }
 
   get url(): string {

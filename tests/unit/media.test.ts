@@ -7,12 +7,20 @@ import {
   type Attempt,
   abandon,
   type Contents,
+  change,
   contentPath,
+  expire,
+  holds,
   type Intent,
   isMediaId,
+  isUnwanted,
   leaseFrom,
+  type Media,
   type MediaId,
+  markDiscarded,
   receive,
+  receiveAgain,
+  remove,
   storageKey,
   store,
 } from '../../src/domain/media.ts'
@@ -45,6 +53,10 @@ const now = new Date('2026-11-23T10:00:00.000Z')
 const receiving = receive(intent, now, 60)
 const stored = store(receiving, attempt, contents)._unsafeUnwrap().media
 const abandoned = abandon(receiving, attempt)._unsafeUnwrap().media
+const deleted = remove(stored).media
+const leftover = { id, storage: 'filesystem', storageKey: storageKey(id, attempt) }
+const later = (seconds: number) => new Date(now.getTime() + seconds * 1000)
+const lost = (media: Media) => ({ type: 'fence-lost', media })
 
 describe('a media that is received', () => {
   it('is what was intended, with a lease', () => {
@@ -65,7 +77,7 @@ describe('a media that is received', () => {
 
   it('is abandoned by its attempt, and somebody is told where its bytes may lie', () => {
     expect(abandon(receiving, attempt)._unsafeUnwrap()).toStrictEqual({
-      media: { ...intent, state: 'abandoned', createdAt: now },
+      media: { ...intent, state: 'abandoned', createdAt: now, version: 0, discardedAt: undefined },
       events: [{ type: 'media-abandoned', id, storage: 'filesystem', storageKey: `${id}.${attempt}` }],
     })
   })
@@ -104,6 +116,138 @@ describe('a media that was abandoned', () => {
   it('is nothing to another attempt', () => {
     expect(abandon(abandoned, another)._unsafeUnwrapErr()).toEqual({ type: 'fence-lost', media: abandoned })
   })
+})
+
+describe('the next attempt', () => {
+  const next: Intent = {
+    ...intent,
+    attempt: another,
+    storage: 'elsewhere',
+    storageKey: storageKey(id, another),
+    filename: parseFileName('b.gif')._unsafeUnwrap(),
+    mimeType: 'image/gif' as ContentType,
+  }
+
+  it.each<[string, Media, Date]>([
+    ['was abandoned', abandoned, now],
+    ['was abandoned and discarded', { ...abandoned, discardedAt: later(1) }, later(2)],
+    ['has a lease that ends just now', receiving, later(60)],
+    ['has a lease that ran out', receiving, later(3600)],
+  ])('takes over a media that %s, and somebody is told where the bytes of the last one may lie', (_, media, at) => {
+    expect(receiveAgain(media, next, at, 60)._unsafeUnwrap()).toStrictEqual({
+      media: { ...next, state: 'receiving', createdAt: at, leaseExpiresAt: leaseFrom(at, 60) },
+      events: [{ type: 'attempt-replaced', ...leftover }],
+    })
+  })
+
+  it.each<[string, Media, Date]>([
+    ['is received under a lease', receiving, later(59.999)],
+    ['is stored', stored, later(3600)],
+    ['was deleted', deleted, later(3600)],
+  ])('does not begin while a media %s', (_, media, at) => {
+    expect(receiveAgain(media, next, at, 60)._unsafeUnwrapErr()).toEqual(lost(media))
+  })
+})
+
+describe('an upload whose lease has run out', () => {
+  it.each([60, 61])('is abandoned by anybody after %d of 60 seconds', (seconds) => {
+    expect(expire(receiving, later(seconds))._unsafeUnwrap()).toStrictEqual({
+      media: abandoned,
+      events: [{ type: 'media-abandoned', ...leftover }],
+    })
+  })
+
+  it('is not abandoned a moment before', () => {
+    expect(expire(receiving, later(59.999))._unsafeUnwrapErr()).toEqual(lost(receiving))
+  })
+
+  it.each([stored, abandoned, deleted])('is nothing that is $state', (media) => {
+    expect(expire(media, later(3600))._unsafeUnwrapErr()).toEqual(lost(media))
+  })
+})
+
+describe('a change', () => {
+  const title = parseTitle('B')._unsafeUnwrap()
+  const tags = parseTags(['y', 'x'])._unsafeUnwrap()
+
+  it.each([
+    ['of the title', { title }],
+    ['of the tags', { tags }],
+    ['of both', { title, tags }],
+    ['of the tags to none', { tags: [] }],
+  ])('%s is one new version, and somebody is told', (_, changes) => {
+    expect(change(stored, changes)).toStrictEqual({
+      media: { ...stored, ...changes, version: 2 },
+      events: [{ type: 'media-changed', id }],
+    })
+  })
+
+  it.each([
+    ['of nothing', {}],
+    ['to the same title', { title: stored.title }],
+    ['to the same tags', { tags: [...stored.tags] }],
+    ['of what is not said', { title: undefined, tags: undefined }],
+  ])('%s is no new version', (_, changes) => {
+    expect(change(stored, changes)).toStrictEqual({ media: stored, events: [] })
+  })
+
+  it('of the order of tags counts', () => {
+    const media = { ...stored, tags }
+    expect(change(media, { tags: tags.toReversed() }).media).toMatchObject({ tags: ['x', 'y'], version: 2 })
+  })
+
+  it('leaves the fingerprint as it was: it tells what was first sent', () => {
+    expect(change(stored, { title }).media.fingerprint).toBe(stored.fingerprint)
+  })
+})
+
+describe('a media that is deleted', () => {
+  it('keeps no more than whose it was and where its bytes lie, and somebody is told', () => {
+    expect(remove({ ...stored, version: 7 })).toStrictEqual({
+      media: { ...intent, state: 'deleted', createdAt: now, version: 8, discardedAt: undefined },
+      events: [{ type: 'media-deleted', ...leftover }],
+    })
+  })
+
+  it.each([attempt, another])('is neither stored nor abandoned, by whichever attempt (%s)', (who) => {
+    expect(store(deleted, who, contents)._unsafeUnwrapErr()).toEqual(lost(deleted))
+    expect(abandon(deleted, who)._unsafeUnwrapErr()).toEqual(lost(deleted))
+  })
+})
+
+describe('that the bytes are gone', () => {
+  const key = intent.storageKey
+
+  it.each([abandoned, deleted])('is noted for a media that was $state, without anybody being told', (media) => {
+    expect(markDiscarded(media, key, later(5))._unsafeUnwrap()).toStrictEqual({
+      media: { ...media, discardedAt: later(5) },
+      events: [],
+    })
+  })
+
+  it('is noted once: the first time counts', () => {
+    const media = { ...abandoned, discardedAt: later(5) }
+    expect(markDiscarded(media, key, later(9))._unsafeUnwrap()).toStrictEqual({ media, events: [] })
+  })
+
+  it.each<Media>([receiving, stored])('is not noted for a media that is $state', (media) => {
+    expect(markDiscarded(media, key, now)._unsafeUnwrapErr()).toEqual(lost(media))
+  })
+
+  it('is not noted for the bytes of another attempt', () => {
+    expect(markDiscarded(abandoned, storageKey(id, another), now)._unsafeUnwrapErr()).toEqual(lost(abandoned))
+  })
+})
+
+it.each<[Media, boolean]>([
+  [receiving, true],
+  [stored, true],
+  [abandoned, false],
+  [deleted, false],
+])('a media that is $state may yet show its bytes to somebody: %s', (media, wanted) => {
+  expect(holds(media, media.storageKey)).toBe(wanted)
+  expect(holds(media, storageKey(id, another))).toBe(false)
+  expect(isUnwanted(media)).toBe(!wanted)
 })
 
 describe('an id', () => {

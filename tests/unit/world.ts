@@ -84,8 +84,11 @@ export function world({ policy, wrapMedia = same, wrapStorage = same, ports: giv
     },
     files: async () => (await storage.list())._unsafeUnwrap().length,
     content: async (id, asking) => collect((await mediaport.readContent(id, asking))._unsafeUnwrap().body),
-    upload: async ({ bytes = PNG, owner = 'anonymous', ...details } = {}) =>
-      (await mediaport.uploadMedia({ filename: 'a.png', body: inChunks(bytes), owner, details }))._unsafeUnwrap(),
+    upload: async ({ bytes = PNG, owner = 'anonymous', ...details } = {}) => {
+      const upload = { filename: 'a.png', body: inChunks(bytes), owner, details }
+      const { replayed: _, ...stored } = (await mediaport.uploadMedia(upload))._unsafeUnwrap()
+      return stored
+    },
   }
 }
 

@@ -27,11 +27,14 @@ export interface LocalFile {
   readonly path: string
   /** Bytes. */
   readonly size: number
+  readonly modifiedAt: Date
 }
 
 export interface About {
   readonly title?: string | undefined
   readonly tags: readonly string[]
+  /** The Idempotency-Key. */
+  readonly key: string
 }
 
 /** What the commands work with: a server somewhere, or the use cases in this process. */

@@ -13,7 +13,7 @@ export interface Unusable {
 export async function* findFiles(path: string, isLink = false): AsyncGenerator<Result<LocalFile, Unusable>> {
   try {
     const found = await stat(path)
-    if (found.isFile()) yield ok({ path, size: found.size })
+    if (found.isFile()) yield ok({ path, size: found.size, modifiedAt: found.mtime })
     else if (!found.isDirectory())
       yield err({ path, code: 'not-a-file', message: 'It is neither a file nor a folder.' })
     else if (isLink)

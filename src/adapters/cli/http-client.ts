@@ -1,7 +1,10 @@
 import { openAsBlob } from 'node:fs'
 import { basename } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { err, ok, ResultAsync } from 'neverthrow'
 import type { About, Client, Failure, LocalFile, MediaView, PageView } from './client.ts'
+
+const RETRY_AFTER_MS = [500, 2000, 5000]
 
 /** The commands over a server's HTTP API. */
 export class HttpClient implements Client {
@@ -12,30 +15,8 @@ export class HttpClient implements Client {
     this.#server = server.replace(/\/+$/, '')
   }
 
-  upload(file: LocalFile, { title, tags }: About, onProgress: (sent: number) => void): ResultAsync<MediaView, Failure> {
-    const send = async (): Promise<Response> => {
-      const form = new FormData()
-      if (title !== undefined) form.append('title', title)
-      for (const tag of tags) form.append('tags', tag)
-      // A part's header has no place for control characters, and the server would drop them anyway.
-      form.append('file', await openAsBlob(file.path), basename(file.path).replace(/\p{Cc}/gu, ''))
-      const { body, headers } = new Response(form)
-      let sent = 0
-      const count = new TransformStream<Uint8Array, Uint8Array>({
-        transform(chunk, controller) {
-          sent += chunk.length
-          onProgress(Math.min(sent, file.size))
-          controller.enqueue(chunk)
-        },
-      })
-      return fetch(`${this.#server}/upload/`, {
-        method: 'POST',
-        headers,
-        body: body?.pipeThrough(count) ?? null,
-        duplex: 'half',
-      })
-    }
-    return this.#json(send())
+  upload(file: LocalFile, about: About, onProgress: (sent: number) => void): ResultAsync<MediaView, Failure> {
+    return this.#json(this.#send(file, about, onProgress))
   }
 
   list(query: Parameters<Client['list']>[0]): ResultAsync<PageView, Failure> {
@@ -55,6 +36,36 @@ export class HttpClient implements Client {
   }
 
   async close(): Promise<void> {}
+
+  /** Sends it again when there was no answer, or one that says so: under the same key there is only ever one media. */
+  async #send(file: LocalFile, about: About, onProgress: (sent: number) => void): Promise<Response> {
+    for (const wait of RETRY_AFTER_MS) {
+      const answer = await this.#sendOnce(file, about, onProgress).catch(() => undefined)
+      if (answer && answer.status !== 503 && answer.status !== 409) return answer
+      await setTimeout(wait)
+    }
+    return this.#sendOnce(file, about, onProgress)
+  }
+
+  async #sendOnce({ path, size }: LocalFile, { title, tags, key }: About, onProgress: (sent: number) => void) {
+    const form = new FormData()
+    if (title !== undefined) form.append('title', title)
+    for (const tag of tags) form.append('tags', tag)
+    // A part's header has no place for control characters, and the server would drop them anyway.
+    form.append('file', await openAsBlob(path), basename(path).replace(/\p{Cc}/gu, ''))
+    const { body, headers } = new Response(form)
+    headers.set('Idempotency-Key', key)
+    let sent = 0
+    const count = new TransformStream<Uint8Array, Uint8Array>({
+      transform(chunk, controller) {
+        sent += chunk.length
+        onProgress(Math.min(sent, size))
+        controller.enqueue(chunk)
+      },
+    })
+    const counted = body?.pipeThrough(count) ?? null
+    return fetch(`${this.#server}/upload/`, { method: 'POST', headers, body: counted, duplex: 'half' })
+  }
 
   #fetch(path: string): Promise<Response> {
     return fetch(this.#server + path)

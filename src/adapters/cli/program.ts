@@ -1,17 +1,30 @@
+import { createHash, randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Command, InvalidArgumentError } from 'commander'
-import type { Client, Failure, MediaView } from './client.ts'
+import type { Doctor } from '../../application/doctor.ts'
+import type { Client, Failure, LocalFile, MediaView } from './client.ts'
+import { type DoctorOptions, examine } from './doctor-command.ts'
 import { findFiles } from './find-files.ts'
 import { humanSize, printable, progressBar } from './terminal.ts'
 
 export interface Actions {
   /** Runs until the process is asked to stop. */
   readonly serve: () => Promise<void>
+  /** As `serve`, for the jobs alone. */
+  readonly worker: () => Promise<void>
   readonly migrate: () => Promise<{ applied: readonly string[] }>
   /** @param server its address; without one, the use cases in this process. */
   readonly open: (server: string | undefined) => Promise<Client>
+  /** Over the use cases in this process. */
+  readonly openDoctor: () => Promise<{ doctor: Doctor; close: () => Promise<void> }>
+}
+
+interface UploadOptions {
+  title?: string
+  tag: string[]
+  idempotent?: boolean
 }
 
 interface Shared {
@@ -20,10 +33,12 @@ interface Shared {
 }
 
 /** What `mediaport` understands; every command sets the exit status 1 when anything of it failed. */
-export function createProgram({ serve, migrate, open }: Actions): Command {
+export function createProgram({ serve, worker, migrate, open, openDoctor }: Actions): Command {
   const program = new Command('mediaport').description('Takes files in and never loses, doubles or orphans one.')
 
   program.command('serve').description('run the HTTP server').action(serve)
+
+  program.command('worker').description('do the jobs of servers that run with WORKER=off').action(worker)
 
   program
     .command('migrate')
@@ -36,8 +51,9 @@ export function createProgram({ serve, migrate, open }: Actions): Command {
   shared(program.command('upload').description('upload files, and all files of folders'))
     .argument('<path...>')
     .option('--title <title>', 'a title for each file; by default its name')
+    .option('--idempotent', 'upload nothing twice: a file that was not changed since is known again')
     .option('--tag <tag>', 'a tag for each file; may be repeated', (tag: string, tags: string[]) => [...tags, tag], [])
-    .action(async (paths: string[], { title, tag: tags, server, json }: Shared & { title?: string; tag: string[] }) =>
+    .action(async (paths: string[], { title, tag: tags, idempotent, server, json }: Shared & UploadOptions) =>
       using(await open(server), async (client) => {
         for (const path of paths)
           for await (const found of findFiles(path)) {
@@ -47,7 +63,9 @@ export function createProgram({ serve, migrate, open }: Actions): Command {
             }
             const file = found.value
             const bar = progressBar(basename(file.path), file.size)
-            const uploaded = await client.upload(file, { title, tags }, (sent) => bar.show(sent))
+            const uploaded = await client.upload(file, { title, tags, key: keyOf(file, idempotent) }, (sent) =>
+              bar.show(sent),
+            )
             bar.end()
             if (uploaded.isErr()) fail(uploaded.error, json ? { path: file.path } : file.path)
             else if (json) print(JSON.stringify({ path: file.path, media: uploaded.value }))
@@ -87,6 +105,19 @@ export function createProgram({ serve, migrate, open }: Actions): Command {
       }),
     )
 
+  program
+    .command('doctor')
+    .description('compare rows and files; exit status 1 when something is wrong')
+    .option('--repair', 'let the jobs of rows that need it be done again')
+    .option('--delete-unknown', 'with --repair: delete files that no row knows')
+    .option('--yes', 'also when more than 1 % of all files are unknown')
+    .option('--json', 'print JSON')
+    .action(async (options: DoctorOptions) => {
+      const { doctor, close } = await openDoctor()
+      process.exitCode = await examine(doctor, options)
+      await close()
+    })
+
   return program
 }
 
@@ -109,6 +140,14 @@ function fail({ code, message }: Failure, subject: object | string | undefined):
   if (typeof subject === 'object') return print(JSON.stringify({ ...subject, error: { code, message } }))
   console.error(`${subject === undefined ? '' : `${printable(subject)}: `}${printable(message)} [${printable(code)}]`)
 }
+
+/** A name for this upload, so that a retry makes no second media; with `idempotent` the same as long as the file is. */
+const keyOf = ({ path, size, modifiedAt }: LocalFile, idempotent = false): string =>
+  idempotent
+    ? createHash('sha256')
+        .update(JSON.stringify([resolve(path), size, modifiedAt.getTime()]))
+        .digest('hex')
+    : randomUUID()
 
 const print = (text: string): void => console.log(text)
 

@@ -1,5 +1,5 @@
 import type { ReadStream } from 'node:fs'
-import { mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises'
+import * as nodeDisk from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
@@ -21,6 +21,9 @@ const READ_BUFFER = 256 * 1024
 const PAGE = 1000
 const UNFINISHED = '.part'
 
+/** What is asked of the file system. */
+export type Disk = Pick<typeof nodeDisk, 'mkdir' | 'open' | 'readdir' | 'rename' | 'stat' | 'unlink'>
+
 /**
  * Keeps files in a folder that nobody else may read. A file gets its name only once its bytes are on the disk, and a put
  * succeeds only once the name is too: write, fsync, rename, fsync of the folder.
@@ -30,10 +33,17 @@ const UNFINISHED = '.part'
 export class FilesystemFileStorage implements FileStorage {
   readonly name = 'filesystem'
   readonly #folder: string
+  readonly #disk: Disk
+  /** Folders whose entry this process has seen to the disk. */
+  readonly #durable = new Set<string>()
 
-  /** @param folder is made, with its parents, when the first file comes. */
-  constructor(folder: string) {
+  /**
+   * @param folder is made, with its parents, when the first file comes.
+   * @param disk another one, for tests that take the power away.
+   */
+  constructor(folder: string, disk: Disk = nodeDisk) {
     this.#folder = folder
+    this.#disk = disk
   }
 
   put(key: StorageKey, body: AsyncIterable<Uint8Array>, { signal }: PutHints): ResultAsync<StoredFile, PutError> {
@@ -41,7 +51,7 @@ export class FilesystemFileStorage implements FileStorage {
   }
 
   open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable> {
-    return ResultAsync.fromPromise(open(this.#path(key)), (cause) =>
+    return ResultAsync.fromPromise(this.#disk.open(this.#path(key)), (cause) =>
       hasCode(cause, 'ENOENT') ? ({ type: 'file-missing', key } as const) : unavailable('storage')(cause),
     ).map((handle) => releasable(handle.createReadStream({ ...range, highWaterMark: READ_BUFFER })))
   }
@@ -49,9 +59,9 @@ export class FilesystemFileStorage implements FileStorage {
   delete(key: StorageKey): ResultAsync<void, Unavailable> {
     const path = this.#path(key)
     // The unfinished file first: without it, a put that is still under way can't reach its rename any more.
-    const removed = remove(path + UNFINISHED).then(() => remove(path))
+    const removed = this.#remove(path + UNFINISHED).then(() => this.#remove(path))
     return ResultAsync.fromPromise(
-      removed.then(() => syncFolder(dirname(path))),
+      removed.then(() => this.#syncFolder(dirname(path))),
       (cause) => cause,
     ).orElse((cause) => (hasCode(cause, 'ENOENT') ? ok() : err(unavailable('storage')(cause))))
   }
@@ -82,13 +92,13 @@ export class FilesystemFileStorage implements FileStorage {
     }
 
     try {
-      await makeFolder(dirname(path))
+      await this.#makeFolder(dirname(path))
       // Opened by itself: a stream that opens its file may still make it after it was given up and cleaned up.
-      const file = await open(unfinished, 'wx', 0o600)
+      const file = await this.#disk.open(unfinished, 'wx', 0o600)
       await pipeline(counted, file.createWriteStream({ flush: true, highWaterMark: WRITE_BUFFER }), { signal })
       signal.throwIfAborted()
     } catch (cause) {
-      const removal = await ResultAsync.fromPromise(remove(unfinished), unavailable('storage'))
+      const removal = await ResultAsync.fromPromise(this.#remove(unfinished), unavailable('storage'))
       if (removal.isErr()) return err(removal.error)
       if (bodyFailure) return err({ type: 'interrupted', cause: bodyFailure.cause })
       if (signal.aborted) return err({ type: 'interrupted', cause: signal.reason })
@@ -97,8 +107,8 @@ export class FilesystemFileStorage implements FileStorage {
     }
 
     try {
-      await rename(unfinished, path)
-      await syncFolder(dirname(path))
+      await this.#disk.rename(unfinished, path)
+      await this.#syncFolder(dirname(path))
       return ok({ fileId: key, size })
     } catch (cause) {
       // Somebody deleted the key meanwhile.
@@ -109,16 +119,43 @@ export class FilesystemFileStorage implements FileStorage {
 
   async #list(after: StorageKey | undefined): Promise<ListedFile[]> {
     const page: ListedFile[] = []
-    for (const part of await names(this.#folder)) {
+    for (const part of await this.#names(this.#folder)) {
       if (after !== undefined && part < shard(after)) continue
-      for (const name of await names(join(this.#folder, part))) {
+      for (const name of await this.#names(join(this.#folder, part))) {
         if (name.endsWith(UNFINISHED) || (after !== undefined && part === shard(after) && name <= after)) continue
-        const found = await stat(join(this.#folder, part, name)).catch(ifMissing(undefined))
+        const found = await this.#disk.stat(join(this.#folder, part, name)).catch(ifMissing(undefined))
         if (found) page.push({ key: name as StorageKey, size: found.size, modifiedAt: found.mtime })
         if (page.length === PAGE) return page
       }
     }
     return page
+  }
+
+  async #names(folder: string): Promise<string[]> {
+    return (await this.#disk.readdir(folder).catch(ifMissing([]))).toSorted()
+  }
+
+  #remove(path: string): Promise<void> {
+    return this.#disk.unlink(path).catch(ifMissing(undefined))
+  }
+
+  async #makeFolder(folder: string): Promise<void> {
+    await this.#disk.mkdir(folder, { recursive: true, mode: 0o700 })
+    // A folder is only as durable as the entries that lead to it, and who made it may have died before they were.
+    for (let entry = folder; entry !== dirname(entry) && !this.#durable.has(entry); entry = dirname(entry)) {
+      const synced = await this.#syncFolder(dirname(entry)).then(() => true, ifDenied(false))
+      if (!synced) return
+      this.#durable.add(entry)
+    }
+  }
+
+  async #syncFolder(folder: string): Promise<void> {
+    const handle = await this.#disk.open(folder)
+    try {
+      await handle.sync()
+    } finally {
+      await handle.close()
+    }
   }
 
   #path(key: StorageKey): string {
@@ -142,28 +179,16 @@ const releasable = (stream: ReadStream): AsyncIterable<Uint8Array> => ({
 
 const shard = (key: StorageKey): string => key.slice(-2)
 
-const names = async (folder: string): Promise<string[]> => (await readdir(folder).catch(ifMissing([]))).toSorted()
-
-const remove = (path: string): Promise<void> => unlink(path).catch(ifMissing(undefined))
-
-async function makeFolder(folder: string): Promise<void> {
-  const first = await mkdir(folder, { recursive: true, mode: 0o700 })
-  if (first === undefined) return
-  // A new folder is only as durable as the entries that lead to it.
-  for (let made = folder; made.length >= first.length; made = dirname(made)) await syncFolder(dirname(made))
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder)
-  try {
-    await handle.sync()
-  } finally {
-    await handle.close()
-  }
-}
-
 const hasCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code))
+
+/** A folder that we may not open is none that we have made. */
+const ifDenied =
+  <T>(instead: T) =>
+  (error: unknown): T => {
+    if (hasCode(error, 'EACCES', 'EPERM')) return instead
+    throw error
+  }
 
 const ifMissing =
   <T>(instead: T) =>

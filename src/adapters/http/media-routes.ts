@@ -1,8 +1,11 @@
-import type { Middleware } from 'koa'
+import type { Context, Middleware } from 'koa'
+import type { Condition } from '../../application/change-media.ts'
 import type { Mediaport } from '../../application/mediaport.ts'
+import { readJson } from './json-body.ts'
 import { entityTag, type Links, toJson } from './media-json.ts'
 import { HttpProblem } from './problem.ts'
-import { ListQuery } from './schemas.ts'
+import { Changes, ListQuery } from './schemas.ts'
+import type { Pace } from './upload/pace.ts'
 
 /** GET /media/ */
 export const listRoute =
@@ -35,6 +38,40 @@ export const mediaRoute =
     if (ctx.fresh) ctx.status = 304
     else ctx.body = toJson(found.value, links)
   }
+
+/** PATCH /media/{id}/ */
+export const changeRoute =
+  (links: Links, pace: Pace): Middleware =>
+  async (ctx) => {
+    const mediaport: Mediaport = ctx.state['mediaport']
+    const changes = await readJson(ctx, Changes, pace)
+    const condition = await conditionOf(ctx)
+    const changed = await mediaport.changeMedia(ctx['params'].id, { ...changes, ...condition })
+    if (changed.isErr()) throw new HttpProblem(changed.error)
+    ctx.set('ETag', entityTag(changed.value))
+    ctx.body = toJson(changed.value, links)
+  }
+
+/** DELETE /media/{id}/ */
+export const deleteRoute: Middleware = async (ctx) => {
+  const mediaport: Mediaport = ctx.state['mediaport']
+  const deleted = await mediaport.deleteMedia(ctx['params'].id, await conditionOf(ctx))
+  if (deleted.isErr()) throw new HttpProblem(deleted.error)
+  ctx.status = 204
+}
+
+/** If-Match (RFC 9110 section 13.1.1): a strong tag of the media as it is, or a star. */
+async function conditionOf(ctx: Context): Promise<Condition> {
+  const owner: string = ctx.state['owner']
+  const ifMatch = ctx.get('If-Match')
+  if (ifMatch === '' || ifMatch === '*') return { owner }
+  const mediaport: Mediaport = ctx.state['mediaport']
+  const found = await mediaport.getMedia(ctx['params'].id, { owner })
+  if (found.isErr()) throw new HttpProblem(found.error)
+  const tags = ifMatch.split(',').map((tag) => tag.trim())
+  if (!tags.includes(entityTag(found.value))) throw new HttpProblem({ type: 'precondition-failed' })
+  return { owner, ifVersion: found.value.version }
+}
 
 /** A client's own word, made safe to show. */
 const shown = (word: unknown): string => JSON.stringify(String(word).slice(0, 64))

@@ -1,6 +1,7 @@
 import type { InvalidCursor, InvalidQuery } from '../../application/list-media.ts'
 import type { NotFound } from '../../application/ports/media-repository.ts'
 import type { UploadError } from '../../application/upload-media.ts'
+import type { PreconditionFailed } from '../../domain/media.ts'
 import type { InvalidTag } from '../../domain/tag.ts'
 import type { InvalidTitle } from '../../domain/title.ts'
 
@@ -14,6 +15,7 @@ export interface HttpRefusal {
     | 'forbidden'
     | 'internal-error'
     | 'invalid-field-name'
+    | 'malformed-json'
     | 'malformed-multipart'
     | 'method-not-allowed'
     | 'range-not-satisfiable'
@@ -25,17 +27,19 @@ export interface HttpRefusal {
     | 'unsupported-content-encoding'
     | 'unsupported-media-type'
     | 'unsupported-transfer-encoding'
+    | 'validation-error'
   readonly detail?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export type ApiError = UploadError | InvalidQuery | InvalidCursor | NotFound | HttpRefusal
+export type ApiError = UploadError | InvalidQuery | InvalidCursor | NotFound | PreconditionFailed | HttpRefusal
 
 /** A code that goes over the wire; `body-failed` never does, because its sender is gone. */
 export type Code = Exclude<ApiError['type'], 'body-failed'>
 
 /** Every error has a status and a title here, or it doesn't compile. */
 const PROBLEMS = {
+  'bad-idempotency-key': [400, 'The Idempotency-Key is not valid'],
   'bad-host': [400, 'This Host is not served here'],
   'cross-site': [403, 'Requests from other sites are not answered'],
   'digest-mismatch': [422, 'The bytes that came are not those that were announced'],
@@ -44,6 +48,8 @@ const PROBLEMS = {
   'extension-mismatch': [415, 'The extension promises active content that the file is not'],
   'field-too-large': [400, 'A form field is too large'],
   forbidden: [403, 'Not allowed'],
+  'idempotency-in-progress': [409, 'An upload with this Idempotency-Key is under way'],
+  'idempotency-key-reused': [422, 'This Idempotency-Key belongs to another upload'],
   'insufficient-storage': [507, 'The file storage is full'],
   'internal-error': [500, 'Something is wrong on this side'],
   'invalid-cursor': [400, 'This cursor does not belong to this list'],
@@ -52,11 +58,14 @@ const PROBLEMS = {
   'invalid-sha256': [422, 'sha256 is not a SHA-256 in hexadecimal'],
   'invalid-tag': [422, 'A tag is not valid'],
   'invalid-title': [422, 'The title is not valid'],
+  'malformed-json': [400, 'The body is not a well-formed JSON object'],
+  'media-deleted': [410, 'The media of this Idempotency-Key was deleted'],
   'malformed-multipart': [400, 'The body is not a well-formed multipart/form-data'],
   'method-not-allowed': [405, 'This method is not served here'],
   'missing-file': [400, 'The form has no file'],
   'not-found': [404, 'There is nothing here'],
   'outcome-unknown': [503, 'It is not known whether the upload succeeded'],
+  'precondition-failed': [412, 'The media has changed meanwhile'],
   'range-not-satisfiable': [416, 'The file has no such range'],
   'shutting-down': [503, 'The server is shutting down'],
   starting: [503, 'The server is starting'],
@@ -72,11 +81,13 @@ const PROBLEMS = {
   'unsupported-content-encoding': [415, 'Encoded request bodies are not accepted'],
   'unsupported-file-type': [415, 'Files of this type are not accepted'],
   'unsupported-media-type': [415, 'The request body is not of the expected type'],
+  'validation-error': [422, 'A value is not valid'],
   'unsupported-transfer-encoding': [415, 'This transfer encoding is not accepted'],
 } as const satisfies Record<Code, readonly [status: number, title: string]>
 
 /** Retry-After is in seconds. */
 const HEADERS: Partial<Record<Code, Readonly<Record<string, string>>>> = {
+  'idempotency-in-progress': { 'Retry-After': '2' },
   'outcome-unknown': { 'Retry-After': '5' },
   'shutting-down': { 'Retry-After': '5', Connection: 'close' },
   starting: { 'Retry-After': '2' },
@@ -136,7 +147,7 @@ export function toProblem(error: ApiError, requestId: string): Problem {
 function explain(error: ApiError): string | undefined {
   switch (error.type) {
     case 'too-large':
-      return `A file may have at most ${error.limit} bytes, and all other parts of the form together 1 MiB.`
+      return `At most ${error.limit} bytes are accepted; in a form, besides, 1 MiB that is not the file.`
     case 'unsupported-file-type':
       return error.found
         ? `Its bytes are ${error.found}, which is not among the accepted types.`
@@ -151,6 +162,12 @@ function explain(error: ApiError): string | undefined {
       return `${error.parameter}: ${error.reason}.`
     case 'digest-mismatch':
       return `The bytes that came have the SHA-256 ${error.actual}. Send the file again.`
+    case 'bad-idempotency-key':
+      return 'Send one Idempotency-Key of 1 to 255 visible ASCII characters.'
+    case 'idempotency-key-reused':
+      return 'Other bytes, another name, title or tags came under it before. Use a new key for a new upload.'
+    case 'precondition-failed':
+      return 'Get it again, and send the ETag that comes with it as If-Match.'
     case 'missing-file':
       return 'Send the file in the multipart field "file", with a file name.'
     case 'outcome-unknown':

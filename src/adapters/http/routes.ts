@@ -4,9 +4,9 @@ import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from 'zod-op
 import type { Scope } from './access.ts'
 import { contentRoute } from './content-route.ts'
 import type { Links } from './media-json.ts'
-import { listRoute, mediaRoute } from './media-routes.ts'
+import { changeRoute, deleteRoute, listRoute, mediaRoute } from './media-routes.ts'
 import type { Code } from './problem.ts'
-import { Health, ListQuery, Media, MediaPath, Page, Ping, UploadForm } from './schemas.ts'
+import { Changes, Health, ListQuery, Media, MediaPath, Page, Ping, UploadForm } from './schemas.ts'
 import type { Pace } from './upload/pace.ts'
 import { uploadRoute } from './upload/upload-route.ts'
 
@@ -15,7 +15,7 @@ export type Responses = Readonly<Record<string, ZodOpenApiResponseObject>>
 
 /** One thing the API does: what serves it and what is said about it can't part ways. */
 export interface Route {
-  readonly method: 'get' | 'post'
+  readonly method: 'get' | 'post' | 'patch' | 'delete'
   /** As OpenAPI writes it; served with and without the slash at its end. */
   readonly path: `/${string}`
   /** What its caller must be allowed to do. Routes without one answer even while the server is starting. */
@@ -70,9 +70,13 @@ export function apiRoutes(links: Links, pace: Pace, health: AskHealth): readonly
         description:
           'The fields may come before or after the file. 201 means that the file and its row are there for good.',
         tags: ['Media'],
+        requestParams: { header: z.object({ 'Idempotency-Key': Key }) },
         requestBody: { required: true, content: { 'multipart/form-data': { schema: UploadForm } } },
         responses: {
-          201: { ...json('The media', Media), headers: z.object({ Location: Location, ETag: EntityTag }) },
+          201: {
+            ...json('The media', Media),
+            headers: z.object({ Location: Location, ETag: EntityTag, 'Idempotency-Replayed': Replayed }),
+          },
         },
       },
       errors: UPLOAD_ERRORS,
@@ -107,6 +111,46 @@ export function apiRoutes(links: Links, pace: Pace, health: AskHealth): readonly
       },
       errors: ['not-found'],
       handle: mediaRoute(links),
+    },
+    {
+      method: 'patch',
+      path: '/media/{id}/',
+      scope: 'write',
+      operation: {
+        summary: "Change a media's title or tags",
+        description: 'Both at once or neither. With If-Match only while the media is what its ETag said.',
+        tags: ['Media'],
+        requestParams: { path: MediaPath, header: z.object({ 'If-Match': IfMatch }) },
+        requestBody: { required: true, content: { 'application/json': { schema: Changes } } },
+        responses: { 200: { ...json('The media as it is now', Media), headers: z.object({ ETag: EntityTag }) } },
+      },
+      errors: [
+        'malformed-json',
+        'not-found',
+        'too-slow',
+        'precondition-failed',
+        'too-large',
+        'unsupported-media-type',
+        'validation-error',
+        'invalid-title',
+        'invalid-tag',
+      ],
+      handle: changeRoute(links, pace),
+    },
+    {
+      method: 'delete',
+      path: '/media/{id}/',
+      scope: 'delete',
+      operation: {
+        summary: 'Delete a media',
+        description:
+          'It does not exist from then on; its bytes follow. With If-Match only while it is what its ETag said.',
+        tags: ['Media'],
+        requestParams: { path: MediaPath, header: z.object({ 'If-Match': IfMatch }) },
+        responses: { 204: { description: 'It is deleted' } },
+      },
+      errors: ['not-found', 'precondition-failed'],
+      handle: deleteRoute,
     },
     {
       method: 'get',
@@ -158,10 +202,23 @@ const UPLOAD_ERRORS = [
   'storage-timeout',
   'insufficient-storage',
   'outcome-unknown',
+  'bad-idempotency-key',
+  'idempotency-in-progress',
+  'idempotency-key-reused',
+  'media-deleted',
 ] as const satisfies readonly Code[]
 
 const Location = z.url().meta({ description: 'The address of the media' })
 const EntityTag = z.string().meta({ description: 'Changes when this changes (RFC 9110 section 8.8.3)' })
+const Key = z.string().optional().meta({
+  description:
+    'Your own name for this upload, 1 to 255 visible ASCII characters: sent again under it, there is one media',
+})
+const Replayed = z
+  .literal('true')
+  .optional()
+  .meta({ description: 'It was there already, from an earlier upload with this key' })
+const IfMatch = z.string().optional().meta({ description: 'An ETag of the media (RFC 9110 section 13.1.1)' })
 const ReprDigest = z.string().meta({ description: 'The SHA-256 of all bytes (RFC 9530)' })
 const RangeHeader = z
   .string()

@@ -66,6 +66,22 @@ export const ListQuery = z.strictObject({
   tag: z.string().optional().meta({ description: 'Only media with this tag', example: 'summer' }),
 })
 
+export const Changes = z
+  .strictObject({
+    title: z
+      .string()
+      .max(1000)
+      .optional()
+      .meta({ description: 'One line of 1 to 200 characters', example: 'Été à Nice' }),
+    // Looser than what a tag may be, so that the error can say what is wrong; tight enough to be parsed in no time.
+    tags: z
+      .array(z.string().max(1000))
+      .max(100)
+      .optional()
+      .meta({ description: 'All of them: up to 32, each of 1 to 64 characters' }),
+  })
+  .meta({ id: 'Changes', description: 'What is not named stays as it is' })
+
 /** multer parses the form, so this only describes it. */
 export const UploadForm = z.object({
   file: z.string().meta({ description: 'The file, with its name', override: { format: 'binary' } }),

@@ -21,6 +21,7 @@ export interface MediaJobTable {
   mime_type: string
   created_at: Generated<Date>
   lease_expires_at: Date | null
+  discarded_at: Date | null
   file_id: string | null
   url: string | null
   /** `bigint`; drivers give it as a string or as a number. */

@@ -3,6 +3,7 @@ import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import type {
   AlreadyThere,
   Change,
+  Due,
   LeaseLost,
   ListQuery,
   MediaRepository,
@@ -79,7 +80,59 @@ export class KyselyMediaRepository implements MediaRepository {
   }
 
   update<To extends Media, E>(id: MediaId, change: Change<To, E>): ResultAsync<To, E | NotFound | Unavailable> {
-    const changed = this.#db.transaction().execute(async (tx): Promise<Result<To, E | NotFound>> => {
+    return answer(retried(() => this.#change(id, change))).andThen((result) => result)
+  }
+
+  renew(id: MediaId, attempt: Attempt, leaseSeconds: number): ResultAsync<void, LeaseLost | Unavailable> {
+    const renewed = this.#db
+      .updateTable('media_job')
+      .set({ lease_expires_at: lease(leaseSeconds) })
+      .where('id', '=', id)
+      .where('attempt', '=', attempt)
+      .where('state', '=', 'receiving')
+      .returning('id')
+      .executeTakeFirst()
+    return answer(renewed).andThen((row) => (row ? ok() : err({ type: 'lease-lost' } as const)))
+  }
+
+  due(forgetAfterSeconds: number, after: MediaId | undefined, limit: number): ResultAsync<readonly Due[], Unavailable> {
+    const now = sql<Date>`clock_timestamp()`
+    const longAgo = sql<Date>`clock_timestamp() - make_interval(secs => ${forgetAfterSeconds})`
+    let rows = this.#db
+      .selectFrom('media_job')
+      .selectAll()
+      .where((row) =>
+        row.or([
+          row.and([row('state', '=', 'receiving'), row('lease_expires_at', '<=', now)]),
+          row.and([
+            row('state', 'in', ['abandoned', 'deleted']),
+            row.or([row('discarded_at', 'is', null), row('discarded_at', '<=', longAgo)]),
+          ]),
+        ]),
+      )
+      .orderBy('id')
+      .limit(limit)
+    if (after !== undefined) rows = rows.where('id', '>', after)
+    return answer(rows.execute()).map((found) => found.map(toMedia).filter((media) => media.state !== 'stored'))
+  }
+
+  forget(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable> {
+    const removed = this.#db
+      .deleteFrom('media_job')
+      .where('id', '=', id)
+      .where('attempt', '=', attempt)
+      .where('state', 'in', ['abandoned', 'deleted'])
+    return answer(removed.execute()).map(() => undefined)
+  }
+
+  scan(after: MediaId | undefined, limit: number): ResultAsync<readonly Media[], Unavailable> {
+    let rows = this.#db.selectFrom('media_job').selectAll().orderBy('id').limit(limit)
+    if (after !== undefined) rows = rows.where('id', '>', after)
+    return answer(rows.execute()).map((found) => found.map(toMedia))
+  }
+
+  #change<To extends Media, E>(id: MediaId, change: Change<To, E>): Promise<Result<To, E | NotFound>> {
+    return this.#db.transaction().execute(async (tx): Promise<Result<To, E | NotFound>> => {
       const row = await tx
         .selectFrom('media_job')
         .selectAll()
@@ -95,19 +148,21 @@ export class KyselyMediaRepository implements MediaRepository {
       await this.#publish(tx, events)
       return ok(media)
     })
-    return answer(changed).andThen((result) => result)
   }
+}
 
-  renew(id: MediaId, attempt: Attempt, leaseSeconds: number): ResultAsync<void, LeaseLost | Unavailable> {
-    const renewed = this.#db
-      .updateTable('media_job')
-      .set({ lease_expires_at: lease(leaseSeconds) })
-      .where('id', '=', id)
-      .where('attempt', '=', attempt)
-      .where('state', '=', 'receiving')
-      .returning('id')
-      .executeTakeFirst()
-    return answer(renewed).andThen((row) => (row ? ok() : err({ type: 'lease-lost' } as const)))
+/** Serialization failure and deadlock (PostgreSQL, appendix A): rolled back for certain, and likely to succeed now. */
+const TRY_AGAIN = new Set(['40001', '40P01'])
+const TRIES = 3
+
+async function retried<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+      if (tries === TRIES || !TRY_AGAIN.has(code)) throw error
+    }
   }
 }
 
@@ -128,13 +183,15 @@ type Row = Selectable<MediaJobTable>
 type FullRow = { [Column in keyof Row]: NonNullable<Row[Column]> }
 
 function toMedia(row: Row): Media {
-  switch (row.state) {
+  const { state, version } = row
+  switch (state) {
     case 'receiving':
-      return { ...toIntent(row), state: row.state, leaseExpiresAt: (row as FullRow).lease_expires_at }
+      return { ...toIntent(row), state, leaseExpiresAt: (row as FullRow).lease_expires_at }
     case 'stored':
       return toStored(row)
     case 'abandoned':
-      return { ...toIntent(row), state: row.state }
+    case 'deleted':
+      return { ...toIntent(row), state, version, discardedAt: row.discarded_at ?? undefined }
   }
 }
 
@@ -165,12 +222,34 @@ const toIntent = (row: Row): Intent & { createdAt: Date } => ({
   createdAt: row.created_at,
 })
 
-/** What a transition may change; the intent's columns are written once, by `add`. */
+/** All that a transition may change; id, owner and what only a stored media has are otherwise cleared. */
 function toRow(media: Media): Updateable<MediaJobTable> {
-  const { state } = media
-  if (media.state === 'receiving') return { state, lease_expires_at: media.leaseExpiresAt }
-  if (media.state === 'abandoned') return { state, lease_expires_at: null }
-  const { fileId: file_id, url, sizeBytes: size_bytes, sha256, fingerprint, title, version } = media
-  const tags = [...media.tags]
-  return { state, lease_expires_at: null, file_id, url, size_bytes, sha256, fingerprint, title, tags, version }
+  const {
+    state,
+    attempt,
+    storage,
+    storageKey: storage_key,
+    filename,
+    mimeType: mime_type,
+    createdAt: created_at,
+  } = media
+  const row = { ...EMPTY, state, attempt, storage, storage_key, filename, mime_type, created_at }
+  if (media.state === 'receiving') return { ...row, lease_expires_at: media.leaseExpiresAt }
+  const { version } = media
+  if (media.state !== 'stored') return { ...row, version, discarded_at: media.discardedAt ?? null }
+  const { fileId: file_id, url, sizeBytes: size_bytes, sha256, fingerprint, title } = media
+  return { ...row, file_id, url, size_bytes, sha256, fingerprint, title, tags: [...media.tags], version }
 }
+
+const EMPTY = {
+  lease_expires_at: null,
+  discarded_at: null,
+  file_id: null,
+  url: null,
+  size_bytes: null,
+  sha256: null,
+  fingerprint: null,
+  title: null,
+  tags: [],
+  version: 0,
+} satisfies Updateable<MediaJobTable>

@@ -41,6 +41,15 @@ const MIGRATIONS: Record<string, Migration> = {
       await sql`insert into installation values (gen_random_uuid(), ${randomBytes(32).toString('hex')})`.execute(db)
     },
   },
+  '0002_forgetting': {
+    async up(db: Kysely<Database>) {
+      await sql`alter table media_job add column discarded_at timestamptz(3)`.execute(db)
+      await sql`create index media_job_leases on media_job (lease_expires_at) where state = 'receiving'`.execute(db)
+      await sql`create index media_job_unwanted on media_job (discarded_at) where state in ('abandoned', 'deleted')`.execute(
+        db,
+      )
+    },
+  },
 }
 
 export interface Installation {

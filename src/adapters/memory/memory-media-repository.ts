@@ -2,6 +2,7 @@ import { errAsync, fromThrowable, okAsync, type ResultAsync } from 'neverthrow'
 import type {
   AlreadyThere,
   Change,
+  Due,
   LeaseLost,
   ListQuery,
   MediaRepository,
@@ -12,6 +13,7 @@ import { type Unavailable, unavailable } from '../../application/ports/unavailab
 import {
   type Attempt,
   type Intent,
+  isUnwanted,
   leaseFrom,
   type Media,
   type MediaEvent,
@@ -71,6 +73,30 @@ export class MemoryMediaRepository implements MediaRepository {
     if (media?.state !== 'receiving' || media.attempt !== attempt) return errAsync({ type: 'lease-lost' })
     this.#rows.set(id, { ...media, leaseExpiresAt: leaseFrom(new Date(), leaseSeconds) })
     return okAsync(undefined)
+  }
+
+  due(forgetAfterSeconds: number, after: MediaId | undefined, limit: number): ResultAsync<readonly Due[], never> {
+    const now = Date.now()
+    const isDue = (media: Media): media is Due => {
+      if (media.state === 'receiving') return media.leaseExpiresAt.getTime() <= now
+      return isUnwanted(media) && (media.discardedAt?.getTime() ?? 0) + forgetAfterSeconds * 1000 <= now
+    }
+    return okAsync(this.#byId(after).filter(isDue).slice(0, limit))
+  }
+
+  forget(id: MediaId, attempt: Attempt): ResultAsync<void, never> {
+    const media = this.#rows.get(id)
+    if (media && isUnwanted(media) && media.attempt === attempt) this.#rows.delete(id)
+    return okAsync(undefined)
+  }
+
+  scan(after: MediaId | undefined, limit: number): ResultAsync<readonly Media[], never> {
+    return okAsync(this.#byId(after).slice(0, limit))
+  }
+
+  #byId(after: MediaId | undefined): Media[] {
+    const rows = [...this.#rows.values()].filter(({ id }) => after === undefined || id > after)
+    return rows.toSorted((a, b) => (a.id < b.id ? -1 : 1))
   }
 }
 

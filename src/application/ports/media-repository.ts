@@ -26,7 +26,22 @@ export interface MediaRepository {
 
   /** Lets the lease run for `leaseSeconds` from now, only while the row is `receiving` under this very attempt. */
   renew(id: MediaId, attempt: Attempt, leaseSeconds: number): ResultAsync<void, LeaseLost | Unavailable>
+
+  /**
+   * Rows that time alone moves on, by ascending id, those after `after` first: `receiving` whose lease has run out, and
+   * `abandoned` or `deleted` that were discarded more than `forgetAfterSeconds` ago, or never.
+   */
+  due(forgetAfterSeconds: number, after: MediaId | undefined, limit: number): ResultAsync<readonly Due[], Unavailable>
+
+  /** Removes the row, if it is `abandoned` or `deleted`, still under this attempt. One that is not is no error. */
+  forget(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable>
+
+  /** Rows in every state, by ascending id, those after `after` first. An empty page is the end. */
+  scan(after: MediaId | undefined, limit: number): ResultAsync<readonly Media[], Unavailable>
 }
+
+/** Any state but `stored`, which nothing but people ends. */
+export type Due = Exclude<Media, Stored>
 
 export type Change<To extends Media, E> = (media: Media, now: Date) => Result<Transition<To>, E>
 

@@ -3,8 +3,7 @@ import multer, { type IncomingFile, type StorageEngine } from '@koa/multer'
 import type { Context } from 'koa'
 import { err, type Result, ResultAsync } from 'neverthrow'
 import { type Details, parseDetails } from '../../../application/details.ts'
-import type { UploadError } from '../../../application/upload-media.ts'
-import type { Stored } from '../../../domain/media.ts'
+import type { UploadError, Uploaded } from '../../../application/upload-media.ts'
 import { formDetails } from './form-details.ts'
 import { type FormRefusal, MAX_FIELD_BYTES, MultipartGuard, RefusedForm } from './multipart-guard.ts'
 import { type Pace, watchPace } from './pace.ts'
@@ -18,7 +17,7 @@ export type Refusal = FormRefusal | UploadError
 export type Begin = (
   file: { filename: string; body: AsyncIterable<Uint8Array> },
   details: ResultAsync<Details, Refusal>,
-) => ResultAsync<Stored, Refusal>
+) => ResultAsync<Uploaded, Refusal>
 
 export interface FormLimits {
   readonly boundary: string
@@ -32,12 +31,12 @@ export interface FormLimits {
  * socket waits for the storage. Settles as soon as the outcome is known, even while the client goes on sending; a
  * refusal only after the upload that had begun has been put away.
  */
-export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): ResultAsync<Stored, Refusal> {
+export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): ResultAsync<Uploaded, Refusal> {
   const { req } = ctx
-  const outcome = Promise.withResolvers<Result<Stored, Refusal>>()
+  const outcome = Promise.withResolvers<Result<Uploaded, Refusal>>()
   const details = Promise.withResolvers<Result<Details, Refusal>>()
   const guard = new MultipartGuard(limits.boundary, limits.maxFileSize)
-  let upload: Promise<Result<Stored, Refusal>> | undefined
+  let upload: Promise<Result<Uploaded, Refusal>> | undefined
   let parser: Writable | undefined
   let fields = 0
   let seen = 0

@@ -1,5 +1,6 @@
-import type { Middleware } from 'koa'
+import type { Context, Middleware } from 'koa'
 import type { Mediaport } from '../../../application/mediaport.ts'
+import { parseIdempotencyKey } from '../../../domain/idempotency-key.ts'
 import { entityTag, type Links, toJson } from '../media-json.ts'
 import { HttpProblem } from '../problem.ts'
 import type { Pace } from './pace.ts'
@@ -26,17 +27,31 @@ export const uploadRoute =
     if (Number(ctx.req.headers['content-length'] ?? 0) > maxFileSize + MARGIN)
       throw new HttpProblem({ type: 'too-large', limit: maxFileSize })
 
+    const key = idempotencyKey(ctx)
     if (ctx.req.headers.expect !== undefined) ctx.res.writeContinue()
     const uploaded = await receiveForm(ctx, { boundary, maxFileSize, pace }, (file, details) =>
-      mediaport.uploadMedia({ ...file, details, owner: ctx.state['owner'] }),
+      mediaport.uploadMedia({ ...file, details, key, owner: ctx.state['owner'] }),
     )
     if (uploaded.isErr()) throw new HttpProblem(uploaded.error)
     const media = uploaded.value
     ctx.status = 201
     ctx.set('Location', links.media(media.id))
     ctx.set('ETag', entityTag(media))
+    if (media.replayed) ctx.set('Idempotency-Replayed', 'true')
     ctx.body = toJson(media, links)
   }
+
+/** Checked before the body is read; two lines are no key. */
+function idempotencyKey({ req }: Context): string | undefined {
+  const raw = req.headers['idempotency-key']
+  if (raw === undefined) return undefined
+  return parseIdempotencyKey(String(raw)).match(
+    (key) => key,
+    (error) => {
+      throw new HttpProblem(error)
+    },
+  )
+}
 
 function multipartBoundary(contentType = ''): string {
   if (!/^multipart\/form-data\s*(;|$)/i.test(contentType))

@@ -1,0 +1,49 @@
+import type { Doctor, Examination, Finding } from '../../application/doctor.ts'
+import { printable } from './terminal.ts'
+
+export interface DoctorOptions {
+  readonly repair?: boolean
+  readonly deleteUnknown?: boolean
+  readonly yes?: boolean
+  readonly json?: boolean
+}
+
+/** More unknown files than this part of all look like a wrong database, not like leftovers. */
+const SUSPICIOUS = 0.01
+
+/** @returns what is wrong and was not mended, as an exit status. */
+export async function examine(doctor: Doctor, options: DoctorOptions): Promise<number> {
+  const examined = await doctor.examine()
+  if (examined.isErr()) {
+    console.error(`The ${examined.error.dependency} does not answer: ${printable(String(examined.error.cause))}`)
+    return 1
+  }
+  const { findings, rows, files } = examined.value
+  const outcomes: { finding: Finding; mended: string }[] = []
+  for (const finding of findings)
+    outcomes.push({ finding, mended: await mend(doctor, finding, examined.value, options) })
+
+  if (options.json)
+    console.log(
+      JSON.stringify({ rows, files, findings: outcomes.map(({ finding, mended }) => ({ ...finding, mended })) }),
+    )
+  else {
+    for (const { finding, mended } of outcomes)
+      console.log([finding.problem.padEnd(21), finding.storageKey, finding.detail, mended].map(printable).join('  '))
+    console.log(`${rows} rows, ${files} files, ${findings.length} findings`)
+  }
+  return findings.length > 0 ? 1 : 0
+}
+
+async function mend(doctor: Doctor, finding: Finding, all: Examination, options: DoctorOptions): Promise<string> {
+  if (!options.repair) return ''
+  if (finding.problem === 'unknown-file') {
+    if (!options.deleteUnknown) return 'kept: --delete-unknown deletes it'
+    const unknown = all.findings.filter(({ problem }) => problem === 'unknown-file').length
+    if (unknown > all.files * SUSPICIOUS && !options.yes)
+      return `kept: ${unknown} of ${all.files} files are unknown; is this the right database? --yes deletes them all the same`
+    return (await doctor.deleteUnknown(finding)).isOk() ? 'deleted' : 'could not be deleted'
+  }
+  if (finding.problem === 'file-missing' || finding.problem === 'file-of-another-size') return 'only a backup has it'
+  return (await doctor.repair(finding)).isOk() ? 'its jobs are done again' : 'could not be repaired'
+}

@@ -1,0 +1,106 @@
+import { setTimeout } from 'node:timers/promises'
+import type { ResultAsync } from 'neverthrow'
+import { type Db, fromKysely, PgBoss } from 'pg-boss'
+import { JOB_NAMES, type Job } from '../../application/jobs.ts'
+import type { Unavailable } from '../../application/ports/unavailable.ts'
+
+/** Does one job; an outage is told as `unavailable`, everything else that goes wrong is thrown. */
+export type Work = (job: Job) => ResultAsync<void, Unavailable>
+
+/** A Kysely transaction, by its shape alone: this folder needs no Kysely. */
+type TransactionLike = Parameters<typeof fromKysely>[0]
+
+/** Jobs that throw so often are not tried again, but kept in `dead-jobs` for somebody to look at. */
+const RETRY_LIMIT = 4
+const DEAD = 'dead-jobs'
+/** A job of a process that died is given to another after this and one round of supervision, in seconds. */
+const HEARTBEAT = 15
+const SUPERVISE_EVERY = 5
+const POLL_EVERY = 1
+const AT_ONCE = 5
+/** How long a job waits for what does not answer before it goes back to the queue, and how often it looks, in ms. */
+const OUTAGE_PATIENCE = 20_000
+const OUTAGE_RETRY = 1_000
+
+/** Jobs in the database of the rows, so that they are written in the same transaction as what causes them. */
+export class PgBossJobs {
+  readonly #boss: PgBoss
+  readonly #stopping = new AbortController()
+
+  /** @param database a connection string, or an embedded database that others use, too. */
+  constructor(database: string | Db, onError: (error: unknown) => void) {
+    this.#boss = new PgBoss({
+      ...(typeof database === 'string' ? { connectionString: database, max: 4 } : { db: database, backend: 'pglite' }),
+      schedule: false,
+      superviseIntervalSeconds: SUPERVISE_EVERY,
+      monitorIntervalSeconds: SUPERVISE_EVERY,
+    })
+    this.#boss.on('error', onError)
+  }
+
+  /** Makes the tables and queues, or brings them up to date. Before it, nothing can be published. */
+  async start(): Promise<void> {
+    await this.#boss.start()
+    await this.#boss.createQueue(DEAD, { retentionSeconds: YEAR })
+    for (const name of JOB_NAMES)
+      await this.#boss.createQueue(name, {
+        retryLimit: RETRY_LIMIT,
+        retryDelay: 1,
+        retryBackoff: true,
+        heartbeatSeconds: HEARTBEAT,
+        // Jobs may wait long: for a second discard, or until workers are started again.
+        retentionSeconds: YEAR,
+        deleteAfterSeconds: DAY,
+        deadLetter: DEAD,
+      })
+  }
+
+  /** Writes the jobs with `tx`: they are there if and when it commits. */
+  async publish(tx: TransactionLike, jobs: readonly Job[]): Promise<void> {
+    for (const [name, ofName] of Map.groupBy(jobs, (job) => job.name))
+      await this.#boss.insert(name, ofName.map(toRow), { db: fromKysely(tx) })
+  }
+
+  /** Does the jobs as they come, until `stop`. */
+  async work(work: Work): Promise<void> {
+    const options = {
+      batchSize: AT_ONCE,
+      burstWhenBatchFull: true,
+      pollingIntervalSeconds: POLL_EVERY,
+      heartbeatRefreshSeconds: HEARTBEAT / 3,
+      perJobResults: true,
+    } as const
+    for (const name of JOB_NAMES)
+      await this.#boss.work<Job, unknown, typeof options>(name, options, async (jobs) =>
+        Promise.all(jobs.map(async ({ id, data }) => ({ id, ...(await this.#do(work, data)) }))),
+      )
+  }
+
+  /** Waits for jobs under way, which others take over when they are not done in time. */
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.#boss.stop({ graceful: true, timeout: 10_000, close: true })
+  }
+
+  /** An outage is no failed attempt: the job waits for its end, and when that takes long, it is sent again. */
+  async #do(work: Work, job: Job): Promise<{ status: 'completed' | 'failed'; output?: object }> {
+    try {
+      for (const until = performance.now() + OUTAGE_PATIENCE; ; ) {
+        const done = await work(job)
+        if (done.isOk()) return { status: 'completed' }
+        if (performance.now() > until || this.#stopping.signal.aborted) break
+        await setTimeout(OUTAGE_RETRY, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
+      }
+      // Sent before the old one is completed: a crash between leaves two, which do no harm.
+      await this.#boss.insert(job.name, [toRow({ ...job, after: OUTAGE_RETRY / 1000 })])
+      return { status: 'completed' }
+    } catch (error) {
+      return { status: 'failed', output: { message: String(error) } }
+    }
+  }
+}
+
+const DAY = 24 * 60 * 60
+const YEAR = 365 * DAY
+
+const toRow = (job: Job) => ({ data: job, startAfter: job.after })

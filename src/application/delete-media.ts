@@ -1,0 +1,20 @@
+import type { ResultAsync } from 'neverthrow'
+import { type PreconditionFailed, remove } from '../domain/media.ts'
+import { type Condition, seen } from './change-media.ts'
+import { named } from './get-media.ts'
+import type { Ports } from './mediaport.ts'
+import type { NotFound } from './ports/media-repository.ts'
+import type { Unavailable } from './ports/unavailable.ts'
+
+export type DeleteMedia = (
+  id: string,
+  condition?: Condition,
+) => ResultAsync<void, NotFound | PreconditionFailed | Unavailable>
+
+/** From success on the media does not exist any more; its bytes follow. */
+export const deleteMedia =
+  ({ media }: Pick<Ports, 'media'>): DeleteMedia =>
+  (id, condition = {}) =>
+    named(id)
+      .asyncAndThen((known) => media.update(known, (row) => seen(row, condition).map(remove)))
+      .map(() => undefined)

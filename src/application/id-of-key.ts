@@ -1,0 +1,14 @@
+import { createHash } from 'node:crypto'
+import type { IdempotencyKey } from '../domain/idempotency-key.ts'
+import type { MediaId } from '../domain/media.ts'
+
+/** The id of what this owner uploads under this key, always the same: a UUIDv8 (RFC 9562 section 5.8) of their SHA-256. */
+export function idOfKey(owner: string, key: IdempotencyKey): MediaId {
+  const bytes = createHash('sha256')
+    .update(JSON.stringify([owner, key]))
+    .digest()
+    .subarray(0, 16)
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6)
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
+  return bytes.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5') as MediaId
+}

@@ -1,0 +1,40 @@
+import type { Leftover, MediaEvent, MediaId } from '../domain/media.ts'
+
+/** Work that follows from what happened to a media, done once or more often, some time later, by any process. */
+export type Job =
+  | (Leftover & {
+      readonly name: 'discard-media'
+      /** Wait so long before it, in seconds. */
+      readonly after: number
+    })
+  | { readonly name: 'cache-title'; readonly id: MediaId; readonly after: number }
+
+export const JOB_NAMES = ['discard-media', 'cache-title'] as const satisfies readonly Job['name'][]
+
+/**
+ * Which event causes which jobs. Jobs are level-triggered: they look at the row when they run, so that repeats, delays and
+ * another order do no harm.
+ * @param forgetAfterSeconds when a writer that was paused may be taken to have written all that it ever will.
+ */
+export function jobsOf(event: MediaEvent, forgetAfterSeconds: number): readonly Job[] {
+  switch (event.type) {
+    case 'media-stored':
+    case 'media-changed':
+      return [{ name: 'cache-title', id: event.id, after: 0 }]
+    case 'media-abandoned':
+      return [discard(event, 0)]
+    case 'media-deleted':
+      return [discard(event, 0), { name: 'cache-title', id: event.id, after: 0 }]
+    case 'attempt-replaced':
+      // The row doesn't name the old key any more, so nothing else would look for what a late writer leaves under it.
+      return [discard(event, 0), discard(event, forgetAfterSeconds)]
+  }
+}
+
+const discard = ({ id, storage, storageKey }: Leftover, after: number): Job => ({
+  name: 'discard-media',
+  id,
+  storage,
+  storageKey,
+  after,
+})

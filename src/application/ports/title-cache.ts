@@ -1,0 +1,23 @@
+import type { ResultAsync } from 'neverthrow'
+import type { MediaId } from '../../domain/media.ts'
+import type { Tag } from '../../domain/tag.ts'
+import type { Title } from '../../domain/title.ts'
+import type { Unavailable } from './unavailable.ts'
+
+/** Titles and tags for very fast reading: a copy of what the repository knows, which may be lost at any time. */
+export interface TitleCache {
+  /** Keeps the entry, unless this media's newer or equal version is known: an older one never replaces it. */
+  put(id: MediaId, entry: CachedTitle): ResultAsync<void, Unavailable>
+
+  find(id: MediaId): ResultAsync<CachedTitle | undefined, Unavailable>
+
+  /** Takes the entry out, and for a day nothing up to `version` can be put in again. */
+  remove(id: MediaId, version: number): ResultAsync<void, Unavailable>
+}
+
+export interface CachedTitle {
+  readonly owner: string
+  readonly title: Title
+  readonly tags: readonly Tag[]
+  readonly version: number
+}

@@ -1,0 +1,23 @@
+import type { Logger } from 'pino'
+import type { Config } from './config.ts'
+import { connect, type OnTrouble } from './connections.ts'
+import { adapterNames, buildContainer, MEDIAPORT } from './container.ts'
+import { runWorker } from './run-worker.ts'
+
+/**
+ * A process of its own for the jobs of servers that run with `WORKER=off`.
+ * @returns stops it: jobs under way are ended or left to others.
+ */
+export async function work(config: Config, log: Logger): Promise<() => Promise<void>> {
+  const onTrouble: OnTrouble = (error, message) => log.warn({ err: error }, message)
+  const connections = await connect(config, { onTrouble, patient: true })
+  const mediaport = buildContainer(config, connections).resolve(MEDIAPORT)
+  const stopReaping = await runWorker(mediaport, connections.jobs, config.reapEverySeconds, onTrouble)
+  for (const [port, adapter] of Object.entries(adapterNames(config))) log.info(`${port}: ${adapter}`)
+  log.info('working')
+  return async () => {
+    stopReaping()
+    await mediaport.close()
+    await connections.close()
+  }
+}

@@ -1,0 +1,100 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { pngOf } from '../samples.ts'
+import { run, ServerProcess } from './mediaport-process.ts'
+
+describe('mediaport doctor', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const variables = { DATA_DIR: join(folder, 'data') }
+  const paths = new Map<string, string>()
+
+  const doctor = async (...options: string[]) => {
+    const { status, stdout } = await run(['doctor', ...options], variables)
+    return { status, stdout }
+  }
+  const files = () =>
+    readdirSync(join(folder, 'data', 'files'), { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile())
+      .map(({ parentPath, name }) => join(parentPath, name))
+
+  beforeAll(async () => {
+    for (const name of ['a.png', 'b.png', 'c.png']) {
+      writeFileSync(join(folder, name), pngOf(5000, name))
+      const { stdout } = await run(['upload', join(folder, name), '--json'], variables)
+      const { media } = JSON.parse(stdout) as { media: { file_id: string } }
+      paths.set(name, files().find((path) => basename(path) === media.file_id) ?? '')
+    }
+  })
+  afterAll(() => rmSync(folder, { recursive: true }))
+
+  it('finds nothing where all is well', async () => {
+    expect(await doctor()).toEqual({ status: 0, stdout: '3 rows, 3 files, 0 findings\n' })
+  })
+
+  it('names a file that is gone and one that was cut off, and mends neither', async () => {
+    const [gone = '', cut = ''] = [paths.get('a.png'), paths.get('b.png')]
+    renameSync(gone, join(folder, 'aside'))
+    truncateSync(cut, 4999)
+    const { status, stdout } = await doctor('--repair')
+    expect(status).toBe(1)
+    expect(stdout).toContain(`file-missing           ${basename(gone)}  5000 bytes  only a backup has it\n`)
+    expect(stdout).toContain(`file-of-another-size   ${basename(cut)}  4999 of 5000 bytes  only a backup has it\n`)
+    expect(stdout).toContain('3 rows, 2 files, 2 findings\n')
+    renameSync(join(folder, 'aside'), gone)
+    writeFileSync(cut, pngOf(5000, 'b.png'))
+  })
+
+  it('names a file that no row knows, spares a young one, and deletes it only when it is asked to with all its words', async () => {
+    const shard = join(dirname(paths.get('a.png') ?? ''), '..', 'xx')
+    const [old, young] = [join(shard, 'stray-xx'), join(shard, 'young-xx')]
+    mkdirSync(shard)
+    for (const path of [old, young]) writeFileSync(path, 'x')
+    utimesSync(old, 0, 0)
+    const { status, stdout } = await doctor('--json')
+    expect(status).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject({
+      rows: 3,
+      files: 5,
+      findings: [
+        { problem: 'unknown-file', storage: 'filesystem', storageKey: 'stray-xx', detail: '1 bytes', mended: '' },
+      ],
+    })
+    expect((await doctor('--repair', '--delete-unknown')).stdout).toContain('kept: 1 of 5 files are unknown')
+    expect(files()).toContain(old)
+    await doctor('--repair', '--delete-unknown', '--yes')
+    expect(files()).not.toContain(old)
+    expect(files()).toContain(young)
+    rmSync(young)
+  })
+
+  it('lets the jobs of a row be done again that never were, by the next server', async () => {
+    const path = paths.get('c.png') ?? ''
+    const database = await PGlite.create(join(folder, 'data', 'db'))
+    await database.query(
+      `update media_job set state = 'deleted', created_at = now() - interval '1 hour' where storage_key = $1`,
+      [basename(path)],
+    )
+    await database.close()
+    const { status, stdout } = await doctor('--repair')
+    expect(status).toBe(1)
+    expect(stdout).toContain(`never-discarded        ${basename(path)}  deleted  its jobs are done again\n`)
+    expect(files()).toContain(path)
+
+    const server = await ServerProcess.start({ ...variables, REAP_EVERY_SECONDS: '3600' })
+    await vi.waitFor(() => expect(files()).not.toContain(path), { timeout: 20_000, interval: 50 })
+    await server.kill('SIGTERM')
+    expect(await doctor()).toMatchObject({ status: 0 })
+  })
+})

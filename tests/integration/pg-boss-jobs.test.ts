@@ -1,0 +1,162 @@
+import { PGlite } from '@electric-sql/pglite'
+import { type Dialect, Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
+import { errAsync, okAsync } from 'neverthrow'
+import { Pool } from 'pg'
+import { fromPglite } from 'pg-boss'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { PgBossJobs } from '../../src/adapters/pg-boss/pg-boss-jobs.ts'
+import type { Job } from '../../src/application/jobs.ts'
+import { unavailable } from '../../src/application/ports/unavailable.ts'
+import type { MediaId } from '../../src/domain/media.ts'
+import { newDatabase, withPostgres } from './postgres.ts'
+
+const job = (id: string, after = 0): Job => ({ name: 'cache-title', id: id as MediaId, after })
+const down = unavailable('database')(new Error('down'))
+const soon = { timeout: 20_000, interval: 50 }
+
+interface Opened {
+  readonly dialect: Dialect
+  readonly open: (onTrouble: (error: unknown) => void) => PgBossJobs
+  readonly close?: () => Promise<void>
+}
+
+function jobsTests(openDatabase: () => Promise<Opened>): void {
+  let db: Kysely<unknown>
+  let jobs: PgBossJobs
+  let opened: Opened
+  let stopped: boolean
+  let troubles: unknown[]
+
+  beforeEach(async () => {
+    opened = await openDatabase()
+    db = new Kysely({ dialect: opened.dialect })
+    jobs = opened.open((error) => troubles.push(error))
+    stopped = false
+    troubles = []
+    await jobs.start()
+  })
+  afterEach(async () => {
+    await stop()
+    expect(troubles).toEqual([])
+    await db.destroy()
+    await opened.close?.()
+  })
+
+  const stop = async () => {
+    if (!stopped) await jobs.stop()
+    stopped = true
+  }
+  const publish = (...all: Job[]) => db.transaction().execute((tx) => jobs.publish(tx, all))
+  const kept = async (name = 'cache-title') => {
+    const { rows } = await sql<{ id: string; state: string; retries: number; after: number }>`
+      select data->>'id' as id, state, retry_count as retries,
+        round(extract(epoch from start_after - created_on))::int as after
+      from pgboss.job where name = ${name} order by created_on, data->>'id'`.execute(db)
+    return rows
+  }
+  /** Jobs that wait to be tried again need not wait. */
+  const hurry = () => sql`update pgboss.job set start_after = now() where state = 'retry'`.execute(db)
+
+  it('does each job that was written, once', async () => {
+    const done: Job[] = []
+    await publish(job('a'), job('b'))
+    await publish({ ...job('c'), name: 'discard-media', storage: 's', storageKey: 'k' } as Job)
+    await jobs.work((each) => (done.push(each), okAsync(undefined)))
+    await vi.waitFor(() => expect(done).toHaveLength(3), soon)
+    expect(done.map(({ id }) => id).toSorted()).toEqual(['a', 'b', 'c'])
+    expect(done.find(({ id }) => id === 'c')).toMatchObject({ storage: 's', storageKey: 'k' })
+    await vi.waitFor(
+      async () => expect(await kept()).toMatchObject([{ state: 'completed' }, { state: 'completed' }]),
+      soon,
+    )
+  })
+
+  it('knows nothing of a job whose transaction rolled back', async () => {
+    const rolledBack = db.transaction().execute(async (tx) => {
+      await jobs.publish(tx, [job('never')])
+      throw new Error('rolled back')
+    })
+    await expect(rolledBack).rejects.toThrow('rolled back')
+    await publish(job('a'))
+    expect(await kept()).toMatchObject([{ id: 'a' }])
+  })
+
+  it('keeps a job back for as long as it says', async () => {
+    await publish(job('later', 604_800), job('now'))
+    const done: string[] = []
+    await jobs.work(({ id }) => (done.push(id), okAsync(undefined)))
+    await vi.waitFor(() => expect(done).toEqual(['now']), soon)
+    const later = (await kept()).find(({ id }) => id === 'later')
+    expect(later).toEqual({ id: 'later', state: 'created', retries: 0, after: 604_800 })
+  })
+
+  it('tries a job that throws five times and keeps it for somebody to look at, while others go on', async () => {
+    let thrown = 0
+    const done: string[] = []
+    await publish(job('poison'), job('a'))
+    await jobs.work(({ id }) => {
+      if (id !== 'poison') return done.push(id), okAsync(undefined)
+      thrown++
+      throw new Error('a bug')
+    })
+    await vi.waitFor(async () => {
+      await hurry()
+      expect(await kept('dead-jobs')).toMatchObject([{ id: 'poison' }])
+    }, soon)
+    expect(thrown).toBe(5)
+    await publish(job('b'))
+    await vi.waitFor(() => expect(done).toEqual(['a', 'b']), soon)
+    expect(thrown).toBe(5)
+  })
+
+  it('waits for the end of an outage, which is no try', async () => {
+    let asked = 0
+    await publish(job('a'))
+    await jobs.work(() => (asked++ === 0 ? errAsync(down) : okAsync(undefined)))
+    await vi.waitFor(async () => expect(await kept()).toMatchObject([{ state: 'completed', retries: 0 }]), soon)
+    expect(asked).toBe(2)
+  })
+
+  it('sends a job again that is still waiting when it stops: nothing is lost, and no try was used', async () => {
+    let asked = 0
+    await publish(job('a'))
+    await jobs.work(() => (asked++, errAsync(down)))
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(0), soon)
+    await stop()
+    expect(await kept()).toMatchObject([
+      { id: 'a', state: 'completed', retries: 0 },
+      { id: 'a', state: 'created', retries: 0 },
+    ])
+    expect(await kept('dead-jobs')).toEqual([])
+
+    const done: string[] = []
+    jobs = opened.open((error) => troubles.push(error))
+    stopped = false
+    await jobs.start()
+    await jobs.work(({ id }) => (done.push(id), okAsync(undefined)))
+    await vi.waitFor(() => expect(done).toEqual(['a']), soon)
+  })
+}
+
+describe('Jobs on PGlite', () => {
+  jobsTests(async () => {
+    const pglite = await PGlite.create()
+    return {
+      dialect: new PGliteDialect({ pglite }),
+      open: (onTrouble) => new PgBossJobs(fromPglite(pglite), onTrouble),
+    }
+  })
+})
+
+withPostgres('Jobs on PostgreSQL', () => {
+  jobsTests(async () => {
+    const database = await newDatabase()
+    const { url } = database
+    const pool = new Pool({ connectionString: url })
+    return {
+      dialect: new PostgresDialect({ pool }),
+      open: (onTrouble) => new PgBossJobs(url, onTrouble),
+      close: () => database.drop(),
+    }
+  })
+})

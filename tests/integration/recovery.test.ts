@@ -1,0 +1,156 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { PGlite } from '@electric-sql/pglite'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { file, form, post } from '../e2e/multipart.ts'
+import { Wire } from '../e2e/wire.ts'
+import { PNG, pngOf } from '../samples.ts'
+import { ServerProcess } from './mediaport-process.ts'
+import { newDatabase, type TestDatabase, withPostgres } from './postgres.ts'
+
+const WAIT = { timeout: 30_000, interval: 50 }
+const FAST = { UPLOAD_LEASE_SECONDS: '2', REAP_EVERY_SECONDS: '1', FORGET_AFTER_SECONDS: '3' }
+
+const filesIn = (folder: string): string[] =>
+  readdirSync(join(folder, 'files'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ name }) => name)
+
+/** Sends the first half of an upload; settles when its bytes are being written. */
+async function sendHalf({ url }: ServerProcess, folder: string): Promise<Buffer> {
+  const whole = post(form(file(pngOf(2_000_000))), `Idempotency-Key: ${randomUUID()}`)
+  const wire = new Wire(Number(new URL(url).port))
+  await wire.send(whole.subarray(0, 1_000_000))
+  await vi.waitFor(() => expect(filesIn(folder)).toContainEqual(expect.stringMatching(/\.part$/)), WAIT)
+  return whole
+}
+
+async function upload({ url }: ServerProcess, key: string) {
+  const body = new FormData()
+  body.append('file', new Blob([Uint8Array.from(PNG)]), 'a.png')
+  const answer = await fetch(`${url}/upload/`, { method: 'POST', body, headers: { 'Idempotency-Key': key } })
+  return { status: answer.status, media: (await answer.json()) as { id: string; file_id: string } }
+}
+
+/** Uploads, deletes, and waits until the file is gone and the key is free again, because its row was forgotten. */
+async function deletesAndForgets(server: ServerProcess, folder: string): Promise<string> {
+  const key = randomUUID()
+  const { status, media } = await upload(server, key)
+  expect(status).toBe(201)
+  expect((await fetch(`${server.url}/media/${media.id}/`, { method: 'DELETE' })).status).toBe(204)
+  expect((await upload(server, key)).status).toBe(410)
+  await vi.waitFor(() => expect(filesIn(folder)).not.toContain(media.file_id), WAIT)
+  await vi.waitFor(async () => expect((await upload(server, key)).status).toBe(201), WAIT)
+  return media.id
+}
+
+describe('On the embedded defaults', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const variables = { DATA_DIR: folder, ...FAST }
+  let server: ServerProcess
+  beforeAll(async () => {
+    server = await ServerProcess.start(variables)
+  })
+  afterAll(async () => {
+    await server.kill('SIGKILL')
+    rmSync(folder, { recursive: true })
+  })
+
+  it('nothing is left of an upload that kill -9 cut off, nor of a media that was deleted', {
+    timeout: 90_000,
+  }, async () => {
+    await sendHalf(server, folder)
+    await server.kill('SIGKILL')
+    expect(filesIn(folder)).toHaveLength(1)
+    server = await ServerProcess.start(variables)
+    await vi.waitFor(() => expect(filesIn(folder)).toEqual([]), WAIT)
+    const id = await deletesAndForgets(server, folder)
+    await server.kill('SIGTERM')
+
+    // What was put away first was forgotten first.
+    const database = await PGlite.create(join(folder, 'db'))
+    const { rows } = await database.query('select id, state from media_job')
+    const { rows: jobs } = await database.query(
+      `select name from pgboss.job where state in ('active', 'retry', 'failed')`,
+    )
+    await database.close()
+    expect(rows).toEqual([{ id, state: 'stored' }])
+    expect(jobs).toEqual([])
+    expect(filesIn(folder)).toHaveLength(1)
+  })
+
+  it('an upload that kill -9 cut off is taken under its key once its lease is over', { timeout: 90_000 }, async () => {
+    server = await ServerProcess.start(variables)
+    const whole = await sendHalf(server, folder)
+    await server.kill('SIGKILL')
+    server = await ServerProcess.start(variables)
+    await vi.waitFor(async () => {
+      const wire = new Wire(Number(new URL(server.url).port))
+      await wire.send(whole)
+      const { status } = await wire.answer()
+      wire.leave()
+      expect(status).toBe(201)
+    }, WAIT)
+    await vi.waitFor(() => expect(filesIn(folder)).toHaveLength(2), WAIT)
+  })
+})
+
+withPostgres('On PostgreSQL with a worker apart', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  let database: TestDatabase
+  let variables: Record<string, string>
+  let server: ServerProcess
+  let worker: ServerProcess
+  const states = async () => (await database.query('select id, state from media_job')).rows
+
+  beforeAll(async () => {
+    database = await newDatabase()
+    variables = { DATA_DIR: folder, DATABASE_URL: database.url, WORKER: 'off', ...FAST }
+    server = await ServerProcess.start(variables)
+  })
+  afterAll(async () => {
+    await Promise.all([server.kill('SIGKILL'), worker?.kill('SIGKILL')])
+    await database.drop()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('nothing is left of an upload that kill -9 cut off, nor of a media that was deleted', {
+    timeout: 90_000,
+  }, async () => {
+    await sendHalf(server, folder)
+    await server.kill('SIGKILL')
+    server = await ServerProcess.start(variables)
+    expect(await states()).toMatchObject([{ state: 'receiving' }])
+    worker = await ServerProcess.start(variables, 'worker')
+    await vi.waitFor(async () => {
+      expect(filesIn(folder)).toEqual([])
+      expect(await states()).toEqual([])
+    }, WAIT)
+    const id = await deletesAndForgets(server, folder)
+    expect(await states()).toEqual([{ id, state: 'stored' }])
+  })
+
+  it('what is deleted while no worker runs is done by the next one, also after kill -9', {
+    timeout: 90_000,
+  }, async () => {
+    await worker.kill('SIGKILL')
+    const { media } = await upload(server, randomUUID())
+    expect((await fetch(`${server.url}/media/${media.id}/`, { method: 'DELETE' })).status).toBe(204)
+    const { rows } = await database.query(
+      `select name, state from pgboss.job where data->>'id' = '${media.id}' and name = 'discard-media'`,
+    )
+    expect(rows).toEqual([{ name: 'discard-media', state: 'created' }])
+    expect(filesIn(folder)).toContain(media.file_id)
+    worker = await ServerProcess.start(variables, 'worker')
+    await vi.waitFor(async () => {
+      expect(filesIn(folder)).not.toContain(media.file_id)
+      expect(await states()).not.toContainEqual(expect.objectContaining({ id: media.id }))
+    }, WAIT)
+  })
+
+  it('a worker ends with status 0 when it is asked to', async () => {
+    expect((await worker.kill('SIGTERM')).status).toBe(0)
+  })
+})

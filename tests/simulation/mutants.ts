@@ -1,0 +1,160 @@
+import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { type Outcome, playAll } from './crew.ts'
+import type { enumerate as Enumerate, pairOf as PairOf } from './points.ts'
+import { PROMISES } from './promises.ts'
+
+/** One protection taken out of the code. */
+interface Mutant {
+  readonly without: string
+  readonly file: string
+  /** What is replaced, found exactly once each, and by what. */
+  readonly edits: readonly (readonly [from: string, to: string])[]
+}
+
+const MUTANTS: readonly Mutant[] = [
+  {
+    without: 'the attempt from the fence',
+    file: 'src/domain/media.ts',
+    edits: [["media.state === 'receiving' && media.attempt === attempt", "media.state === 'receiving'"]],
+  },
+  {
+    without: 'the abandon-if-mine after an unknown commit',
+    file: 'src/application/upload-media.ts',
+    edits: [
+      [
+        ".orElse((cause) => giveUp(receiving, unavailable('database')(cause), { type: 'outcome-unknown' }))",
+        ".orElse(() => storage.delete(receiving.storageKey).andThen(() => errAsync({ type: 'outcome-unknown' })))",
+      ],
+    ],
+  },
+  {
+    without: 'the row before the bytes',
+    file: 'src/application/upload-media.ts',
+    edits: [
+      [
+        'const row = yield* begin(intent, upload.key)',
+        "const row = upload.key ? yield* begin(intent, upload.key) : { ...intent, state: 'receiving' }",
+      ],
+      [
+        'const contents = await receiveBytes(row, upload, body)',
+        'const contents = await receiveBytes(row, upload, body)\n' +
+          '      if (!upload.key && contents.isOk()) yield* begin(intent, upload.key)',
+      ],
+    ],
+  },
+  {
+    without: 'the fsync of the file',
+    file: 'src/adapters/filesystem/filesystem-file-storage.ts',
+    edits: [['flush: true', 'flush: false']],
+  },
+  {
+    without: 'the fsync of the folder',
+    file: 'src/adapters/filesystem/filesystem-file-storage.ts',
+    edits: [
+      [
+        'await this.#disk.rename(unfinished, path)\n      await this.#syncFolder(dirname(path))',
+        'await this.#disk.rename(unfinished, path)',
+      ],
+    ],
+  },
+  {
+    without: 'the key from the check in discard',
+    file: 'src/domain/media.ts',
+    edits: [['!isUnwanted(media) && media.storageKey === key', '!isUnwanted(media)']],
+  },
+  {
+    without: 'the second discard',
+    file: 'src/application/reap-uploads.ts',
+    edits: [['await discardMedia(row)', 'row.discardedAt ? ok() : await discardMedia(row)']],
+  },
+  {
+    without: "the discard of the old attempt's key",
+    file: 'src/application/jobs.ts',
+    edits: [['[discard(event, 0), discard(event, forgetAfterSeconds)]', '[discard(event, forgetAfterSeconds)]']],
+  },
+  {
+    without: 'its later repetition',
+    file: 'src/application/jobs.ts',
+    edits: [['[discard(event, 0), discard(event, forgetAfterSeconds)]', '[discard(event, 0)]']],
+  },
+  {
+    without: 'the renewal of the lease',
+    file: 'src/application/keep-lease.ts',
+    edits: [
+      ['await media.renew(receiving.id, receiving.attempt, leaseSeconds)', '{ isOk: () => true, error: undefined }'],
+    ],
+  },
+  {
+    without: 'the version guard of the cache',
+    file: 'src/adapters/memory/memory-title-cache.ts',
+    edits: [['if (known < title.version) ', '']],
+  },
+  {
+    without: 'the second look at the row after its title was cached',
+    file: 'src/application/cache-title.ts',
+    edits: [['row.version === done', 'done !== undefined']],
+  },
+  {
+    without: 'the look at the row before a discard',
+    file: 'src/application/discard-media.ts',
+    edits: [['if (row && holds(row, storageKey)) return ok()', '']],
+  },
+]
+
+const ROOT = resolve(import.meta.dirname, '../..')
+const ENOUGH = 3
+/** Where the points alone don't find it, pairs do. */
+const PAIRS = 2000
+
+let found = 0
+const only = process.argv[2]
+const chosen = MUTANTS.filter(({ without }) => only === undefined || without.includes(only))
+for (const mutant of chosen) {
+  const histories = await findings(mutant)
+  const promises = Map.groupBy(histories, (outcome) => outcome.broken?.promise)
+  console.log(`\nwithout ${mutant.without}: ${histories.length < ENOUGH ? 'NOT FOUND' : 'found'}`)
+  for (const [promise, broken] of promises)
+    if (promise) {
+      console.log(`  ${promise} ${PROMISES[promise]}`)
+      for (const { storage, fired, broken: at } of broken)
+        console.log(
+          `    ${storage}: ${fired.map(({ effect, mode }) => `${effect}: ${mode}`).join('; then ')}\n      ${at?.what}`,
+        )
+    }
+  if (histories.length >= ENOUGH) found++
+}
+console.log(`\n${found} of ${chosen.length} mutants found`)
+if (found < chosen.length) process.exitCode = 1
+
+/** The first histories in which the code breaks a promise once this protection is taken out of it. */
+async function findings({ file, edits }: Mutant): Promise<Outcome[]> {
+  const root = await mkdtemp(join(tmpdir(), 'mediaport-mutant-'))
+  try {
+    for (const part of ['package.json', 'src', 'tests/samples.ts', 'tests/simulation'])
+      await cp(join(ROOT, part), join(root, part), { recursive: true })
+    await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'))
+    let source = await readFile(join(root, file), 'utf8')
+    for (const [from, to] of edits) {
+      if (source.split(from).length !== 2) throw new Error(`${file} does not have exactly once: ${from}`)
+      source = source.replace(from, () => to)
+    }
+    await writeFile(join(root, file), source)
+
+    const module: unknown = await import(pathToFileURL(join(root, 'tests/simulation/points.ts')).href)
+    const { enumerate, pairOf } = module as { enumerate: typeof Enumerate; pairOf: typeof PairOf }
+    const enumeration = await enumerate()
+    const pairs = Array.from({ length: PAIRS }, (_, seed) => pairOf(seed, enumeration))
+    const broken: Outcome[] = []
+    const onOutcome = (_: number, outcome: Outcome): boolean => {
+      if (outcome.broken) broken.push(outcome)
+      return broken.length < ENOUGH
+    }
+    await playAll([...enumeration.points, ...pairs], { root, onOutcome })
+    return broken
+  } finally {
+    await rm(root, { recursive: true, force: true })
+  }
+}

@@ -1,0 +1,15 @@
+import type { Outcome } from './crew.ts'
+import { play } from './history.ts'
+import type { Plan } from './points.ts'
+
+/** A process that plays the histories it is sent. */
+process.on('message', (plans: readonly Plan[]) => void playEach(plans))
+
+async function playEach(plans: readonly Plan[]): Promise<void> {
+  const outcomes: Outcome[] = []
+  for (const { storage, faults } of plans) {
+    const { broken, fired, effects } = await play(storage, faults)
+    outcomes.push({ storage, broken, fired, effects: [...new Set(effects)] })
+  }
+  process.send?.(outcomes)
+}

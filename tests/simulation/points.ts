@@ -1,0 +1,50 @@
+import { type Fault, type Mode, modesOf, STORAGE_KINDS, type StorageKind } from './faults.ts'
+import { type History, play } from './history.ts'
+
+/** A history that can be played again at any time. */
+export interface Plan {
+  readonly storage: StorageKind
+  readonly faults: readonly Fault[]
+}
+
+/** One effect of the scenario and one thing that goes wrong with it. */
+export interface Point extends Plan {
+  readonly effect: string
+  readonly mode: Mode
+}
+
+export interface Enumeration {
+  readonly points: readonly Point[]
+  /** The scenario without any fault, once for each storage. */
+  readonly undisturbed: Readonly<Record<StorageKind, History>>
+}
+
+/** Plays the scenario undisturbed, and names each of its effects with each mode that applies to it. */
+export async function enumerate(): Promise<Enumeration> {
+  const undisturbed = { memory: await play('memory', []), filesystem: await play('filesystem', []) }
+  const points = STORAGE_KINDS.flatMap((storage) =>
+    undisturbed[storage].effects.flatMap((effect, at) =>
+      modesOf(effect, storage).map((mode) => ({ storage, effect, mode, faults: [{ at, mode }] })),
+    ),
+  )
+  return { points, undisturbed }
+}
+
+/** Two faults, the second while others clean up after the first. The same ones for the same seed. */
+export function pairOf(seed: number, { undisturbed }: Enumeration): Plan {
+  let state = (Math.imul(seed + 1, 0x9e3779b1) ^ 0x5bd1e995) >>> 0 || 1
+  const draw = (below: number): number => {
+    // xorshift32 (Marsaglia, 2003)
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    state >>>= 0
+    return state % below
+  }
+  for (let n = 0; n < 8; n++) draw(2)
+  const storage = draw(2) === 0 ? 'memory' : 'filesystem'
+  const first = { at: draw(undisturbed[storage].effects.length), mode: draw(10_000) }
+  // Cleaning up is short, so that the second fault has to come soon after the first.
+  const second = { at: draw(draw(2) === 0 ? 12 : 80), mode: draw(10_000) }
+  return { storage, faults: [first, second] }
+}

@@ -1,0 +1,41 @@
+import type { Client } from './client.ts'
+import { digestOf, SLOW } from './sent-files.ts'
+
+/** What clients do in every history: every way through the life of a media at least once. */
+export async function scenario(client: Client): Promise<void> {
+  const a = await client.upload({ name: 'a.png', expect: 'stored' })
+  // While the worker may still be about to cache the first.
+  await client.sleep(1_200)
+  await client.rename(a, 'second title')
+  const keyed = { name: 'b.png', key: 'b', details: { title: 'B', tags: ['x'] }, saidAfterwards: true, pace: 200 }
+  const b = await client.upload({ ...keyed, expect: 'stored' })
+  await client.upload({ ...keyed, expect: 'replayed' })
+  await client.read(b)
+  await client.upload({ name: 'c.png', leavesAfter: 3, expect: 'body-failed' })
+  const d = { name: 'd.png', key: 'd' }
+  await client.upload({ ...d, details: { sha256: digestOf('other') }, expect: 'digest-mismatch' })
+  const good = await client.upload({ ...d, details: { sha256: digestOf('d.png') }, pace: 100, expect: 'stored' })
+  await client.sleep(1_200)
+  await client.rename(good, 'D')
+  client.discardByMistake(a)
+  await client.rename(a, 'third title')
+  await client.rename(b, 'B, too')
+  await client.delete(b)
+  await client.upload({ ...keyed, pace: 0, expect: 'media-deleted', dependsOnTime: true })
+  // Longer than a lease lasts.
+  await client.upload({ name: SLOW, key: 'e', pace: 500, expect: 'stored' })
+  await client.upload({ name: 'f.png', key: 'f', pace: 100, killsAfter: 3, expect: 'stored' })
+  await client.upload({ name: 'h.png', pace: 100, killsAfter: 3, expect: 'reset' })
+  await client.upload({ name: 'i.png', pace: 100, pausesAfter: 3, expect: 'no-answer' })
+  const g = await client.upload({ name: 'g.png', saidAfterwards: true, expect: 'stored' })
+  await client.delete(g)
+  const j = { name: 'j.png', key: 'j', details: { sha256: digestOf('other') }, expect: 'digest-mismatch' } as const
+  await client.upload(j)
+  // While what was given up first is about to be forgotten.
+  await client.sleep(3_300)
+  await client.upload({ ...j, pace: 200, triesAtMost: 1 })
+  await client.sleep(1_700)
+  const again = await client.upload({ ...keyed, expect: 'stored', dependsOnTime: true })
+  await client.read(again)
+  await client.read(a)
+}

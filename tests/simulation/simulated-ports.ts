@@ -1,0 +1,122 @@
+import { err, ok, type Result, ResultAsync } from 'neverthrow'
+import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
+import type { Ports } from '../../src/application/mediaport.ts'
+import type { FileStorage, PutError, StoredFile } from '../../src/application/ports/file-storage.ts'
+import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
+import type { TitleCache } from '../../src/application/ports/title-cache.ts'
+import { type Dependency, type Unavailable, unavailable } from '../../src/application/ports/unavailable.ts'
+import { isRead } from './faults.ts'
+import type { Process } from './process.ts'
+import type { World } from './world.ts'
+
+/** What `process` sees of the world: every method passes through it, where it can be made to fail. */
+export function portsOf(process: Process, world: World): Ports {
+  return {
+    media: repository(process, world),
+    storages: [world.kind === 'memory' ? remoteStorage(process, world) : localStorage(process, world)],
+    titles: cache(process, world),
+    sniff: async () => 'image/png',
+    identity: { newId: () => world.newId(), newAttempt: () => world.newAttempt() },
+  }
+}
+
+function repository(process: Process, world: World): MediaRepository {
+  const ask = asker(process, 'database')
+  const { media } = world
+  return {
+    add: (...given) => ask('media.add', () => media.add(...given)),
+    get: (id) => ask('media.get', () => media.get(id)),
+    list: (query) => ask('media.list', () => media.list(query)),
+    update: (...given) => ask('media.update', () => world.updatedBy(process, () => media.update(...given))),
+    renew: (...given) => ask('media.renew', () => media.renew(...given)),
+    due: (...given) => ask('media.due', () => media.due(...given)),
+    forget: (...given) =>
+      ask('media.forget', () => {
+        world.forgotten.add(given[0])
+        return media.forget(...given)
+      }),
+    scan: (...given) => ask('media.scan', () => media.scan(...given)),
+  }
+}
+
+function cache(process: Process, world: World): TitleCache {
+  const ask = asker(process, 'titles')
+  return {
+    put: (...given) => ask('titles.put', () => world.titles.put(...given)),
+    find: (id) => ask('titles.find', () => world.titles.find(id)),
+    remove: (...given) => ask('titles.remove', () => world.titles.remove(...given)),
+  }
+}
+
+/** Takes all bytes before it shows any, as object storages do. */
+function remoteStorage(process: Process, world: World): FileStorage {
+  const ask = asker(process, 'storage')
+  const storage = world.memoryStorage
+  const receive = async (
+    body: AsyncIterable<Uint8Array>,
+    signal: AbortSignal,
+  ): Promise<Result<Uint8Array[], PutError>> => {
+    const chunks: Uint8Array[] = []
+    try {
+      for await (const chunk of body) {
+        const isTaken = await process.read(
+          'storage.bytes',
+          () => true,
+          () => false,
+        )
+        if (!isTaken) return err(unavailable('storage')(new Error('simulated')))
+        signal.throwIfAborted()
+        chunks.push(chunk)
+      }
+      signal.throwIfAborted()
+      return ok(chunks)
+    } catch (cause) {
+      return err({ type: 'interrupted', cause })
+    }
+  }
+  return {
+    ...storageOf(storage, process),
+    put: (key, body, { contentType, signal }) =>
+      new ResultAsync(receive(body, signal)).andThen(
+        (chunks): ResultAsync<StoredFile, PutError> =>
+          ask('storage.put', () =>
+            storage.put(key, each(chunks), { contentType, signal: new AbortController().signal }),
+          ),
+      ),
+  }
+}
+
+function localStorage(process: Process, world: World): FileStorage {
+  const ask = asker(process, 'storage')
+  const broken = (): never => {
+    throw Object.assign(new Error('simulated'), { code: 'EIO' })
+  }
+  const disk = world.disk.usedThrough((method, run, torn) =>
+    isRead(method) ? process.read(method, run, broken) : process.effect(method, run, broken, torn),
+  )
+  const storage = new FilesystemFileStorage('/files', disk)
+  return { ...storageOf(storage, process), put: (...given) => ask('storage.put', () => storage.put(...given)) }
+}
+
+function storageOf(storage: FileStorage, process: Process): Omit<FileStorage, 'put'> {
+  const ask = asker(process, 'storage')
+  return {
+    name: storage.name,
+    open: (...given) => ask('storage.open', () => storage.open(...given)),
+    delete: (key) => ask('storage.delete', () => storage.delete(key)),
+    list: (after) => ask('storage.list', () => storage.list(after)),
+  }
+}
+
+function asker(process: Process, dependency: Dependency) {
+  const failed = err<never, Unavailable>(unavailable(dependency)(new Error('simulated')))
+  return <T, E>(method: string, run: () => ResultAsync<T, E>): ResultAsync<T, E | Unavailable> => {
+    const done = async (): Promise<Result<T, E | Unavailable>> => run()
+    const told = (): Result<T, E | Unavailable> => failed
+    return new ResultAsync(isRead(method) ? process.read(method, done, told) : process.effect(method, done, told))
+  }
+}
+
+async function* each(chunks: readonly Uint8Array[]): AsyncGenerator<Uint8Array> {
+  yield* chunks
+}

@@ -1,0 +1,173 @@
+import { MemoryFileStorage } from '../../src/adapters/memory/memory-file-storage.ts'
+import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
+import { MemoryTitleCache } from '../../src/adapters/memory/memory-title-cache.ts'
+import { type Job, jobsOf } from '../../src/application/jobs.ts'
+import type { Attempt, Media, MediaEvent, MediaId } from '../../src/domain/media.ts'
+import { type Fault, isSlow, type Mode, methodOf, modesOf, type StorageKind } from './faults.ts'
+import { FragileDisk } from './fragile-disk.ts'
+import { FORGET_AFTER_SECONDS, Process } from './process.ts'
+import { VirtualClock } from './virtual-clock.ts'
+
+export interface QueuedJob {
+  readonly job: Job
+  dueAt: number
+  claimedBy: Process | undefined
+}
+
+export interface Fired {
+  readonly effect: string
+  readonly mode: Mode
+}
+
+/** What survives every process: the rows, the jobs, the files and the cached titles; and the processes that work on it. */
+export class World {
+  readonly clock = new VirtualClock()
+  readonly kind: StorageKind
+  readonly media = new MemoryMediaRepository((events) => this.#publish(events))
+  readonly jobs = new Set<QueuedJob>()
+  readonly memoryStorage = new MemoryFileStorage()
+  readonly disk = new FragileDisk()
+  readonly processes: Process[] = []
+
+  /** Every effect there was, in order. */
+  readonly effects: string[] = []
+  readonly fired: Fired[] = []
+  /** The same, once when it happens and once more when its process comes to its end by it. */
+  readonly disturbances: Fired[] = []
+  /** Media whose row was removed; one may come again under the same key. */
+  readonly forgotten = new Set<MediaId>()
+  readonly trace: string[] = []
+  titles = new MemoryTitleCache()
+  /** A cache may know less than the rows do, but never otherwise. */
+  titlesWereLost = false
+  /** What does not answer at all, by the first words of its methods. */
+  readonly down = new Set<string>()
+  /** How many effects that their caller gave up are yet to come. */
+  landing = 0
+  readonly #faults: Fault[]
+  readonly #isTraced: boolean
+  #countdown: number
+  #updating: Process | undefined
+  #named = 0
+
+  constructor(kind: StorageKind, faults: readonly Fault[], isTraced = false) {
+    this.kind = kind
+    this.#faults = [...faults]
+    this.#isTraced = isTraced
+    this.#countdown = faults[0]?.at ?? -1
+    this.start()
+  }
+
+  start(): Process {
+    const process = new Process(this, `p${this.processes.length + 1}`)
+    this.processes.push(process)
+    this.note(process.name, 'starts')
+    return process
+  }
+
+  /** Who takes requests: the youngest process that answers. */
+  get front(): Process {
+    return this.processes.findLast((each) => each.answers) ?? this.start()
+  }
+
+  /** Nothing of `process` goes on. Another takes its place. */
+  kill(process: Process): void {
+    this.note(process.name, 'dies')
+    process.end()
+    for (const job of this.jobs) if (job.claimedBy === process) job.claimedBy = undefined
+    if (!this.processes.some((each) => each.answers)) this.start()
+  }
+
+  loseTitles(): void {
+    this.titles = new MemoryTitleCache()
+    this.titlesWereLost = true
+  }
+
+  cutPower(): void {
+    this.note('all', 'lose power')
+    for (const each of this.processes) each.end()
+    for (const job of this.jobs) job.claimedBy = undefined
+    this.disk.losePower()
+    this.start()
+  }
+
+  enqueue(job: Job): void {
+    this.jobs.add({ job, dueAt: this.clock.now + job.after * 1000, claimedBy: undefined })
+  }
+
+  /** Counts one effect, and says what goes wrong with it. */
+  arrive(effect: string, process: Process): Mode | undefined {
+    this.effects.push(effect)
+    if (this.down.has(methodOf(effect).replace(/\..*/, ''))) return 'refused'
+    const [fault] = this.#faults
+    const modes = modesOf(effect, this.kind)
+    const mode = typeof fault?.mode === 'number' ? modes[fault.mode % modes.length] : fault?.mode
+    // Where it does not apply, it waits for the next effect where it does.
+    if (mode === undefined || this.#countdown-- > 0 || !modes.includes(mode)) {
+      this.note(process.name, effect)
+      return undefined
+    }
+    this.#faults.shift()
+    this.#countdown = this.#faults[0]?.at ?? -1
+    this.fired.push({ effect, mode })
+    this.disturbances.push({ effect, mode })
+    this.note(process.name, `${effect}: ${mode.toUpperCase()}`)
+    return mode
+  }
+
+  note(who: string, what: string): void {
+    if (this.#isTraced) this.trace.push(`${(this.clock.now / 1000).toFixed(2).padStart(6)} s  ${who}  ${what}`)
+  }
+
+  /** Runs `update` so that what it publishes is known to be this process's. */
+  updatedBy<T>(process: Process, update: () => T): T {
+    this.#updating = process
+    try {
+      return update()
+    } finally {
+      this.#updating = undefined
+    }
+  }
+
+  /** The same in every run. Keys end in few different ways, so that their files share folders. */
+  newId(): MediaId {
+    return `01890000-0000-7000-8000-${String(++this.#named).padStart(12, '0')}` as MediaId
+  }
+
+  newAttempt(): Attempt {
+    const n = ++this.#named
+    return `${String(n).padStart(14, '0')}0${n % 2}` as Attempt
+  }
+
+  async rows(): Promise<readonly Media[]> {
+    return (await this.media.scan(undefined, 1000))._unsafeUnwrap()
+  }
+
+  /** Every file, unfinished ones too, by the key that it was written under. */
+  async files(): Promise<Map<string, Uint8Array>> {
+    if (this.kind === 'filesystem') return this.disk.files()
+    const found = new Map<string, Uint8Array>()
+    for (const { key } of (await this.memoryStorage.list())._unsafeUnwrap())
+      for await (const bytes of (await this.memoryStorage.open(key))._unsafeUnwrap()) found.set(key, bytes)
+    return found
+  }
+
+  /** Whether what happened gives others a right to more patience. */
+  get wasSlow(): boolean {
+    return this.fired.some(({ mode }) => isSlow(mode) || mode === 'lands later')
+  }
+
+  #publish(events: readonly MediaEvent[]): void {
+    if (events.length === 0) return
+    const process = this.#updating
+    if (!process) throw new Error('an update of nobody')
+    const mode = this.arrive(`${process.task} jobs.publish`, process)
+    if (mode === 'crash before') this.kill(process)
+    if (mode !== undefined) throw new Error('rolled back')
+    for (const job of events.flatMap((event) => jobsOf(event, FORGET_AFTER_SECONDS))) this.enqueue(job)
+  }
+}
+
+/** A title may be late whatever happens to the cache, but nothing else may notice. */
+export const touchesTitlesOnly = ({ effect, mode }: Fired): boolean =>
+  methodOf(effect).startsWith('titles.') && (mode === 'refused' || mode === 'answer lost' || mode === 'lands later')

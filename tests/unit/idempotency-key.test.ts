@@ -1,0 +1,74 @@
+import * as fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { idOfKey } from '../../src/application/id-of-key.ts'
+import { type IdempotencyKey, parseIdempotencyKey } from '../../src/domain/idempotency-key.ts'
+import { isMediaId } from '../../src/domain/media.ts'
+
+const key = (raw: string): IdempotencyKey => parseIdempotencyKey(raw)._unsafeUnwrap()
+
+describe('an Idempotency-Key', () => {
+  it.each([
+    ['a UUID', '7a61f1a5-32f7-4a52-9d3a-5f1c0b6a8a55'],
+    ['one character', 'a'],
+    ['255 characters', 'x'.repeat(255)],
+    ['every visible character of ASCII', Array.from({ length: 94 }, (_, n) => String.fromCharCode(0x21 + n)).join('')],
+    ['one quote', '"'],
+  ])('is %s', (_, raw) => {
+    expect(parseIdempotencyKey(raw)._unsafeUnwrap()).toBe(raw)
+  })
+
+  it.each([
+    ['"a"', 'a'],
+    ['"7a61f1a5-32f7"', '7a61f1a5-32f7'],
+    [`"${'x'.repeat(255)}"`, 'x'.repeat(255)],
+    ['""a""', '"a"'],
+    ['"a', '"a'],
+  ])('is %s without the quotes around it', (raw, expected) => {
+    expect(parseIdempotencyKey(raw)._unsafeUnwrap()).toBe(expected)
+  })
+
+  it.each([
+    ['nothing', ''],
+    ['nothing between quotes', '""'],
+    ['256 characters', 'x'.repeat(256)],
+    ['a space within', 'a b'],
+    ['a space around', ' a'],
+    ['two of them', 'a, b'],
+    ['a line break', 'a\nb'],
+    ['a line break at the end', 'a\n'],
+    ['a tab', 'a\tb'],
+    ['a control character', 'a\u0000'],
+    ['the character after the last', '\u007f'],
+    ['a letter with a mark', 'é'],
+  ])('is not %s', (_, raw) => {
+    expect(parseIdempotencyKey(raw)._unsafeUnwrapErr()).toEqual({ type: 'bad-idempotency-key' })
+  })
+})
+
+describe('the id of a key', () => {
+  it('is a UUIDv8, the same every time and in every version', () => {
+    expect(idOfKey('anonymous', key('a'))).toBe(idOfKey('anonymous', key('"a"')))
+    const visible = fc.string({ unit: fc.integer({ min: 0x21, max: 0x7e }).map((n) => String.fromCharCode(n)) })
+    fc.assert(
+      fc.property(fc.string(), visible, (owner, raw) => {
+        const id = idOfKey(owner, raw as IdempotencyKey)
+        expect(isMediaId(id)).toBe(true)
+        expect(id).toMatch(/^.{14}8.{4}[89ab]/)
+        expect(idOfKey(owner, raw as IdempotencyKey)).toBe(id)
+      }),
+    )
+  })
+
+  it('differs from owner to owner and from key to key, also where they read the same together', () => {
+    const ids = [
+      ['a', 'b'],
+      ['a', 'c'],
+      ['b', 'a'],
+      ['ab', 'c'],
+      ['a', 'bc'],
+      ['a"', 'c'],
+      ['a', '",c'],
+    ].map(([owner = '', raw = '']) => idOfKey(owner, key(raw)))
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+})

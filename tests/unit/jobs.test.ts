@@ -1,0 +1,27 @@
+import { describe, expect, it } from 'vitest'
+import { JOB_NAMES, jobsOf } from '../../src/application/jobs.ts'
+import { type Attempt, type MediaEvent, type MediaId, storageKey } from '../../src/domain/media.ts'
+
+const id = '01990000-0000-7000-8000-000000000000' as MediaId
+const leftover = { id, storage: 'filesystem', storageKey: storageKey(id, '0123456789abcdef' as Attempt) }
+const discard = { name: 'discard-media', ...leftover }
+const cacheTitle = { name: 'cache-title', id, after: 0 }
+
+describe('after', () => {
+  it.each<[MediaEvent, object[]]>([
+    [{ type: 'media-stored', id }, [cacheTitle]],
+    [{ type: 'media-changed', id }, [cacheTitle]],
+    [{ type: 'media-abandoned', ...leftover }, [{ ...discard, after: 0 }]],
+    [{ type: 'media-deleted', ...leftover }, [{ ...discard, after: 0 }, cacheTitle]],
+    [
+      { type: 'attempt-replaced', ...leftover },
+      [
+        { ...discard, after: 0 },
+        { ...discard, after: 604_800 },
+      ],
+    ],
+  ])('$type', (event, jobs) => {
+    expect(jobsOf(event, 604_800)).toStrictEqual(jobs)
+    for (const { name } of jobsOf(event, 604_800)) expect(JOB_NAMES).toContain(name)
+  })
+})

@@ -1,8 +1,12 @@
-import { defineConfig } from 'vitest/config'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+/** They start and kill one server after the other, which takes a minute: for CI, and for `CI=true npm test`. */
+const SLOW = ['tests/integration/{doctor,pg-boss-jobs,recovery}.test.ts']
 
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, ...(process.env['CI'] ? [] : SLOW)],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Most tests wait for processes, disks and sockets.

@@ -82,7 +82,8 @@ export type UploadError =
 export type UploadMedia = <E = never>(upload: Upload<E>) => ResultAsync<Uploaded, UploadError | E>
 
 /**
- * Takes a file in. Success means: its bytes are in the storage, its row is committed, and both survive a power cut.
+ * Takes a file in. Success means: its bytes are in the storage and its row is committed, each as durable as its adapter
+ * makes it; the filesystem and a PostgreSQL server survive a power cut, the embedded database a killed process.
  * An error means that nothing is visible, then or later. The row comes before the bytes, so a crash leaves a row to
  * put away, never bytes that no row knows.
  * @param ending aborted when uploads are to be given up because the process ends.

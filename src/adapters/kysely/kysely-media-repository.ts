@@ -222,7 +222,7 @@ const toIntent = (row: Row): Intent & { createdAt: Date } => ({
   createdAt: row.created_at,
 })
 
-/** All that a transition may change; id, owner and what only a stored media has are otherwise cleared. */
+/** All columns but id and owner, which never change; what the state does not have is cleared. */
 function toRow(media: Media): Updateable<MediaJobTable> {
   const {
     state,

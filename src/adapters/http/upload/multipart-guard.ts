@@ -1,7 +1,7 @@
 import { Transform, type TransformCallback } from 'node:stream'
 import type { HttpRefusal } from '../problem.ts'
 
-/** Bytes of a form that are neither file nor field: preamble, epilogue and headers; and all fields together. */
+/** Bytes of a form that are not file: preamble, epilogue, headers and fields together. */
 const MAX_BESIDE_FILE = 1024 * 1024
 export const MAX_FIELD_BYTES = 8 * 1024
 export const MAX_PARTS = 21

@@ -1,4 +1,4 @@
-export type Dependency = 'database' | 'storage' | 'titles'
+export type Dependency = 'database' | 'storage' | 'titles' | 'metadata'
 
 /** Infrastructure did not answer, or not as it should. Trying again later may help; nothing is known of what it did. */
 export interface Unavailable {

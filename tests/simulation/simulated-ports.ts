@@ -45,6 +45,7 @@ function cache(process: Process, world: World): TitleCache {
     put: (...given) => ask('titles.put', () => world.titles.put(...given)),
     find: (id) => ask('titles.find', () => world.titles.find(id)),
     remove: (...given) => ask('titles.remove', () => world.titles.remove(...given)),
+    list: () => ask('titles.list', () => world.titles.list()),
   }
 }
 

@@ -1,5 +1,5 @@
 import { okAsync, type ResultAsync } from 'neverthrow'
-import type { CachedTitle, TitleCache } from '../../application/ports/title-cache.ts'
+import type { CachedTitle, CachedTitles, TitleCache } from '../../application/ports/title-cache.ts'
 import type { MediaId } from '../../domain/media.ts'
 
 /** How many media it knows at most; the ones written longest ago are dropped first. */
@@ -31,6 +31,12 @@ export class MemoryTitleCache implements TitleCache {
     const known = this.#current(id)?.version ?? 0
     if (known <= version) this.#replace(id, { version, until: Date.now() + TOMBSTONE_MS })
     return okAsync(undefined)
+  }
+
+  /** All in one page: a later page could miss what moved to the end meanwhile. */
+  list(): ResultAsync<CachedTitles, never> {
+    const entries = [...this.#entries].flatMap(([id, { title }]) => (title ? [{ id, version: title.version }] : []))
+    return okAsync({ entries })
   }
 
   #replace(id: MediaId, entry: Entry): void {

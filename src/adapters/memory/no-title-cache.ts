@@ -6,4 +6,5 @@ export const noTitleCache: TitleCache = {
   put: () => okAsync(undefined),
   find: () => okAsync(undefined),
   remove: () => okAsync(undefined),
+  list: () => okAsync({ entries: [] }),
 }

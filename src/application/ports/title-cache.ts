@@ -13,6 +13,17 @@ export interface TitleCache {
 
   /** Takes the entry out, and for a day nothing up to `version` can be put in again. */
   remove(id: MediaId, version: number): ResultAsync<void, Unavailable>
+
+  /**
+   * Some of the entries, those that were taken out not among them, in no order and now and then one twice; a page may be
+   * empty. Whoever goes on with each page's `next` until there is none has seen every entry that was there all the while.
+   */
+  list(next?: string): ResultAsync<CachedTitles, Unavailable>
+}
+
+export interface CachedTitles {
+  readonly entries: readonly { readonly id: MediaId; readonly version: number }[]
+  readonly next?: string
 }
 
 export interface CachedTitle {

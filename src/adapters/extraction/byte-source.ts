@@ -1,0 +1,40 @@
+/** How much of one file is read at most: more than any of these formats needs to say what it is. */
+const BUDGET = 32 * 1024 * 1024
+const BLOCK = 64 * 1024
+
+/** The file wants to be read further than it is worth. */
+export class BudgetSpent extends Error {}
+
+/** The bytes of one file, read in blocks and each block once, as long as the budget lasts. */
+export class ByteSource {
+  /** Bytes. */
+  readonly size: number
+  readonly #read: (start: number, end: number) => Promise<Uint8Array>
+  readonly #blocks = new Map<number, Promise<Uint8Array>>()
+  #left = BUDGET
+
+  /** @param read both positions inclusive, from 0. */
+  constructor(size: number, read: (start: number, end: number) => Promise<Uint8Array>) {
+    this.size = size
+    this.#read = read
+  }
+
+  /** The bytes from `start` up to, without, `end`; fewer at the end of the file. */
+  async bytes(start: number, end: number): Promise<Buffer> {
+    const first = Math.floor(start / BLOCK)
+    const last = Math.floor((Math.min(end, this.size) - 1) / BLOCK)
+    const blocks: Uint8Array[] = []
+    for (let n = first; n <= last; n++) blocks.push(await this.#block(n))
+    return Buffer.concat(blocks).subarray(start - first * BLOCK, end - first * BLOCK)
+  }
+
+  #block(n: number): Promise<Uint8Array> {
+    const known = this.#blocks.get(n)
+    if (known) return known
+    this.#left -= BLOCK
+    if (this.#left < 0) throw new BudgetSpent('more than 32 MiB of it would have to be read')
+    const block = this.#read(n * BLOCK, Math.min((n + 1) * BLOCK, this.size) - 1)
+    this.#blocks.set(n, block)
+    return block
+  }
+}

@@ -1,0 +1,123 @@
+import exifReader from 'exifreader'
+import type { Metadata } from '../../domain/metadata.ts'
+import type { ByteSource } from './byte-source.ts'
+import { cleanTags, cleanText } from './clean-tags.ts'
+import { type Found, numberOf, plain, textOf } from './exif-values.ts'
+import { sizeInHeader } from './picture-size.ts'
+import type { Skimmed } from './skim.ts'
+
+// oxlint-disable-next-line import/no-named-as-default-member -- it is a UMD module: Node.js sees its default export only
+const { load } = exifReader
+
+/** Groups of tags that people put there or cameras wrote; the others are made by the reader. */
+const GROUPS = ['exif', 'iptc', 'xmp', 'pngText', 'jfif'] as const
+
+/** A picture in any format that ExifReader knows, and its size in some that it doesn't. */
+export async function describePicture(
+  format: string,
+  source: ByteSource,
+  skim: (source: ByteSource) => Promise<Skimmed>,
+): Promise<Metadata> {
+  const { bytes, isDamaged } = await skim(source)
+  const size = sizeInHeader(format, bytes)
+  let groups: Record<string, Found>
+  try {
+    groups = { ...load(bytes, { expanded: true, computed: true, includeUnknown: false }) } as Record<string, Found>
+  } catch {
+    // It throws where a file has nothing to say, and where it can't be understood.
+    if (size.width === undefined) return { status: 'failed', reason: UNREADABLE, format, tags: {} }
+    return isDamaged
+      ? { status: 'partial', reason: DAMAGED, format, ...size, tags: {} }
+      : { status: 'none', format, ...size, tags: {} }
+  }
+  const exif = groups['exif'] ?? {}
+  const { tags, isCut } = cleanTags(
+    Object.fromEntries(GROUPS.flatMap((name) => (groups[name] ? [[name, plain(groups[name])]] : []))),
+  )
+  const known = {
+    format,
+    ...picked(groups, size),
+    ...camera(exif, groups['xmp'] ?? {}),
+    ...exposure(exif),
+    ...taken(exif),
+    ...location(groups['gps']),
+    tags,
+  }
+  if (known.width === undefined && Object.keys(tags).length === 0)
+    return { status: 'failed', reason: UNREADABLE, format, tags }
+  if (isDamaged || isCut) return { status: 'partial', reason: isDamaged ? DAMAGED : CUT, ...known }
+  return { status: Object.keys(tags).some((group) => group !== 'jfif') ? 'ready' : 'none', ...known }
+}
+
+const UNREADABLE = 'it is not a picture that can be read'
+const DAMAGED = 'a part of it is damaged, missing or too large'
+export const CUT = 'it has more tags than are kept'
+
+const COLOURS: Record<string, string> = { 1: 'gray', 3: 'rgb', 4: 'cmyk' }
+const PNG_COLOURS: Record<string, string> = { 0: 'gray', 2: 'rgb', 3: 'palette', 4: 'gray', 6: 'rgb' }
+
+function picked(groups: Record<string, Found>, size: { width?: number; height?: number }) {
+  const { file = {}, pngFile, riff, gif, exif = {} } = groups
+  const header = pngFile ?? riff ?? gif ?? file
+  const width = whole(size.width ?? numberOf(header['Image Width']) ?? numberOf(exif['ImageWidth']))
+  const height = whole(size.height ?? numberOf(header['Image Height']) ?? numberOf(exif['ImageLength']))
+  const orientation = numberOf(exif['Orientation'])
+  const colour =
+    COLOURS[numberOf(file['Color Components']) ?? ''] ?? PNG_COLOURS[numberOf(pngFile?.['Color Type']) ?? '']
+  return {
+    ...(width && height && { width, height }),
+    ...(orientation && orientation >= 1 && orientation <= 8 && { orientation }),
+    ...(colour && { colour }),
+  }
+}
+
+const whole = (value: number | undefined): number | undefined =>
+  value !== undefined && Number.isInteger(value) && value > 0 ? value : undefined
+
+function camera(exif: Found, xmp: Found): Pick<Metadata, 'camera'> {
+  const make = textOf(exif['Make'])
+  const model = textOf(exif['Model'])
+  const lens = textOf(exif['LensModel']) ?? textOf(xmp['Lens'])
+  return (make ?? model ?? lens)
+    ? { camera: { ...(make && { make }), ...(model && { model }), ...(lens && { lens }) } }
+    : {}
+}
+
+function exposure(exif: Found): Pick<Metadata, 'exposure'> {
+  const time = positive(exif['ExposureTime'])
+  const fNumber = positive(exif['FNumber'])
+  const iso = positive(exif['ISOSpeedRatings']) ?? positive(exif['PhotographicSensitivity'])
+  const focalLength = positive(exif['FocalLength'])
+  const known = {
+    ...(time && { time }),
+    ...(fNumber && { fNumber }),
+    ...(iso && { iso }),
+    ...(focalLength && { focalLength }),
+  }
+  return Object.keys(known).length > 0 ? { exposure: known } : {}
+}
+
+const positive = (tag: Found[string]): number | undefined => {
+  const value = numberOf(tag)
+  return value !== undefined && value > 0 ? value : undefined
+}
+
+/** `2026:11-23 10:00:00` in all the spellings there are, and the offset where the camera knew one (EXIF 2.31). */
+function taken(exif: Found): Pick<Metadata, 'takenAt'> {
+  const date = /^(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d:\d\d:\d\d)/.exec(textOf(exif['DateTimeOriginal']) ?? '')
+  if (!date) return {}
+  const [, year, month, day, time] = date
+  const local = `${year}-${month}-${day}T${time}`
+  if (Number.isNaN(Date.parse(`${local}Z`))) return {}
+  const offset = cleanText(textOf(exif['OffsetTimeOriginal']))
+  return { takenAt: local + (/^(Z|[+-]\d\d:\d\d)$/.test(offset ?? '') ? offset : '') }
+}
+
+function location(gps: Found | undefined): Pick<Metadata, 'location'> {
+  const { Latitude: latitude, Longitude: longitude, Altitude: altitude } = gps ?? {}
+  if (!isWithin(latitude, 90) || !isWithin(longitude, 180)) return {}
+  return { location: { latitude, longitude, ...(isWithin(altitude, 1e6) && { altitude }) } }
+}
+
+const isWithin = (value: unknown, limit: number): value is number =>
+  typeof value === 'number' && Number.isFinite(value) && Math.abs(value) <= limit

@@ -1,0 +1,132 @@
+import type { ChildProcess } from 'node:child_process'
+import { err, ok, type Result, ResultAsync } from 'neverthrow'
+import type { ExtractMetadata, FileToRead } from '../../application/ports/extract-metadata.ts'
+import type { Metadata } from '../../domain/metadata.ts'
+import { isReadable } from './describe-file.ts'
+import type { ToChild, ToParent } from './messages.ts'
+import { startChild } from './sandbox.ts'
+
+/** How long a file may keep its child busy, not counting the time in which its bytes were waited for. */
+const PATIENCE_MS = 10_000
+/** A child is replaced before its own time limit could hit a file that means no harm. */
+const FILES_PER_CHILD = 1000
+const NOTHING: Metadata = { status: 'none', tags: {} }
+const failed = (reason: string): Metadata => ({ status: 'failed', reason, tags: {} })
+
+/**
+ * Reads files in a child process that is ended when one of them takes too much time or memory, or makes it crash. One file
+ * at a time; the others wait for their turn. The child starts with the first file.
+ */
+export class SandboxedExtraction {
+  #child: Promise<ChildProcess> | undefined
+  #files = 0
+  #turn: Promise<unknown> = Promise.resolve()
+  #isClosed = false
+  readonly #patience: number
+
+  /** @param patience in milliseconds; 10 s unless told. */
+  constructor(patience = PATIENCE_MS) {
+    this.#patience = patience
+  }
+
+  readonly extract: ExtractMetadata = <E>(file: FileToRead<E>) => {
+    if (!isReadable(file.contentType)) return new ResultAsync<Metadata, E>(Promise.resolve(ok(NOTHING)))
+    const described = this.#turn.then(async () => this.#describe(file))
+    this.#turn = described.catch(() => undefined)
+    return new ResultAsync<Metadata, E>(described)
+  }
+
+  /** Ends the child, and with it the file that it is reading. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    const child = await this.#child?.catch(() => undefined)
+    child?.kill('SIGKILL')
+  }
+
+  async #describe<E>(file: FileToRead<E>): Promise<Result<Metadata, E>> {
+    if (this.#isClosed) return ok(failed('the reader was stopped'))
+    this.#child ??= this.#start()
+    const child = await this.#child
+    hold(child)
+    const { result, isReusable } = await talk(child, file, this.#patience)
+    release(child)
+    if (!isReusable || ++this.#files >= FILES_PER_CHILD) {
+      this.#child = undefined
+      child.kill('SIGKILL')
+    }
+    return result
+  }
+
+  /** One that does not start is tried again with the next file. */
+  async #start(): Promise<ChildProcess> {
+    this.#files = 0
+    try {
+      return await startChild()
+    } catch (error) {
+      this.#child = undefined
+      throw error
+    }
+  }
+}
+
+interface Outcome<E> {
+  readonly result: Result<Metadata, E>
+  /** Whether the child has nothing more to do with this file. */
+  readonly isReusable: boolean
+}
+
+/** Tells the child of a file, gives it the bytes that it asks for, and waits for what it says, or for its end. */
+function talk<E>(child: ChildProcess, file: FileToRead<E>, patience: number): Promise<Outcome<E>> {
+  return new Promise((resolve) => {
+    let left = patience
+    let since = performance.now()
+    let reading = 0
+    const tooLong = () =>
+      end({ result: ok(failed(`it took longer than ${patience / 1000} s to read`)), isReusable: false })
+    let timer = setTimeout(tooLong, left)
+    const end = (outcome: Outcome<E>): void => {
+      clearTimeout(timer)
+      child.off('message', hear)
+      child.off('exit', crash)
+      resolve(outcome)
+    }
+    const crash = () =>
+      end({ result: ok(failed('it took more than 512 MiB to read, or made its reader crash')), isReusable: false })
+    const hear = (message: ToParent): void => {
+      if (message.type === 'described') end({ result: ok(message.metadata), isReusable: true })
+      if (message.type === 'read') void give(message)
+    }
+    const give = async ({ start, end: last }: Extract<ToParent, { type: 'read' }>): Promise<void> => {
+      if (reading++ === 0) {
+        clearTimeout(timer)
+        left -= performance.now() - since
+      }
+      const bytes = await file.read({ start, end: last })
+      if (--reading === 0) {
+        since = performance.now()
+        timer = setTimeout(tooLong, left)
+      }
+      if (bytes.isErr()) return end({ result: err(bytes.error), isReusable: false })
+      send(child, { type: 'bytes', start, bytes: bytes.value })
+    }
+    child.on('message', hear)
+    child.on('exit', crash)
+    send(child, { type: 'describe', contentType: file.contentType, size: file.size })
+  })
+}
+
+/** A child that is gone has said so by its exit. */
+function send(child: ChildProcess, message: ToChild): void {
+  child.send(message, () => {})
+}
+
+/** While it reads, the process stays for it; else the child alone keeps no process from ending. */
+function hold(child: ChildProcess): void {
+  child.ref()
+  child.channel?.ref()
+}
+
+function release(child: ChildProcess): void {
+  child.unref()
+  child.channel?.unref()
+}

@@ -134,6 +134,25 @@ export function titleCacheContract(name: string, openEmpty: () => Promise<Opened
       expect(await found()).toBeUndefined()
     })
 
+    it('lists what it has, and nothing that was taken out', async () => {
+      const ids = Array.from({ length: 1200 }, () => randomUUID() as MediaId)
+      await Promise.all(ids.map((each, n) => put(entryOf(n + 1), each)))
+      await Promise.all(ids.slice(0, 600).map((each, n) => cache.remove(each, n + 1)))
+      const seen = new Map<MediaId, number>()
+      for (let next: string | undefined; ; ) {
+        const page = (await cache.list(next))._unsafeUnwrap()
+        for (const { id: each, version } of page.entries) seen.set(each, version)
+        next = page.next
+        if (next === undefined) break
+      }
+      expect([...seen].toSorted()).toEqual(
+        ids
+          .map((each, n) => [each, n + 1] as const)
+          .slice(600)
+          .toSorted(),
+      )
+    })
+
     it('ends at the newest, in whatever order versions come', async () => {
       const versions = Array.from({ length: 50 }, (_, n) => ((n * 37) % 50) + 1)
       await Promise.all(versions.map((version) => put(entryOf(version))))

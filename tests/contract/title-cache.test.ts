@@ -1,8 +1,80 @@
-import { vi } from 'vitest'
+import { randomBytes } from 'node:crypto'
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { MemoryTitleCache } from '../../src/adapters/memory/memory-title-cache.ts'
+import { RedisTitleCache } from '../../src/adapters/redis/redis-title-cache.ts'
+import type { MediaId } from '../../src/domain/media.ts'
+import type { Title } from '../../src/domain/title.ts'
+import { addressOf, withServices } from '../services.ts'
 import { titleCacheContract } from './title-cache.contract.ts'
 
 titleCacheContract('memory', async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
   return { cache: new MemoryTitleCache(), pass: async (milliseconds) => void vi.advanceTimersByTime(milliseconds) }
+})
+
+withServices(['REDIS_URL'], 'on the server of REDIS_URL', () => {
+  const id = '01990000-0000-7000-8000-000000000000' as MediaId
+  const entry = { owner: 'me', title: 'A' as Title, tags: [], version: 1 }
+  let redis: Redis
+  let prefix: string
+  const opened: RedisTitleCache[] = []
+
+  beforeAll(() => {
+    redis = new Redis(addressOf('REDIS_URL'))
+  })
+  afterAll(async () => {
+    for (const cache of opened) await cache.close()
+    redis.disconnect()
+  })
+
+  const open = async (ttlSeconds?: number): Promise<RedisTitleCache> => {
+    // Characters that would mean something in a pattern.
+    prefix = `contract[*?]\\${randomBytes(8).toString('hex')}:`
+    const cache = new RedisTitleCache(addressOf('REDIS_URL'), { prefix, ttlSeconds })
+    opened.push(cache)
+    await vi.waitUntil(() => cache.isUp())
+    return cache
+  }
+
+  titleCacheContract('Redis', async () => ({
+    cache: await open(),
+    // Its clock is its own, so what expires is made to do so earlier instead.
+    pass: async (milliseconds) => {
+      for (const key of (await redis.keys('*')).filter((each) => each.startsWith(prefix))) {
+        const left = await redis.pttl(key)
+        if (left >= 0) await redis.pexpire(key, Math.max(1, left - milliseconds))
+        if (left >= 0 && left <= milliseconds) await vi.waitUntil(async () => (await redis.exists(key)) === 0)
+      }
+    },
+  }))
+
+  it('Redis has a hash of four fields, for as long as it was told to keep it', async () => {
+    const cache = await open(60)
+    await cache.put(id, { ...entry, tags: [] })
+    expect(await redis.hgetall(`${prefix}title:${id}`)).toEqual({ owner: 'me', title: 'A', tags: '[]', version: '1' })
+    expect(await redis.ttl(`${prefix}title:${id}`)).toBeGreaterThan(50)
+    await cache.put(id, { ...entry, version: 2 })
+    expect(await redis.ttl(`${prefix}title:${id}`)).toBeGreaterThan(50)
+  })
+
+  it.each([
+    ['a text', (key: string) => redis.set(key, 'x')],
+    ['a hash of somebody else', (key: string) => redis.hset(key, 'version', 'x')],
+    ['tags that are not JSON', (key: string) => redis.hset(key, { ...entry, tags: '[' })],
+  ])('Redis takes no title from %s, and writes its own over it', async (_, spoil) => {
+    const cache = await open()
+    await spoil(`${prefix}title:${id}`)
+    expect((await cache.find(id)).unwrapOr(undefined)).toBeUndefined()
+    expect((await cache.list())._unsafeUnwrap().entries).toEqual([])
+    await cache.put(id, { ...entry, version: 2 })
+    expect((await cache.find(id))._unsafeUnwrap()).toEqual({ ...entry, version: 2 })
+  })
+
+  it('Redis compares large versions exactly', async () => {
+    const cache = await open()
+    await cache.put(id, { ...entry, version: Number.MAX_SAFE_INTEGER })
+    await cache.put(id, { ...entry, title: 'B' as Title, version: Number.MAX_SAFE_INTEGER - 1 })
+    expect((await cache.find(id))._unsafeUnwrap()).toEqual({ ...entry, version: Number.MAX_SAFE_INTEGER })
+  })
 })

@@ -6,10 +6,11 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import { file, form, post } from '../e2e/multipart.ts'
 import { Wire } from '../e2e/wire.ts'
 import { pngOf, sha256 } from '../samples.ts'
+import { withServices } from '../services.ts'
 import { ServerProcess } from './mediaport-process.ts'
-import { newDatabase, withPostgres } from './postgres.ts'
+import { newDatabase } from './postgres.ts'
 
-withPostgres('Two servers on one PostgreSQL', () => {
+withServices(['POSTGRES_URL'], 'Two servers on one PostgreSQL', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
   const servers: ServerProcess[] = []
   let database: Awaited<ReturnType<typeof newDatabase>>

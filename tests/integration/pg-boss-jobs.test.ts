@@ -8,7 +8,8 @@ import { PgBossJobs } from '../../src/adapters/pg-boss/pg-boss-jobs.ts'
 import type { Job } from '../../src/application/jobs.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { MediaId } from '../../src/domain/media.ts'
-import { newDatabase, withPostgres } from './postgres.ts'
+import { withServices } from '../services.ts'
+import { newDatabase } from './postgres.ts'
 
 const job = (id: string, after = 0): Job => ({ name: 'cache-title', id: id as MediaId, after })
 const down = unavailable('database')(new Error('down'))
@@ -148,7 +149,7 @@ describe('Jobs on PGlite', () => {
   })
 })
 
-withPostgres('Jobs on PostgreSQL', () => {
+withServices(['POSTGRES_URL'], 'Jobs on PostgreSQL', () => {
   jobsTests(async () => {
     const database = await newDatabase()
     const { url } = database

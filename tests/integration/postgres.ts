@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { Client, type QueryResult } from 'pg'
-import { describe } from 'vitest'
+import { addressOf } from '../services.ts'
 
-const server = process.env['POSTGRES_URL']
+const server = addressOf('POSTGRES_URL')
 
 export interface TestDatabase {
   readonly url: string
@@ -11,18 +11,11 @@ export interface TestDatabase {
   drop(): Promise<void>
 }
 
-/** Checks that need the PostgreSQL server of POSTGRES_URL; skipped without one, unless REQUIRE_SERVICES=1 forbids it. */
-export function withPostgres(name: string, checks: () => void): void {
-  if (server === undefined && process.env['REQUIRE_SERVICES'] === '1')
-    throw new Error('REQUIRE_SERVICES=1 asks for a PostgreSQL server, and POSTGRES_URL names none')
-  describe.skipIf(server === undefined)(name, checks)
-}
-
 /** A database of its own on that server. */
 export async function newDatabase(): Promise<TestDatabase> {
   const database = `integration_${randomBytes(8).toString('hex')}`
   await query(server, `create database ${database}`)
-  const { href } = Object.assign(new URL(server ?? ''), { pathname: `/${database}` })
+  const { href } = Object.assign(new URL(server), { pathname: `/${database}` })
   return {
     url: href,
     query: (statement) => query(href, statement),
@@ -30,7 +23,7 @@ export async function newDatabase(): Promise<TestDatabase> {
   }
 }
 
-async function query(url: string | undefined, statement: string): Promise<QueryResult> {
+async function query(url: string, statement: string): Promise<QueryResult> {
   const client = new Client({ connectionString: url })
   await client.connect()
   try {

@@ -7,8 +7,9 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { file, form, post } from '../e2e/multipart.ts'
 import { Wire } from '../e2e/wire.ts'
 import { PNG, pngOf } from '../samples.ts'
+import { withServices } from '../services.ts'
 import { ServerProcess } from './mediaport-process.ts'
-import { newDatabase, type TestDatabase, withPostgres } from './postgres.ts'
+import { newDatabase, type TestDatabase } from './postgres.ts'
 
 const WAIT = { timeout: 30_000, interval: 50 }
 const FAST = { UPLOAD_LEASE_SECONDS: '2', REAP_EVERY_SECONDS: '1', FORGET_AFTER_SECONDS: '3' }
@@ -97,7 +98,7 @@ describe('On the embedded defaults', () => {
   })
 })
 
-withPostgres('On PostgreSQL with a worker apart', () => {
+withServices(['POSTGRES_URL'], 'On PostgreSQL with a worker apart', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
   let database: TestDatabase
   let variables: Record<string, string>

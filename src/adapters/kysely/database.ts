@@ -1,9 +1,11 @@
 import type { ColumnType, Generated } from 'kysely'
 import type { Media } from '../../domain/media.ts'
+import type { Metadata } from '../../domain/metadata.ts'
 
 /** The tables as the newest migration leaves them. */
 export interface Database {
   media_job: MediaJobTable
+  media_metadata: MediaMetadataTable
   installation: InstallationTable
 }
 
@@ -31,6 +33,14 @@ export interface MediaJobTable {
   title: string | null
   tags: string[]
   version: number
+}
+
+/** One document a media, where there is no other store for them. It may outlive its row, and the other way round. */
+export interface MediaMetadataTable {
+  id: ColumnType<string, string, never>
+  attempt: string
+  /** `jsonb`. */
+  document: ColumnType<Metadata, string, string>
 }
 
 /** One row: what sets this installation apart from others on the same services. */

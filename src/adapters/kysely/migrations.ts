@@ -50,6 +50,13 @@ const MIGRATIONS: Record<string, Migration> = {
       )
     },
   },
+  '0003_media_metadata': {
+    async up(db: Kysely<Database>) {
+      await sql`create table media_metadata (id uuid primary key, attempt text not null, document jsonb not null)`.execute(
+        db,
+      )
+    },
+  },
 }
 
 export interface Installation {

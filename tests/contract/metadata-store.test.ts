@@ -1,0 +1,98 @@
+import { randomBytes } from 'node:crypto'
+import { PGlite } from '@electric-sql/pglite'
+import { type Dialect, Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
+import { MongoClient } from 'mongodb'
+import { Pool } from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Database } from '../../src/adapters/kysely/database.ts'
+import { KyselyMetadataStore } from '../../src/adapters/kysely/kysely-metadata-store.ts'
+import { migrate } from '../../src/adapters/kysely/migrations.ts'
+import { MemoryMetadataStore } from '../../src/adapters/memory/memory-metadata-store.ts'
+import { MongoMetadataStore } from '../../src/adapters/mongo/mongo-metadata-store.ts'
+import type { Attempt, MediaId } from '../../src/domain/media.ts'
+import { newDatabase } from '../integration/postgres.ts'
+import { addressOf, withServices } from '../services.ts'
+import { metadataStoreContract } from './metadata-store.contract.ts'
+
+metadataStoreContract('memory', async () => new MemoryMetadataStore())
+
+describe('in this process', () => {
+  kyselyContract('Kysely on PGlite', async () => new PGliteDialect({ pglite: new PGlite() }))
+})
+
+withServices(['POSTGRES_URL'], 'on the server of POSTGRES_URL', () => {
+  let drop = async () => {}
+  // Hooks run last to first: those who use the database have left by then.
+  afterAll(() => drop())
+  kyselyContract('Kysely on PostgreSQL', async () => {
+    const database = await newDatabase()
+    drop = () => database.drop()
+    return new PostgresDialect({ pool: new Pool({ connectionString: database.url }) })
+  })
+})
+
+withServices(['MONGODB_URL'], 'on the server of MONGODB_URL', () => {
+  const url = Object.assign(new URL(addressOf('MONGODB_URL')), {
+    pathname: `/contract_${randomBytes(8).toString('hex')}`,
+  })
+  const client = new MongoClient(url.href)
+  let store: MongoMetadataStore
+
+  beforeAll(() => {
+    store = new MongoMetadataStore(url.href)
+  })
+  afterAll(async () => {
+    await store.close()
+    await client.db().dropDatabase()
+    await client.close()
+  })
+
+  metadataStoreContract('MongoDB', async () => {
+    await client.db().collection('media_metadata').deleteMany({})
+    return store
+  })
+
+  it('MongoDB has the names that the API has', async () => {
+    const id = '01990000-0000-7000-8000-000000000000' as MediaId
+    const exposure = { fNumber: 2.8, focalLength: 50 }
+    await store.save(id, 'a' as Attempt, { status: 'none', durationSeconds: 1, takenAt: 'now', exposure, tags: {} })
+    expect(await client.db().collection<{ _id: string }>('media_metadata').findOne({ _id: id })).toEqual({
+      _id: id,
+      attempt: 'a',
+      status: 'none',
+      duration_seconds: 1,
+      taken_at: 'now',
+      exposure: { f_number: 2.8, focal_length: 50 },
+      tags: {},
+    })
+  })
+
+  it('MongoDB says when it will never take a document', async () => {
+    const id = '01990000-0000-7000-8000-000000000000' as MediaId
+    const saved = await store.save(id, 'a' as Attempt, { status: 'ready', tags: { 'a\0b': 'x' } })
+    expect(saved._unsafeUnwrapErr().type).toBe('document-refused')
+  })
+})
+
+/** One database for all checks, emptied before each. */
+function kyselyContract(name: string, dialect: () => Promise<Dialect>): void {
+  let db: Kysely<Database>
+
+  beforeAll(async () => {
+    db = new Kysely({ dialect: await dialect() })
+    await migrate(db)
+  })
+  afterAll(() => db.destroy())
+
+  metadataStoreContract(name, async () => {
+    await sql`truncate media_metadata`.execute(db)
+    return new KyselyMetadataStore(db)
+  })
+
+  it(`${name} says when it will never take a document`, async () => {
+    const id = '01990000-0000-7000-8000-000000000000' as MediaId
+    const tags = { text: 'a\0b' }
+    const saved = await new KyselyMetadataStore(db).save(id, 'a' as Attempt, { status: 'ready', tags })
+    expect(saved._unsafeUnwrapErr().type).toBe('document-refused')
+  })
+}

@@ -1,0 +1,91 @@
+# Sourced by the scripts beside it, each of which runs a command with a server of its own. The server is a child of the
+# script and its files are in a new folder of /tmp; both are gone when the command has ended or the script was
+# interrupted.
+# shellcheck shell=bash
+
+name=$(basename "$0")
+dir=
+server=
+child=
+# How the server is asked to end, and how it is made to.
+polite=TERM
+last=KILL
+
+say() { printf '%s: %s\n' "$name" "$*" >&2; }
+
+needs_command() {
+  if (($# > 0)); then return; fi
+  say "usage: tests/services/$name COMMAND [ARGUMENT…]"
+  exit 2
+}
+
+# Not in TMPDIR: its path may be too long for a socket (107 bytes), or closed to another user.
+new_folder() { dir=$(mktemp -d "/tmp/mediaport-${name%.sh}.XXXXXX"); }
+
+# Below the ports that the kernel hands out. Only binding tells for certain whether one is free; if not, the next.
+random_port() { echo $((20000 + (RANDOM % 12000))); }
+
+# Ends a process that we started: politely, and after ten seconds for certain.
+end() {
+  local signal=$1 pid=$2 last=$3
+  kill "-$signal" "$pid" 2>/dev/null || return 0
+  for _ in {1..100}; do
+    kill -0 "$pid" 2>/dev/null || return 0
+    sleep 0.1
+  done
+  kill "-$last" "$pid" 2>/dev/null || true
+}
+
+clean_up() {
+  trap '' INT TERM HUP
+  if [[ -n $child ]]; then end TERM "$child" KILL; fi
+  if [[ -n $server ]]; then
+    end "$polite" "$server" "$last"
+    wait "$server" 2>/dev/null || true
+  fi
+  if [[ -n $dir ]]; then rm -rf "$dir"; fi
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+fail() {
+  say "$1"
+  cat "$dir/log" >&2
+  exit 1
+}
+
+# Starts the server on port after port until one is free, and waits until it answers. The caller has defined `start`,
+# which sets `server` and logs to $dir/log, and `answers`; a log with "address already in use" or "could not bind" means
+# another port.
+start_somewhere() {
+  for attempt in {1..20}; do
+    port=$(random_port)
+    start
+    if ready; then return; fi
+    server=
+    if ((attempt == 20)) || ! grep -qiE 'address already in use|could not bind' "$dir/log"; then
+      fail 'the server did not start:'
+    fi
+  done
+}
+
+ready() {
+  for _ in {1..600}; do
+    answers && return 0
+    kill -0 "$server" 2>/dev/null || return 1
+    sleep 0.1
+  done
+  fail 'the server was not ready within a minute:'
+}
+
+# In the background, for a trap runs at once only while the shell waits.
+run() {
+  "$@" <&0 &
+  child=$!
+  local status=0
+  wait "$child" || status=$?
+  child=
+  exit "$status"
+}

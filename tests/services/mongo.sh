@@ -1,0 +1,43 @@
+#!/usr/bin/env bash
+# Runs a command with a server of its own that speaks MongoDB's protocol, and answers with the command's exit status.
+#
+#   tests/services/mongo.sh npm test
+#
+# The command finds MONGODB_URL=mongodb://127.0.0.1:PORT/ in its environment. The server is `mongod` where PATH has one;
+# else FerretDB, which is built once with Go and kept in ${XDG_CACHE_HOME:-~/.cache}/mediaport. Exit status 2: there is
+# neither of them, or there was no command.
+set -euo pipefail
+# shellcheck source=tests/services/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+needs_command "$@"
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ferretdb=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/mediaport/ferretdb-1.24.0
+if ! command -v mongod >/dev/null && [[ ! -x $ferretdb ]]; then
+  if ! command -v go >/dev/null; then
+    say "Neither mongod nor Go is installed: MongoDB, or Go 1.22 to build FerretDB with, is needed"
+    exit 2
+  fi
+  say 'building FerretDB; this takes minutes, once'
+  mkdir -p "$(dirname "$ferretdb")"
+  # Under another name until it is whole.
+  (cd "$here/ferretdb" && go build -o "$ferretdb.$$" . && mv "$ferretdb.$$" "$ferretdb") >&2
+fi
+new_folder
+
+start() {
+  set -m
+  if command -v mongod >/dev/null; then
+    mongod --bind_ip 127.0.0.1 --port "$port" --dbpath "$dir" </dev/null >"$dir/log" 2>&1 &
+  else
+    (cd "$dir" && exec "$ferretdb" "127.0.0.1:$port" "$dir") </dev/null >"$dir/log" 2>&1 &
+  fi
+  server=$!
+  set +m
+}
+# It says so when it has bound the port; what asks it by its protocol would need a client.
+answers() { grep -qiE 'waiting for connections|listening on' "$dir/log"; }
+start_somewhere
+
+export MONGODB_URL="mongodb://127.0.0.1:$port/"
+run "$@"

@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Runs a command with a Redis server of its own, and answers with the command's exit status.
+#
+#   tests/services/redis.sh sh -c 'redis-cli -u "$REDIS_URL" monitor'
+#
+# The command finds REDIS_URL=redis://127.0.0.1:PORT in its environment: an empty server that keeps nothing on disk. Exit
+# status 2: Redis isn't installed, or there was no command.
+set -euo pipefail
+# shellcheck source=tests/services/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+needs_command "$@"
+
+if ! command -v redis-server >/dev/null; then
+  say 'Redis is not installed: no redis-server in PATH'
+  say 'On Debian: apt-get install redis-server'
+  exit 2
+fi
+new_folder
+
+start() {
+  set -m
+  redis-server --bind 127.0.0.1 --port "$port" --dir "$dir" --unixsocket "$dir/socket" --save '' --appendonly no \
+    </dev/null >"$dir/log" 2>&1 &
+  server=$!
+  set +m
+}
+answers() { [[ $(redis-cli -s "$dir/socket" ping 2>/dev/null) == PONG ]]; }
+start_somewhere
+
+export REDIS_URL="redis://127.0.0.1:$port"
+run "$@"

@@ -1,22 +1,38 @@
 import { ok, type ResultAsync, safeTry } from 'neverthrow'
-import type { MediaId } from '../domain/media.ts'
+import type { Media, MediaId } from '../domain/media.ts'
 import { rowOf } from './get-media.ts'
 import type { Ports } from './mediaport.ts'
 import type { Unavailable } from './ports/unavailable.ts'
+import { within } from './within.ts'
 
-export type CacheTitle = (id: MediaId) => ResultAsync<void, Unavailable>
+/** @param seen the row, where it was read just now. */
+export type CacheTitle = (id: MediaId, seen?: Media) => ResultAsync<void, Unavailable>
 
 /** Makes the cache agree with what the row says by now. */
 export const cacheTitle =
   ({ media, titles }: Pick<Ports, 'media' | 'titles'>): CacheTitle =>
-  (id) =>
+  (id, seen) =>
     safeTry(async function* () {
-      for (let done: number | undefined; ; ) {
-        const row = yield* rowOf(media, id)
+      let row = seen ?? (yield* rowOf(media, id))
+      for (let done: number | undefined; ; row = yield* rowOf(media, id)) {
+        if (!row || row.state === 'receiving') {
+          // What was written meanwhile is of a media that has come to its end.
+          if (done !== undefined) yield* titles.remove(id, done)
+          return ok()
+        }
         // Read once more after writing: what changed meanwhile may have been written by nobody.
-        if (!row || row.state === 'receiving' || row.version === done) return ok()
+        if (row.version === done) return ok()
         if (row.state === 'stored') yield* titles.put(id, row)
         if (row.state === 'deleted') yield* titles.remove(id, row.version)
         done = row.version
       }
     })
+
+/** How long a caller waits for a cache that was to make things faster, in milliseconds. */
+export const CACHE_PATIENCE = 100
+
+/** Does the job's work at once, so that readers see the change; where that takes too long or fails, the job does it. */
+export const cacheAtOnce =
+  (cache: CacheTitle) =>
+  (row: Media): ResultAsync<void, Unavailable> =>
+    within(CACHE_PATIENCE, 'titles', cache(row.id, row))

@@ -2,6 +2,7 @@ import { err, ok, Result, type ResultAsync } from 'neverthrow'
 import { type Changes, change, type Media, type PreconditionFailed, type Stored } from '../domain/media.ts'
 import { type InvalidTag, parseTags } from '../domain/tag.ts'
 import { type InvalidTitle, parseTitle } from '../domain/title.ts'
+import { type CacheTitle, cacheAtOnce } from './cache-title.ts'
 import { type Asking, named, visible } from './get-media.ts'
 import type { Ports } from './mediaport.ts'
 import type { NotFound } from './ports/media-repository.ts'
@@ -25,10 +26,12 @@ export type ChangeMedia = (
 
 /** Gives a media another title, other tags or both at once; without a difference its version stays. */
 export const changeMedia =
-  ({ media }: Pick<Ports, 'media'>): ChangeMedia =>
+  ({ media }: Pick<Ports, 'media'>, cache: CacheTitle): ChangeMedia =>
   (id, details) =>
     Result.combine([named(id), parseChanges(details)]).asyncAndThen(([known, changes]) =>
-      media.update(known, (row) => seen(row, details).map((stored) => change(stored, changes))),
+      media
+        .update(known, (row) => seen(row, details).map((stored) => change(stored, changes)))
+        .andTee(cacheAtOnce(cache)),
     )
 
 /** The row, if it is there for this caller and still the version that they have seen. */

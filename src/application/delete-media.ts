@@ -1,5 +1,6 @@
 import type { ResultAsync } from 'neverthrow'
 import { type PreconditionFailed, remove } from '../domain/media.ts'
+import { type CacheTitle, cacheAtOnce } from './cache-title.ts'
 import { type Condition, seen } from './change-media.ts'
 import { named } from './get-media.ts'
 import type { Ports } from './mediaport.ts'
@@ -13,8 +14,9 @@ export type DeleteMedia = (
 
 /** From success on the media does not exist any more; its bytes follow. */
 export const deleteMedia =
-  ({ media }: Pick<Ports, 'media'>): DeleteMedia =>
+  ({ media }: Pick<Ports, 'media'>, cache: CacheTitle): DeleteMedia =>
   (id, condition = {}) =>
     named(id)
       .asyncAndThen((known) => media.update(known, (row) => seen(row, condition).map(remove)))
+      .andTee(cacheAtOnce(cache))
       .map(() => undefined)

@@ -7,18 +7,21 @@ import type { Unavailable } from './ports/unavailable.ts'
 export type DiscardMedia = (leftover: Leftover) => ResultAsync<void, Unavailable>
 
 /**
- * The one place where bytes are deleted. It asks the row first, and deletes unless the row may still show these very
+ * The one place where bytes are deleted, and what was read from them. It asks the row first, and deletes unless the row may still show these very
  * bytes to somebody. Keys are never used again, so it can't hit anything else, and may run as often as it likes.
  */
 export const discardMedia =
-  ({ media, storages, titles }: Pick<Ports, 'media' | 'storages' | 'titles'>): DiscardMedia =>
+  ({ media, storages, metadata, titles }: Pick<Ports, 'media' | 'storages' | 'metadata' | 'titles'>): DiscardMedia =>
   ({ id, storage: name, storageKey }) =>
     safeTry(async function* () {
       const row = yield* rowOf(media, id)
       if (row && holds(row, storageKey)) return ok()
       const storage = yield* storageNamed(storages, name)
       yield* storage.delete(storageKey)
-      if (!row || row.state === 'deleted') yield* titles.remove(id, row?.version ?? Number.MAX_SAFE_INTEGER)
       const marked = await media.update(id, (current, now) => markDiscarded(current, storageKey, now))
-      return marked.isErr() && marked.error.type === 'unavailable' ? err(marked.error) : ok()
+      if (marked.isErr() && marked.error.type === 'unavailable') return err(marked.error)
+      // Last, so that a cache or a store that does not answer keeps no bytes from being known as gone.
+      if (!row || row.state === 'deleted') yield* titles.remove(id, row?.version ?? Number.MAX_SAFE_INTEGER)
+      if (row?.state === 'deleted') yield* metadata.remove(id, row.attempt)
+      return ok()
     })

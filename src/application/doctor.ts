@@ -9,13 +9,14 @@ import {
   type StorageKey,
 } from '../domain/media.ts'
 import type { DiscardMedia } from './discard-media.ts'
+import { examineProjections, type ProjectionFinding } from './doctor-projections.ts'
 import { rowOf } from './get-media.ts'
 import type { Ports } from './mediaport.ts'
 import type { Policy } from './policy.ts'
 import type { FileStorage, ListedFile } from './ports/file-storage.ts'
 import type { Unavailable } from './ports/unavailable.ts'
 
-export interface Finding extends Leftover {
+export interface FileFinding extends Leftover {
   readonly problem:
     | 'file-missing'
     | 'file-of-another-size'
@@ -23,21 +24,30 @@ export interface Finding extends Leftover {
     | 'upload-stuck'
     /** Bytes that nothing wants are there, or were never known to be deleted: does a worker run? */
     | 'never-discarded'
+    /** Stored long ago, and nothing is known of what it says of itself: does a worker run? */
+    | 'never-described'
     /** No row knows it, and it is too old to be on its way in or out. */
     | 'unknown-file'
   readonly detail: string
 }
 
+export type Finding = FileFinding | ProjectionFinding
+
 export interface Examination {
   readonly findings: readonly Finding[]
   readonly rows: number
   readonly files: number
+  readonly documents: number
+  readonly titles: number
 }
 
 export interface Doctor {
-  /** Compares every row with every storage and changes nothing. Takes memory for one key a row. */
+  /** Compares every row with every storage and every projection, and changes nothing. Takes memory for each row's key. */
   readonly examine: () => ResultAsync<Examination, Unavailable>
-  /** Lets the jobs of the finding's row be done once more. What no row can tell is not mended. */
+  /**
+   * Lets the jobs of the finding's row be done once more; what a projection has beyond the rows is taken out of it. What
+   * no row can tell is not mended.
+   */
   readonly repair: (finding: Finding) => ResultAsync<void, Unavailable>
   /** Deletes an unknown file, if there is still no row that holds it. */
   readonly deleteUnknown: DiscardMedia
@@ -48,15 +58,16 @@ const PAGE = 1000
 const PATIENCE = 300
 
 export const doctor = (
-  { media, storages }: Pick<Ports, 'media' | 'storages'>,
+  ports: Pick<Ports, 'media' | 'storages' | 'metadata' | 'titles'>,
   { leaseSeconds, forgetAfterSeconds }: Policy,
   discardMedia: DiscardMedia,
 ): Doctor => {
-  const judgeFile = (storage: FileStorage, file: ListedFile, row: Media | undefined): Finding[] => {
+  const { media, storages, metadata, titles } = ports
+  const judgeFile = (storage: FileStorage, file: ListedFile, row: Media | undefined): FileFinding[] => {
     const { key, size, modifiedAt } = file
     if (!row)
       return isOlder(modifiedAt, forgetAfterSeconds)
-        ? [finding({ ...idIn(key), storage: storage.name, storageKey: key }, 'unknown-file', `${size} bytes`)]
+        ? [finding({ id: idIn(key), storage: storage.name, storageKey: key }, 'unknown-file', `${size} bytes`)]
         : []
     if (row.state === 'stored' && row.sizeBytes !== size)
       return [finding(row, 'file-of-another-size', `${size} of ${row.sizeBytes} bytes`)]
@@ -65,7 +76,7 @@ export const doctor = (
       : []
   }
 
-  const judgeRow = (row: Media): Finding[] => {
+  const judgeRow = (row: Media): FileFinding[] => {
     if (row.state === 'receiving' && isOlder(row.leaseExpiresAt, PATIENCE))
       return [finding(row, 'upload-stuck', `since ${row.leaseExpiresAt.toISOString()}`)]
     return isUnwanted(row) && !row.discardedAt && isOlder(row.createdAt, leaseSeconds + PATIENCE)
@@ -77,10 +88,10 @@ export const doctor = (
     examine: () =>
       safeTry(async function* () {
         const findings: Finding[] = []
-        const rows = new Map<string, Media>()
+        const rows = new Map<MediaId, Media>()
         for (let after: MediaId | undefined; ; ) {
           const page = yield* media.scan(after, PAGE)
-          for (const row of page) rows.set(placeOf(row), row)
+          for (const row of page) rows.set(row.id, row)
           after = page.at(-1)?.id
           if (after === undefined) break
         }
@@ -90,29 +101,40 @@ export const doctor = (
           for (let after: StorageKey | undefined; ; ) {
             const page = yield* storage.list(after)
             for (const file of page) {
-              const place = placeOf({ storage: storage.name, storageKey: file.key })
-              seen.add(place)
-              findings.push(...judgeFile(storage, file, rows.get(place)))
+              const row = rows.get(idIn(file.key))
+              seen.add(placeOf({ storage: storage.name, storageKey: file.key }))
+              findings.push(...judgeFile(storage, file, row && isAt(row, storage, file) ? row : undefined))
             }
             after = page.at(-1)?.key
             if (after === undefined) break
           }
 
-        for (const [place, row] of rows) {
+        const projections = yield* examineProjections(ports, rows)
+        for (const row of rows.values()) {
           findings.push(...judgeRow(row))
-          if (row.state !== 'stored' || seen.has(place)) continue
-          // It may have been deleted since it was read.
+          if (row.state !== 'stored') continue
+          const isThere = seen.has(placeOf(row))
+          const isDescribed = projections.described.has(row.id) || !isOlder(row.createdAt, PATIENCE)
+          if (isThere && isDescribed) continue
+          // It may have been deleted, or described, since it was read.
           const now = yield* rowOf(media, row.id)
-          if (now && holds(now, row.storageKey)) findings.push(finding(row, 'file-missing', `${row.sizeBytes} bytes`))
+          if (!now || !holds(now, row.storageKey)) continue
+          if (!isThere) findings.push(finding(row, 'file-missing', `${row.sizeBytes} bytes`))
+          else if (!(yield* metadata.find(row.id, row.attempt))) findings.push(finding(row, 'never-described', ''))
         }
-        return ok({ findings, rows: rows.size, files: seen.size })
+        findings.push(...projections.findings)
+        const { described, titles } = projections
+        return ok({ findings, rows: rows.size, files: seen.size, documents: described.size, titles })
       }),
 
-    repair: ({ id }) =>
-      media
-        .update(id, (row) => ok({ media: row, events: lastEventOf(row) }))
+    repair: (finding) => {
+      if (finding.problem === 'unknown-document') return metadata.remove(finding.id, finding.attempt)
+      if (finding.problem === 'wrong-title') return titles.remove(finding.id, finding.version)
+      return media
+        .update(finding.id, (row) => ok({ media: row, events: lastEventOf(row) }))
         .map(() => undefined)
-        .orElse((error) => (error.type === 'not-found' ? ok() : err(error))),
+        .orElse((error) => (error.type === 'not-found' ? ok() : err(error)))
+    },
 
     deleteUnknown: discardMedia,
   }
@@ -122,22 +144,22 @@ const placeOf = ({ storage, storageKey }: Pick<Leftover, 'storage' | 'storageKey
   `${storage} ${storageKey}`
 
 /** A key begins with its media's id; a name that is none of ours belongs to no row. */
-const idIn = (key: StorageKey): { id: MediaId } => ({ id: key.slice(0, 36) as MediaId })
+const idIn = (key: StorageKey): MediaId => key.slice(0, 36) as MediaId
 
-const finding = ({ id, storage, storageKey }: Leftover, problem: Finding['problem'], detail: string): Finding => ({
-  id,
-  storage,
-  storageKey,
-  problem,
-  detail,
-})
+const isAt = (row: Media, storage: FileStorage, file: ListedFile): boolean =>
+  row.storage === storage.name && row.storageKey === file.key
+
+const finding = (where: Leftover, problem: FileFinding['problem'], detail: string): FileFinding => {
+  const { id, storage, storageKey } = where
+  return { id, storage, storageKey, problem, detail }
+}
 
 const isOlder = (date: Date, seconds: number): boolean => date.getTime() + seconds * 1000 < Date.now()
 
 /** What happened last to this row: telling it again makes its jobs be done again. */
 function lastEventOf(row: Media): readonly MediaEvent[] {
   if (row.state === 'receiving') return []
-  if (row.state === 'stored') return [{ type: 'media-stored', id: row.id }]
+  if (row.state === 'stored') return [{ type: 'media-stored', id: row.id, attempt: row.attempt }]
   const { id, storage, storageKey } = row
   return [{ type: row.state === 'deleted' ? 'media-deleted' : 'media-abandoned', id, storage, storageKey }]
 }

@@ -1,4 +1,4 @@
-import type { Leftover, MediaEvent, MediaId } from '../domain/media.ts'
+import type { Attempt, Leftover, MediaEvent, MediaId } from '../domain/media.ts'
 
 /** Work that follows from what happened to a media, done once or more often, some time later, by any process. */
 export type Job =
@@ -7,9 +7,10 @@ export type Job =
       /** Wait so long before it, in seconds. */
       readonly after: number
     })
+  | { readonly name: 'describe-media'; readonly id: MediaId; readonly attempt: Attempt; readonly after: number }
   | { readonly name: 'cache-title'; readonly id: MediaId; readonly after: number }
 
-export const JOB_NAMES = ['discard-media', 'cache-title'] as const satisfies readonly Job['name'][]
+export const JOB_NAMES = ['discard-media', 'describe-media', 'cache-title'] as const satisfies readonly Job['name'][]
 
 /**
  * Which event causes which jobs. Jobs are level-triggered: they look at the row when they run, so that repeats, delays and
@@ -19,17 +20,20 @@ export const JOB_NAMES = ['discard-media', 'cache-title'] as const satisfies rea
 export function jobsOf(event: MediaEvent, forgetAfterSeconds: number): readonly Job[] {
   switch (event.type) {
     case 'media-stored':
+      return [{ name: 'describe-media', id: event.id, attempt: event.attempt, after: 0 }, cacheTitle(event)]
     case 'media-changed':
-      return [{ name: 'cache-title', id: event.id, after: 0 }]
+      return [cacheTitle(event)]
     case 'media-abandoned':
       return [discard(event, 0)]
     case 'media-deleted':
-      return [discard(event, 0), { name: 'cache-title', id: event.id, after: 0 }]
+      return [discard(event, 0), cacheTitle(event)]
     case 'attempt-replaced':
       // The row doesn't name the old key any more, so nothing else would look for what a late writer leaves under it.
       return [discard(event, 0), discard(event, forgetAfterSeconds)]
   }
 }
+
+const cacheTitle = ({ id }: MediaEvent): Job => ({ name: 'cache-title', id, after: 0 })
 
 const discard = ({ id, storage, storageKey }: Leftover, after: number): Job => ({
   name: 'discard-media',

@@ -3,20 +3,26 @@ import { err, ok, type Result, type ResultAsync } from 'neverthrow'
 import { cacheTitle } from './cache-title.ts'
 import { type ChangeMedia, changeMedia } from './change-media.ts'
 import { type DeleteMedia, deleteMedia } from './delete-media.ts'
+import { describeMedia } from './describe-media.ts'
 import { discardMedia } from './discard-media.ts'
 import { type Doctor, doctor } from './doctor.ts'
 import { type GetMedia, getMedia } from './get-media.ts'
 import type { Job } from './jobs.ts'
 import { type ListMedia, listMedia } from './list-media.ts'
 import { DEFAULT_POLICY, type Policy } from './policy.ts'
+import type { ExtractMetadata } from './ports/extract-metadata.ts'
 import type { FileStorage } from './ports/file-storage.ts'
 import type { Identity } from './ports/identity.ts'
 import type { MediaRepository } from './ports/media-repository.ts'
+import type { MetadataStore } from './ports/metadata-store.ts'
 import type { Sniff } from './ports/sniff.ts'
 import type { TitleCache } from './ports/title-cache.ts'
 import { type Unavailable, unavailable } from './ports/unavailable.ts'
 import { type ReadContent, readContent } from './read-content.ts'
+import { type ReadMetadata, readMetadata } from './read-metadata.ts'
+import { type ReadTitle, readTitle } from './read-title.ts'
 import { type ReapUploads, reapUploads } from './reap-uploads.ts'
+import { type Rebuild, rebuild } from './rebuild.ts'
 import { type UploadMedia, uploadMedia } from './upload-media.ts'
 
 /** All that the use cases need from outside. */
@@ -24,8 +30,10 @@ export interface Ports {
   readonly media: MediaRepository
   /** The first takes new files; each serves the media whose row names it. */
   readonly storages: readonly [FileStorage, ...FileStorage[]]
+  readonly metadata: MetadataStore
   readonly titles: TitleCache
   readonly sniff: Sniff
+  readonly extract: ExtractMetadata
   readonly identity: Identity
 }
 
@@ -34,6 +42,8 @@ export interface Mediaport {
   readonly getMedia: GetMedia
   readonly listMedia: ListMedia
   readonly readContent: ReadContent
+  readonly readTitle: ReadTitle
+  readonly readMetadata: ReadMetadata
   readonly changeMedia: ChangeMedia
   readonly deleteMedia: DeleteMedia
   /** Does one job. `unavailable` means that it has to be done again; other than that there is no failure. */
@@ -42,6 +52,8 @@ export interface Mediaport {
   readonly reapUploads: ReapUploads
   /** Finds what is not as the rows say, and mends what they can tell. */
   readonly doctor: Doctor
+  /** Makes again what a projection has lost. */
+  readonly rebuild: Rebuild
   /** What uploads are held to. */
   readonly policy: Policy
   /**
@@ -64,6 +76,7 @@ export function createMediaport(ports: Ports, policy: Partial<Policy> = {}): Med
   const discard = discardMedia(ports)
   const upload = uploadMedia(ports, inForce, discard, ending.signal)
   const cache = cacheTitle(ports)
+  const describe = describeMedia(ports)
 
   return {
     uploadMedia: (request) => {
@@ -75,11 +88,23 @@ export function createMediaport(ports: Ports, policy: Partial<Policy> = {}): Med
     getMedia: get,
     listMedia: listMedia(ports),
     readContent: readContent(ports, get),
-    changeMedia: changeMedia(ports),
-    deleteMedia: deleteMedia(ports),
-    work: (job) => (job.name === 'discard-media' ? discard(job) : cache(job.id)),
+    readTitle: readTitle(ports, get, cache),
+    readMetadata: readMetadata(ports, get),
+    changeMedia: changeMedia(ports, cache),
+    deleteMedia: deleteMedia(ports, cache),
+    work: (job) => {
+      switch (job.name) {
+        case 'discard-media':
+          return discard(job)
+        case 'describe-media':
+          return describe(job)
+        case 'cache-title':
+          return cache(job.id)
+      }
+    },
     reapUploads: reapUploads(ports, inForce, discard),
     doctor: doctor(ports, inForce, discard),
+    rebuild: rebuild(ports, describe, cache),
     policy: inForce,
     close: async () => {
       ending.abort()

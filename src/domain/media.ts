@@ -83,7 +83,8 @@ export interface Leftover {
 }
 
 export type MediaEvent =
-  | { readonly type: 'media-stored' | 'media-changed'; readonly id: MediaId }
+  | { readonly type: 'media-stored'; readonly id: MediaId; readonly attempt: Attempt }
+  | { readonly type: 'media-changed'; readonly id: MediaId }
   | (Leftover & { readonly type: 'media-abandoned' | 'media-deleted' | 'attempt-replaced' })
 
 export interface Transition<To extends Media = Media> {
@@ -130,7 +131,7 @@ export function store(media: Media, attempt: Attempt, contents: Contents): Resul
   if (!isReceivedBy(media, attempt)) return err({ type: 'fence-lost', media })
   return ok({
     media: { ...intentOf(media), ...contents, state: 'stored', createdAt: media.createdAt, version: 1 },
-    events: [{ type: 'media-stored', id: media.id }],
+    events: [{ type: 'media-stored', id: media.id, attempt }],
   })
 }
 

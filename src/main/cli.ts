@@ -48,10 +48,7 @@ const program = createProgram({
     return connections
   },
 
-  async openDoctor() {
-    const { mediaport, close } = await openMediaport()
-    return { doctor: mediaport.doctor, close }
-  },
+  openMediaport,
 
   async open(server) {
     if (server !== undefined) return new HttpClient(server)

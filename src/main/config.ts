@@ -17,6 +17,12 @@ export interface Config {
   readonly dataDir: string
   /** Absent: the embedded database in `dataDir`. */
   readonly databaseUrl: string | undefined
+  /** Absent: documents are kept in the database. */
+  readonly mongodbUrl: string | undefined
+  /** Absent: titles are cached in this process with an embedded database, and not at all with a server. */
+  readonly redis: { readonly url: string; readonly prefix: string; readonly ttlSeconds: number | undefined } | undefined
+  /** Whether metadata tells everybody who may read it where a picture was taken. */
+  readonly showsLocation: boolean
   readonly policy: Policy
   readonly access: Omit<Access, 'publicUrl'>
   readonly pace: Pace
@@ -38,7 +44,7 @@ type Env = Readonly<Record<string, string | undefined>>
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 /** Set, they would promise what this version does not do. */
-const NOT_YET = ['API_KEYS', 'IMAGEKIT_PRIVATE_KEY', 'MONGODB_URL', 'REDIS_URL']
+const NOT_YET = ['API_KEYS', 'IMAGEKIT_PRIVATE_KEY']
 
 export function readConfig(env: Env): Result<Config, InvalidVariable> {
   const read = new Reader(env)
@@ -52,6 +58,9 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
     publicUrl,
     dataDir: resolve(read.text('DATA_DIR', './data')),
     databaseUrl: read.optional('DATABASE_URL', parseUrl(['postgres:', 'postgresql:'])),
+    mongodbUrl: read.optional('MONGODB_URL', parseUrl(['mongodb:', 'mongodb+srv:'])),
+    redis: readRedis(read),
+    showsLocation: read.parsed('METADATA_LOCATION', 'private', oneOf(['private', 'public'])) === 'public',
     policy: {
       ...DEFAULT_POLICY,
       maxFileSize: read.parsed('MAX_FILE_SIZE', DEFAULT_POLICY.maxFileSize, parseSize),
@@ -87,6 +96,13 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
       `${host} can be reached from other machines, where anybody could use it without a key; set ANONYMOUS_SCOPES to what everybody may do (read+upload, for example), or listen on 127.0.0.1`,
     )
   return read.fault === undefined ? ok(config) : err({ type: 'invalid-variable', message: read.fault })
+}
+
+function readRedis(read: Reader): Config['redis'] {
+  const url = read.optional('REDIS_URL', parseUrl(['redis:', 'rediss:']))
+  const prefix = read.text('REDIS_PREFIX', 'mediaport:')
+  const ttlSeconds = read.optional('TITLE_TTL_SECONDS', wholeNumber(1, 999_999_999))
+  return url === undefined ? undefined : { url, prefix, ttlSeconds }
 }
 
 /** Reads variables and keeps the first fault. An empty variable counts as not set, as compose files leave them. */

@@ -7,11 +7,13 @@ import type { Database } from '../adapters/kysely/database.ts'
 import { type Migrated, migrate } from '../adapters/kysely/migrations.ts'
 import { PgBossJobs } from '../adapters/pg-boss/pg-boss-jobs.ts'
 import type { Config } from './config.ts'
+import { openProjections, type Projections } from './projections.ts'
 
 /** What is opened once for the process, and closed at its end. */
 export interface Connections extends Migrated {
   readonly db: Kysely<Database>
   readonly jobs: PgBossJobs
+  readonly projections: Projections
   /** Whether the database answers, asked now. */
   isDatabaseUp(): Promise<boolean>
   close(): Promise<void>
@@ -41,7 +43,7 @@ export async function connect(
   for (;;) {
     try {
       const migrated = await migrateServer(databaseUrl)
-      return await open(await server(databaseUrl), new PgBossJobs(databaseUrl, troubled(onTrouble)), migrated)
+      return await open(config, await server(databaseUrl), new PgBossJobs(databaseUrl, troubled(onTrouble)), migrated)
     } catch (error) {
       if (!patient) throw error
       onTrouble(error, 'the database does not answer; trying again')
@@ -50,12 +52,14 @@ export async function connect(
   }
 }
 
-async function open(db: Kysely<Database>, jobs: PgBossJobs, migrated: Migrated): Promise<Connections> {
+async function open(config: Config, db: Kysely<Database>, jobs: PgBossJobs, migrated: Migrated): Promise<Connections> {
   await jobs.start()
+  const projections = await openProjections(config)
   return {
     ...migrated,
     db,
     jobs,
+    projections,
     isDatabaseUp: () =>
       db
         .selectFrom('installation')
@@ -67,6 +71,7 @@ async function open(db: Kysely<Database>, jobs: PgBossJobs, migrated: Migrated):
         ),
     close: async () => {
       await jobs.stop()
+      await projections.close()
       await db.destroy()
     },
   }
@@ -82,9 +87,9 @@ async function migrateServer(databaseUrl: string): Promise<Migrated> {
   }
 }
 
-async function embedded({ dataDir }: Config, onTrouble: OnTrouble): Promise<Connections> {
+async function embedded(config: Config, onTrouble: OnTrouble): Promise<Connections> {
   const { PGlite } = await import('@electric-sql/pglite')
-  const folder = join(dataDir, 'db')
+  const folder = join(config.dataDir, 'db')
   const options = { relaxedDurability: false }
   if (!existsSync(folder)) {
     // Made beside its place, so that a process that dies meanwhile leaves no half of a database behind.
@@ -96,7 +101,7 @@ async function embedded({ dataDir }: Config, onTrouble: OnTrouble): Promise<Conn
   }
   const pglite = await PGlite.create(folder, options)
   const db = new Kysely<Database>({ dialect: new PGliteDialect({ pglite }) })
-  return open(db, new PgBossJobs(fromPglite(pglite), troubled(onTrouble)), await migrate(db))
+  return open(config, db, new PgBossJobs(fromPglite(pglite), troubled(onTrouble)), await migrate(db))
 }
 
 const troubled =

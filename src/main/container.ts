@@ -4,12 +4,15 @@ import { type DependencyContainer, type InjectionToken, instanceCachingFactory, 
 import { sniff } from '../adapters/file-type/sniff.ts'
 import { FilesystemFileStorage } from '../adapters/filesystem/filesystem-file-storage.ts'
 import { KyselyMediaRepository } from '../adapters/kysely/kysely-media-repository.ts'
+import { KyselyMetadataStore } from '../adapters/kysely/kysely-metadata-store.ts'
 import { MemoryTitleCache } from '../adapters/memory/memory-title-cache.ts'
 import { noTitleCache } from '../adapters/memory/no-title-cache.ts'
 import { jobsOf } from '../application/jobs.ts'
 import { createMediaport, type Mediaport } from '../application/mediaport.ts'
+import type { ExtractMetadata } from '../application/ports/extract-metadata.ts'
 import type { Identity } from '../application/ports/identity.ts'
 import type { MediaRepository } from '../application/ports/media-repository.ts'
+import type { MetadataStore } from '../application/ports/metadata-store.ts'
 import type { Sniff } from '../application/ports/sniff.ts'
 import type { TitleCache } from '../application/ports/title-cache.ts'
 import type { Config } from './config.ts'
@@ -22,12 +25,17 @@ const token = <T>(name: string): InjectionToken<T> => Symbol(name)
 export const MEDIA = token<MediaRepository>('MediaRepository')
 export const STORAGE = token<WatchedStorage>('FileStorage')
 export const TITLES = token<TitleCache>('TitleCache')
+export const METADATA = token<MetadataStore>('MetadataStore')
+export const EXTRACT = token<ExtractMetadata>('ExtractMetadata')
 export const SNIFF = token<Sniff>('Sniff')
 export const IDENTITY = token<Identity>('Identity')
 export const MEDIAPORT = token<Mediaport>('Mediaport')
 
 /** Which adapter serves each port, for this configuration. What it opens is closed by `Connections`, not here. */
-export function buildContainer(config: Config, { db, jobs, installation }: Connections): DependencyContainer {
+export function buildContainer(
+  config: Config,
+  { db, jobs, installation, projections }: Connections,
+): DependencyContainer {
   const container = root.createChildContainer()
   const bind = <T>(token: InjectionToken<T>, make: (container: DependencyContainer) => T) =>
     container.register<T>(token, { useFactory: instanceCachingFactory(make) })
@@ -44,7 +52,10 @@ export function buildContainer(config: Config, { db, jobs, installation }: Conne
       ),
   )
   // One process on an embedded database; of several on a server, each would keep a title that another has changed.
-  bind(TITLES, () => (config.databaseUrl === undefined ? new MemoryTitleCache() : noTitleCache))
+  const embeddedTitles = () => (config.databaseUrl === undefined ? new MemoryTitleCache() : noTitleCache)
+  bind(TITLES, () => projections.titles ?? embeddedTitles())
+  bind(METADATA, () => projections.metadata ?? new KyselyMetadataStore(db))
+  bind(EXTRACT, () => projections.extraction.extract)
   bind(STORAGE, () => new WatchedStorage(new FilesystemFileStorage(join(config.dataDir, 'files', installation.id))))
   bind(SNIFF, () => sniff)
   bind(IDENTITY, () => randomIdentity)
@@ -54,6 +65,8 @@ export function buildContainer(config: Config, { db, jobs, installation }: Conne
         titles: c.resolve(TITLES),
         media: c.resolve(MEDIA),
         storages: [c.resolve(STORAGE)],
+        metadata: c.resolve(METADATA),
+        extract: c.resolve(EXTRACT),
         sniff: c.resolve(SNIFF),
         identity: c.resolve(IDENTITY),
       },
@@ -64,9 +77,10 @@ export function buildContainer(config: Config, { db, jobs, installation }: Conne
 }
 
 /** For people: the adapter that serves each port. */
-export const adapterNames = ({ databaseUrl, dataDir }: Config): Record<string, string> => ({
+export const adapterNames = ({ databaseUrl, dataDir, mongodbUrl, redis }: Config): Record<string, string> => ({
   media: databaseUrl === undefined ? `PGlite (${join(dataDir, 'db')})` : 'PostgreSQL',
   storage: `filesystem (${join(dataDir, 'files')})`,
-  titles: databaseUrl === undefined ? 'memory' : 'none',
+  metadata: mongodbUrl === undefined ? (databaseUrl === undefined ? 'PGlite' : 'PostgreSQL') : 'MongoDB',
+  titles: redis === undefined ? (databaseUrl === undefined ? 'memory' : 'none') : 'Redis',
   jobs: databaseUrl === undefined ? 'pg-boss on PGlite' : 'pg-boss on PostgreSQL',
 })

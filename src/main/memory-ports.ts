@@ -1,6 +1,8 @@
+import { extractInProcess } from '../adapters/extraction/in-process.ts'
 import { sniff } from '../adapters/file-type/sniff.ts'
 import { MemoryFileStorage } from '../adapters/memory/memory-file-storage.ts'
 import { MemoryMediaRepository } from '../adapters/memory/memory-media-repository.ts'
+import { MemoryMetadataStore } from '../adapters/memory/memory-metadata-store.ts'
 import { MemoryTitleCache } from '../adapters/memory/memory-title-cache.ts'
 import type { Ports } from '../application/mediaport.ts'
 import { randomIdentity } from './identity.ts'
@@ -15,6 +17,8 @@ export function memoryPorts(): Ports {
     storages: [new MemoryFileStorage()],
     titles: new MemoryTitleCache(),
     sniff,
+    metadata: new MemoryMetadataStore(),
+    extract: extractInProcess,
     identity: randomIdentity,
   }
 }

@@ -45,6 +45,7 @@ export async function serve(config: Config, log: Logger): Promise<RunningServer>
   const app = createApp(ready, {
     access: { ...config.access, publicUrl: url },
     pace: config.pace,
+    showsLocation: config.showsLocation,
     health: () => checkHealth(started?.connections, started?.storage),
     isDraining: () => draining,
     log,

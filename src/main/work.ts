@@ -1,8 +1,15 @@
+import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from './config.ts'
 import { connect, type OnTrouble } from './connections.ts'
 import { adapterNames, buildContainer, MEDIAPORT } from './container.ts'
 import { runWorker } from './run-worker.ts'
+
+/** Young while the worker does its rounds: a container's health check looks at it. */
+const ALIVE = join(tmpdir(), 'mediaport-worker.alive')
+const showAlive = () => void writeFile(ALIVE, '').catch(() => undefined)
 
 /**
  * A process of its own for the jobs of servers that run with `WORKER=off`.
@@ -12,7 +19,7 @@ export async function work(config: Config, log: Logger): Promise<() => Promise<v
   const onTrouble: OnTrouble = (error, message) => log.warn({ err: error }, message)
   const connections = await connect(config, { onTrouble, patient: true })
   const mediaport = buildContainer(config, connections).resolve(MEDIAPORT)
-  const stopReaping = await runWorker(mediaport, connections.jobs, config.reapEverySeconds, onTrouble)
+  const stopReaping = await runWorker(mediaport, connections.jobs, config.reapEverySeconds, onTrouble, showAlive)
   for (const [port, adapter] of Object.entries(adapterNames(config))) log.info(`${port}: ${adapter}`)
   log.info('working')
   return async () => {

@@ -445,8 +445,8 @@ export function mediaRepositoryContract(
 
     describe('tells', () => {
       it('of a media that was stored', async () => {
-        const { id } = await committed()
-        expect(published).toEqual([{ type: 'media-stored', id }])
+        const { id, attempt } = await committed()
+        expect(published).toEqual([{ type: 'media-stored', id, attempt }])
       })
 
       it('of a media that was abandoned, and where its bytes may lie', async () => {

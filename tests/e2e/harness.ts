@@ -107,7 +107,7 @@ export async function startServer(given: Given = {}): Promise<TestServer> {
   const app = createApp(mediaport, {
     access: { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: url },
     pace: { idleSeconds: 15, minRate: 4096, ...pace },
-    health: () => checkHealth({ isDatabaseUp: async () => true }, storage),
+    health: () => checkHealth({ isDatabaseUp: async () => true, projections: {} }, storage),
     isDraining: () => draining,
     log: { info: logged('info'), warn: logged('warn'), error: logged('error') },
   })

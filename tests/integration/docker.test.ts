@@ -64,7 +64,7 @@ describe('The image', () => {
 })
 
 describe('The compose file', () => {
-  const { services, volumes } = parse(read('docker-compose.yml'))
+  const { services, volumes } = parse(read('docker-compose.yml'), { merge: true })
 
   it('publishes the web service alone, to this machine alone', () => {
     expect(services.web.ports).toEqual([`127.0.0.1:\${PORT:-8000}:8000`])
@@ -72,10 +72,15 @@ describe('The compose file', () => {
       if (name !== 'web') expect(service.ports, name).toBeUndefined()
   })
 
-  it('starts web when the database answers, and each of them again by itself', () => {
-    expect(services.web.depends_on).toEqual({ db: { condition: 'service_healthy' } })
+  it('starts web and worker when the database answers, whatever else does, and each of them again by itself', () => {
+    expect(Object.keys(services)).toEqual(['web', 'worker', 'db', 'mongo', 'redis'])
+    for (const { depends_on } of [services.web, services.worker])
+      expect(depends_on).toEqual({ db: { condition: 'service_healthy' } })
     expect(services.db.healthcheck.test).toEqual(['CMD', 'pg_isready', '--username=media', '--dbname=media'])
-    for (const service of Object.values<{ restart: string }>(services)) expect(service.restart).toBe('unless-stopped')
+    for (const [name, service] of Object.entries<Record<string, unknown>>(services)) {
+      expect(service, name).toMatchObject({ restart: 'unless-stopped', mem_limit: expect.stringMatching(/^\d+[mg]$/) })
+      if (name !== 'web') expect(service, name).toHaveProperty('healthcheck.test')
+    }
     expect(Number.parseInt(services.web.stop_grace_period, 10)).toBeGreaterThan(30)
   })
 
@@ -83,7 +88,7 @@ describe('The compose file', () => {
     const used = Object.values<{ volumes: string[] }>(services).flatMap((service) =>
       service.volumes.map((volume) => volume.split(':')[0]),
     )
-    expect(used.toSorted()).toEqual(Object.keys(volumes).toSorted())
+    expect([...new Set(used)].toSorted()).toEqual(Object.keys(volumes).toSorted())
   })
 
   it('needs no .env, and gives the server variables that it takes', () => {
@@ -99,7 +104,12 @@ describe('The compose file', () => {
       publicUrl: 'http://127.0.0.1:8000',
       dataDir: '/data',
       databaseUrl: 'postgres://media@db:5432/media',
+      mongodbUrl: 'mongodb://mongo:27017/mediaport',
+      redis: { url: 'redis://redis:6379' },
+      worker: 'off',
     })
+    expect(services.worker.environment).toEqual(services.web.environment)
+    expect(services.worker.command).toEqual(['mediaport', 'worker'])
     expect(env['PGPASSWORD']).toBe(fillIn(services.db.environment.POSTGRES_PASSWORD))
   })
 

@@ -3,7 +3,7 @@ import type { Attempt, Stored } from '../../src/domain/media.ts'
 import { Broken } from './promises.ts'
 import { type Answer, OPEN, Requests, type Sending } from './requests.ts'
 import { bytesOf } from './sent-files.ts'
-import { touchesTitlesOnly, type World } from './world.ts'
+import { touchesProjectionOnly, type World } from './world.ts'
 
 const AGAIN_AFTER = 250
 const TRIES = 120
@@ -69,7 +69,8 @@ export class Client {
     const answer = await this.#untilClear(() => this.#requests.rename(id, { title, ifVersion: known.version }))
     this.#world.note('client', `rename: ${answer.isOk() ? answer.value.version : answer.error.type}`)
     const wasDone = answer.isErr() && answer.error.type === 'precondition-failed' && this.#isDisturbedSince(before)
-    if (answer.isErr() && !wasDone) return this.#broke(before, `a rename was answered ${answer.error.type}`)
+    const isGone = answer.isErr() && answer.error.type === 'not-found' && known.isDeleted
+    if (answer.isErr() && !wasDone && !isGone) return this.#broke(before, `a rename was answered ${answer.error.type}`)
     known.title = title
     known.version++
   }
@@ -140,11 +141,11 @@ export class Client {
   }
 
   #isDisturbedSince(before: number): boolean {
-    return this.#world.disturbances.slice(before).some((fired) => !touchesTitlesOnly(fired))
+    return this.#world.disturbances.slice(before).some((fired) => !touchesProjectionOnly(fired))
   }
 
   /** What should have worked did not: because of the cache, or because of nothing at all. */
   #broke(before: number, what: string): void {
-    throw new Broken(this.#world.disturbances.slice(before).some(touchesTitlesOnly) ? 'R5' : 'R0', what)
+    throw new Broken(this.#world.disturbances.slice(before).some(touchesProjectionOnly) ? 'R5' : 'R0', what)
   }
 }

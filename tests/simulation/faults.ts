@@ -36,9 +36,9 @@ export interface Fault {
 }
 
 const READS =
-  /^(media\.(get|list|due|scan)|storage\.(open|list|bytes)|titles\.find|disk\.(open|readdir|stat|read|close))$/
+  /^(media\.(get|list|due|scan)|storage\.(open|list|bytes)|(metadata|titles)\.(find|list)|disk\.(open|readdir|stat|read|close))$/
 /** Requests over a network, which may arrive when their sender has long given them up. What takes a lock first can't. */
-const DETACHED = /^(media\.(add|renew|forget)|titles\.(put|remove))$/
+const DETACHED = /^(media\.(add|renew|forget)|metadata\.(save|remove)|titles\.(put|remove))$/
 const REMOTE_STORAGE = /^storage\.(put|delete)$/
 
 /** @param effect `<task> <port>.<method>` */

@@ -50,7 +50,10 @@ async function compare(model: Model, world: World): Promise<number> {
   expect([...world.jobs]).toEqual([])
   for (const row of stored) {
     const cached = (await world.titles.find(row.id))._unsafeUnwrap()
+    const document = (await world.metadata.find(row.id, row.attempt))._unsafeUnwrap()
+    expect(document?.tags['sha256']).toBe(row.sha256)
     if (cached || !world.forgotten.has(row.id)) expect(cached).toMatchObject({ title: row.title, version: row.version })
   }
+  expect((await world.metadata.list())._unsafeUnwrap()).toHaveLength(stored.length)
   return stored.length
 }

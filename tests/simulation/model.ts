@@ -24,11 +24,16 @@ export interface Real {
 type Command = AsyncCommand<Model, Real>
 
 const NAMES = ['one.png', 'two.png', 'three.png']
-const DEPENDENCIES = { database: ['media', 'jobs'], storage: ['storage', 'disk'], titles: ['titles'] }
+const DEPENDENCIES = {
+  database: ['media', 'jobs'],
+  storage: ['storage', 'disk'],
+  metadata: ['metadata'],
+  titles: ['titles'],
+}
 type DependencyName = keyof typeof DEPENDENCIES
 
 const name = constantFrom(...NAMES)
-const dependency = constantFrom<DependencyName>('database', 'storage', 'titles')
+const dependency = constantFrom<DependencyName>('database', 'storage', 'metadata', 'titles')
 
 /** All that people, and fate, may do; any of it at any time. */
 export const COMMANDS: Arbitrary<Command>[] = [

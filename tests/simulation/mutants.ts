@@ -98,6 +98,18 @@ const MUTANTS: readonly Mutant[] = [
     edits: [['row.version === done', 'done !== undefined']],
   },
   {
+    without: 'the second look at the row after its file was described',
+    file: 'src/application/describe-media.ts',
+    edits: [
+      ['if (document) yield* save(row, document)', 'if (document) yield* save(row, document)\n        return ok()'],
+    ],
+  },
+  {
+    without: 'the removal of the document with the bytes',
+    file: 'src/application/discard-media.ts',
+    edits: [["if (row?.state === 'deleted') yield* metadata.remove(id, row.attempt)", '']],
+  },
+  {
     without: 'the look at the row before a discard',
     file: 'src/application/discard-media.ts',
     edits: [['if (row && holds(row, storageKey)) return ok()', '']],

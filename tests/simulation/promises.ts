@@ -1,4 +1,4 @@
-import type { Media, StorageKey } from '../../src/domain/media.ts'
+import type { Media, StorageKey, Stored } from '../../src/domain/media.ts'
 import { sha256 } from '../samples.ts'
 import type { Client } from './client.ts'
 import type { World } from './world.ts'
@@ -10,7 +10,7 @@ export const PROMISES = {
   R2: 'no permanent orphan',
   R3: 'never delete what may be committed',
   R4: 'at most one media per Idempotency-Key',
-  R5: 'independence of the cache',
+  R5: 'independence of cache and metadata store',
   R6: 'no resurrection',
   R7: 'no half state visible',
 } as const
@@ -90,9 +90,22 @@ export class Inspector {
       if (cached ? cached.title !== row.title || cached.version !== row.version : !mayMiss)
         throw new Broken('R5', `${row.filename} is cached as ${cached?.title} instead of ${row.title}`)
     }
+    await this.#documentsAreOf(stored)
     for (const { id, attempt } of this.#client.deleted)
       if (!stored.some((row) => row.id === id) && (await this.#world.titles.find(id))._unsafeUnwrap())
         throw new Broken('R6', `the title of the deleted ${attempt} is still cached`)
+  }
+
+  async #documentsAreOf(stored: readonly Stored[]): Promise<void> {
+    const { metadata } = this.#world
+    for (const { id, attempt, filename, sha256 } of stored) {
+      const document = (await metadata.find(id, attempt))._unsafeUnwrap()
+      if (document?.tags['sha256'] !== sha256)
+        throw new Broken('R5', `${filename} is ${document ? 'described as another' : 'never described'}`)
+    }
+    for (const { id, attempt } of (await metadata.list())._unsafeUnwrap())
+      if (!stored.some((row) => row.id === id && row.attempt === attempt))
+        throw new Broken('R2', `nobody wants the document about ${attempt}`)
   }
 
   #orphansGoInTime(rows: readonly Media[], files: ReadonlyMap<string, Uint8Array>): void {

@@ -4,9 +4,13 @@ import { digestOf, SLOW } from './sent-files.ts'
 /** What clients do in every history: every way through the life of a media at least once. */
 export async function scenario(client: Client): Promise<void> {
   const a = await client.upload({ name: 'a.png', expect: 'stored' })
+  const k = await client.upload({ name: 'k.png', expect: 'stored' })
   // While the worker may still be about to cache the first.
   await client.sleep(1_200)
   await client.rename(a, 'second title')
+  // While a worker that was paused may still be about to describe it, and no longer than the second discard waits for it.
+  await client.sleep(1_000)
+  await client.delete(k)
   const keyed = { name: 'b.png', key: 'b', details: { title: 'B', tags: ['x'] }, saidAfterwards: true, pace: 200 }
   const b = await client.upload({ ...keyed, expect: 'stored' })
   await client.upload({ ...keyed, expect: 'replayed' })
@@ -28,7 +32,8 @@ export async function scenario(client: Client): Promise<void> {
   await client.upload({ name: 'h.png', pace: 100, killsAfter: 3, expect: 'reset' })
   await client.upload({ name: 'i.png', pace: 100, pausesAfter: 3, expect: 'no-answer' })
   const g = await client.upload({ name: 'g.png', saidAfterwards: true, expect: 'stored' })
-  await client.delete(g)
+  // While the rename has yet to look whether what it cached is still so.
+  await Promise.all([client.rename(g, 'renamed and deleted at once'), client.delete(g)])
   const j = { name: 'j.png', key: 'j', details: { sha256: digestOf('other') }, expect: 'digest-mismatch' } as const
   await client.upload(j)
   // While what was given up first is about to be forgotten.

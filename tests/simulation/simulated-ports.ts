@@ -3,8 +3,10 @@ import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-
 import type { Ports } from '../../src/application/mediaport.ts'
 import type { FileStorage, PutError, StoredFile } from '../../src/application/ports/file-storage.ts'
 import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
+import type { MetadataStore } from '../../src/application/ports/metadata-store.ts'
 import type { TitleCache } from '../../src/application/ports/title-cache.ts'
 import { type Dependency, type Unavailable, unavailable } from '../../src/application/ports/unavailable.ts'
+import { sha256 } from '../samples.ts'
 import { isRead } from './faults.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
@@ -14,8 +16,11 @@ export function portsOf(process: Process, world: World): Ports {
   return {
     media: repository(process, world),
     storages: [world.kind === 'memory' ? remoteStorage(process, world) : localStorage(process, world)],
+    metadata: documents(process, world),
     titles: cache(process, world),
     sniff: async () => 'image/png',
+    extract: ({ size, read }) =>
+      read({ start: 0, end: size - 1 }).map((bytes) => ({ status: 'ready', tags: { sha256: sha256(bytes) } })),
     identity: { newId: () => world.newId(), newAttempt: () => world.newAttempt() },
   }
 }
@@ -36,6 +41,17 @@ function repository(process: Process, world: World): MediaRepository {
         return media.forget(...given)
       }),
     scan: (...given) => ask('media.scan', () => media.scan(...given)),
+  }
+}
+
+function documents(process: Process, world: World): MetadataStore {
+  const ask = asker(process, 'metadata')
+  const { metadata } = world
+  return {
+    save: (...given) => ask('metadata.save', () => metadata.save(...given)),
+    find: (...given) => ask('metadata.find', () => metadata.find(...given)),
+    remove: (...given) => ask('metadata.remove', () => metadata.remove(...given)),
+    list: (after) => ask('metadata.list', () => metadata.list(after)),
   }
 }
 

@@ -24,8 +24,10 @@ export class VirtualClock {
   now = 0
   readonly #timers = new Set<Timer>()
 
-  at(delay: number, run: () => void, owner?: TimerOwner): void {
-    this.#timers.add({ at: this.now + delay, run, owner, every: undefined })
+  at(delay: number, run: () => void, owner?: TimerOwner): Timer {
+    const timer = { at: this.now + delay, run, owner, every: undefined }
+    this.#timers.add(timer)
+    return timer
   }
 
   every(every: number, run: () => void, owner?: TimerOwner): Timer {
@@ -61,7 +63,7 @@ export class VirtualClock {
    * @returns puts the real ones back.
    */
   install(owner: () => TimerOwner | undefined): () => void {
-    const real = { Date, setInterval, clearInterval }
+    const real = { Date, setInterval, clearInterval, setTimeout, clearTimeout }
     const now = () => this.now
     const VirtualDate = class extends Date {
       constructor(...given: [] | [number]) {
@@ -70,7 +72,15 @@ export class VirtualClock {
       static override now = () => START + now()
     }
     const set = (run: () => void, every: number) => this.every(every, run, owner())
-    Object.assign(globalThis, { Date: VirtualDate, setInterval: set, clearInterval: (t: Timer) => this.cancel(t) })
+    const once = (run: () => void, delay: number) => this.at(delay, run, owner())
+    const cancel = (timer: Timer) => this.cancel(timer)
+    Object.assign(globalThis, {
+      Date: VirtualDate,
+      setInterval: set,
+      clearInterval: cancel,
+      setTimeout: once,
+      clearTimeout: cancel,
+    })
     Object.defineProperty(performance, 'now', { value: now, configurable: true })
     return () => {
       Object.assign(globalThis, real)

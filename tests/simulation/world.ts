@@ -1,5 +1,6 @@
 import { MemoryFileStorage } from '../../src/adapters/memory/memory-file-storage.ts'
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
+import { MemoryMetadataStore } from '../../src/adapters/memory/memory-metadata-store.ts'
 import { MemoryTitleCache } from '../../src/adapters/memory/memory-title-cache.ts'
 import { type Job, jobsOf } from '../../src/application/jobs.ts'
 import type { Attempt, Media, MediaEvent, MediaId } from '../../src/domain/media.ts'
@@ -19,7 +20,7 @@ export interface Fired {
   readonly mode: Mode
 }
 
-/** What survives every process: the rows, the jobs, the files and the cached titles; and the processes that work on it. */
+/** What survives every process: the rows, the jobs, the files, the documents and the cached titles; and the processes that work on it. */
 export class World {
   readonly clock = new VirtualClock()
   readonly kind: StorageKind
@@ -37,6 +38,7 @@ export class World {
   /** Media whose row was removed; one may come again under the same key. */
   readonly forgotten = new Set<MediaId>()
   readonly trace: string[] = []
+  readonly metadata = new MemoryMetadataStore()
   titles = new MemoryTitleCache()
   /** A cache may know less than the rows do, but never otherwise. */
   titlesWereLost = false
@@ -168,6 +170,7 @@ export class World {
   }
 }
 
-/** A title may be late whatever happens to the cache, but nothing else may notice. */
-export const touchesTitlesOnly = ({ effect, mode }: Fired): boolean =>
-  methodOf(effect).startsWith('titles.') && (mode === 'refused' || mode === 'answer lost' || mode === 'lands later')
+/** A title or a document may be late whatever happens to its store, but nothing else may notice. */
+export const touchesProjectionOnly = ({ effect, mode }: Fired): boolean =>
+  /^(metadata|titles)\./.test(methodOf(effect)) &&
+  (mode === 'refused' || mode === 'answer lost' || mode === 'lands later')

@@ -63,7 +63,11 @@ describe('Configuration', () => {
     ['IDLE_TIMEOUT_SECONDS', '1.5'],
     ['LOG_LEVEL', 'loud'],
     ['API_KEYS', 'a:read:0'],
-    ['MONGODB_URL', 'mongodb://localhost'],
+    ['IMAGEKIT_PRIVATE_KEY', 'private_0123456789'],
+    ['MONGODB_URL', 'postgres://localhost/media'],
+    ['REDIS_URL', 'localhost:6379'],
+    ['TITLE_TTL_SECONDS', '0'],
+    ['METADATA_LOCATION', 'secret'],
     ['HOST', '0.0.0.0'],
   ])('refuses %s=%s in one line that names the variable and does not repeat its value', (name, value) => {
     const fault = faultOf({ [name]: value })

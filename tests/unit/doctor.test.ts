@@ -6,7 +6,7 @@ import { jobsOf } from '../../src/application/jobs.ts'
 import { createMediaport } from '../../src/application/mediaport.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import { abandon, type Media, type StorageKey } from '../../src/domain/media.ts'
+import { type Attempt, abandon, type Media, type MediaId, type StorageKey } from '../../src/domain/media.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { PNG, pngOf } from '../samples.ts'
 import { dieReceiving, keep } from './leftovers.ts'
@@ -51,8 +51,14 @@ describe('the doctor', () => {
     await at.mediaport.deleteMedia((await at.upload()).id)
     await work()
     await dieReceiving(at)
-    expect((await at.mediaport.doctor.examine())._unsafeUnwrap()).toEqual({ findings: [], rows: 3, files: 2 })
-    expect(await command(at)).toMatchObject({ status: 0, text: '3 rows, 2 files, 0 findings' })
+    expect((await at.mediaport.doctor.examine())._unsafeUnwrap()).toEqual({
+      findings: [],
+      rows: 3,
+      files: 2,
+      documents: 1,
+      titles: 1,
+    })
+    expect(await command(at)).toMatchObject({ status: 0, text: '3 rows, 2 files, 1 documents, 1 titles, 0 findings' })
   })
 
   it('finds nothing wrong with what was deleted or given up just now', async () => {
@@ -136,6 +142,51 @@ describe('the doctor', () => {
     ])
   })
 
+  it('finds a media that nobody described, and lets it be described', async () => {
+    const at = world()
+    const { id, attempt, storage, storageKey } = await at.upload()
+    const work = workers(at)
+    pass(299)
+    expect(await findings(at)).toEqual([])
+    pass(2)
+    expect(await findings(at)).toEqual([{ problem: 'never-described', id, storage, storageKey, detail: '' }])
+    await command(at, { repair: true })
+    expect(at.told.at(-1)).toEqual({ type: 'media-stored', id, attempt })
+    await work()
+    expect(await findings(at)).toEqual([])
+  })
+
+  it('finds documents about bytes that no row names, and takes them out', async () => {
+    const at = world()
+    const { id } = await at.upload()
+    await workers(at)()
+    const stray = 'ffffffff-0000-7000-8000-000000000000' as MediaId
+    const other = 'fedcba9876543210' as Attempt
+    for (const of of [stray, id]) await at.metadata.save(of, other, { status: 'none', tags: {} })
+    expect(await findings(at)).toEqual([
+      { problem: 'unknown-document', id, attempt: other, detail: 'its media is stored' },
+      { problem: 'unknown-document', id: stray, attempt: other, detail: 'no media' },
+    ])
+    expect((await command(at, { repair: true })).text).toContain(`unknown-document       ${stray}  no media  taken out`)
+    expect(await findings(at)).toEqual([])
+  })
+
+  it('finds titles that are not those of the rows, and takes them out', async () => {
+    const at = world()
+    const media = await at.upload()
+    await workers(at)()
+    const stray = 'ffffffff-0000-7000-8000-000000000000' as MediaId
+    await at.titles.put(media.id, { ...media, version: 7 })
+    await at.titles.put(stray, media)
+    expect(await findings(at)).toEqual([
+      { problem: 'wrong-title', id: media.id, version: 7, detail: 'version 7 of 1' },
+      { problem: 'wrong-title', id: stray, version: 1, detail: 'no media' },
+    ])
+    await command(at, { repair: true })
+    expect(await findings(at)).toEqual([])
+    expect((await at.mediaport.readTitle(media.id))._unsafeUnwrap().title).toBe(media.title)
+  })
+
   it('mends no row that was forgotten meanwhile', async () => {
     const at = world()
     const media = await at.upload()
@@ -189,7 +240,7 @@ describe('the doctor', () => {
       {
         wrapStorage: (storage) => over(storage, { list: () => errAsync(unavailable('storage')(new Error('away'))) }),
       },
-      /^The storage does not answer/,
+      /^The file storage does not answer/,
     ],
   ])('says when the %s does not answer', async (_, given, message) => {
     const { status, text } = await command(world(given))
@@ -206,6 +257,7 @@ describe('files that no row knows', () => {
     const at = world({ policy: { forgetAfterSeconds: DAY } })
     await keep(at.storage, old)
     for (let n = 0; n < known; n++) await at.upload()
+    await workers(at)()
     pass(DAY + 1)
     await keep(at.storage, 'young' as StorageKey)
     return at

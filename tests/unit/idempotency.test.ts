@@ -205,7 +205,7 @@ describe('the next attempt', () => {
     expect(at.told).toEqual([
       { type: 'media-abandoned', id, storage, storageKey },
       { type: 'attempt-replaced', id, storage, storageKey },
-      { type: 'media-stored', id },
+      { type: 'media-stored', id, attempt: media.attempt },
     ])
     expect(await at.files()).toBe(1)
   })

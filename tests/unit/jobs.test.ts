@@ -3,13 +3,15 @@ import { JOB_NAMES, jobsOf } from '../../src/application/jobs.ts'
 import { type Attempt, type MediaEvent, type MediaId, storageKey } from '../../src/domain/media.ts'
 
 const id = '01990000-0000-7000-8000-000000000000' as MediaId
-const leftover = { id, storage: 'filesystem', storageKey: storageKey(id, '0123456789abcdef' as Attempt) }
+const attempt = '0123456789abcdef' as Attempt
+const leftover = { id, storage: 'filesystem', storageKey: storageKey(id, attempt) }
 const discard = { name: 'discard-media', ...leftover }
+const describeMedia = { name: 'describe-media', id, attempt, after: 0 }
 const cacheTitle = { name: 'cache-title', id, after: 0 }
 
 describe('after', () => {
   it.each<[MediaEvent, object[]]>([
-    [{ type: 'media-stored', id }, [cacheTitle]],
+    [{ type: 'media-stored', id, attempt }, [describeMedia, cacheTitle]],
     [{ type: 'media-changed', id }, [cacheTitle]],
     [{ type: 'media-abandoned', ...leftover }, [{ ...discard, after: 0 }]],
     [{ type: 'media-deleted', ...leftover }, [{ ...discard, after: 0 }, cacheTitle]],

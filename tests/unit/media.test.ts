@@ -71,7 +71,7 @@ describe('a media that is received', () => {
   it('is stored by its attempt, and somebody is told', () => {
     expect(store(receiving, attempt, contents)._unsafeUnwrap()).toStrictEqual({
       media: { ...intent, ...contents, state: 'stored', createdAt: now, version: 1 },
-      events: [{ type: 'media-stored', id }],
+      events: [{ type: 'media-stored', id, attempt }],
     })
   })
 

@@ -49,7 +49,7 @@ describe('an upload whose commit', () => {
     expect(await at.row()).toStrictEqual(media)
     expect(media.state).toBe('stored')
     expect(PNG.equals(await at.content(media.id))).toBe(true)
-    expect(at.told).toEqual([{ type: 'media-stored', id: media.id }])
+    expect(at.told).toEqual([{ type: 'media-stored', id: media.id, attempt: media.attempt }])
   })
 
   it('was not done is given up, bytes and all', async () => {

@@ -60,7 +60,7 @@ describe('an upload', () => {
     expect(media.createdAt.getTime()).toBeGreaterThanOrEqual(before)
     expect(media.createdAt.getTime()).toBeLessThanOrEqual(Date.now())
     expect(await at.rows()).toStrictEqual([media])
-    expect(at.told).toEqual([{ type: 'media-stored', id }])
+    expect(at.told).toEqual([{ type: 'media-stored', id, attempt: media.attempt }])
     expect(bytes.equals(await at.content(id))).toBe(true)
   })
 

@@ -5,6 +5,8 @@ import { createMediaport, type Mediaport, type Ports } from '../../src/applicati
 import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
+import type { MetadataStore } from '../../src/application/ports/metadata-store.ts'
+import type { TitleCache } from '../../src/application/ports/title-cache.ts'
 import type { Unavailable } from '../../src/application/ports/unavailable.ts'
 import type { Media, MediaEvent, MediaId, Stored } from '../../src/domain/media.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
@@ -15,6 +17,8 @@ export interface World {
   /** The ports themselves, behind what `wrap…` puts in front of them. */
   readonly media: MediaRepository
   readonly storage: FileStorage
+  readonly metadata: MetadataStore
+  readonly titles: TitleCache
   /** The events of all transitions, in their order. */
   readonly told: readonly MediaEvent[]
   /** Every row that an upload may have written, in any state. */
@@ -75,6 +79,8 @@ export function world({ policy, wrapMedia = same, wrapStorage = same, ports: giv
     mediaport,
     media,
     storage,
+    metadata: ports.metadata,
+    titles: ports.titles,
     told,
     rows,
     row: async () => {

@@ -1,5 +1,5 @@
 import type { Doctor, Examination, Finding } from '../../application/doctor.ts'
-import { printable } from './terminal.ts'
+import { printable, sayUnavailable } from './terminal.ts'
 
 export interface DoctorOptions {
   readonly repair?: boolean
@@ -15,22 +15,23 @@ const SUSPICIOUS = 0.01
 export async function examine(doctor: Doctor, options: DoctorOptions): Promise<number> {
   const examined = await doctor.examine()
   if (examined.isErr()) {
-    console.error(`The ${examined.error.dependency} does not answer: ${printable(String(examined.error.cause))}`)
+    console.error(sayUnavailable(examined.error))
     return 1
   }
-  const { findings, rows, files } = examined.value
+  const { findings, ...counts } = examined.value
   const outcomes: { finding: Finding; mended: string }[] = []
   for (const finding of findings)
     outcomes.push({ finding, mended: await mend(doctor, finding, examined.value, options) })
 
   if (options.json)
     console.log(
-      JSON.stringify({ rows, files, findings: outcomes.map(({ finding, mended }) => ({ ...finding, mended })) }),
+      JSON.stringify({ ...counts, findings: outcomes.map(({ finding, mended }) => ({ ...finding, mended })) }),
     )
   else {
     for (const { finding, mended } of outcomes)
-      console.log([finding.problem.padEnd(21), finding.storageKey, finding.detail, mended].map(printable).join('  '))
-    console.log(`${rows} rows, ${files} files, ${findings.length} findings`)
+      console.log([finding.problem.padEnd(21), placeOf(finding), finding.detail, mended].map(printable).join('  '))
+    const counted = Object.entries(counts).map(([what, count]) => `${count} ${what}`)
+    console.log(`${counted.join(', ')}, ${findings.length} findings`)
   }
   return findings.length > 0 ? 1 : 0
 }
@@ -45,5 +46,9 @@ async function mend(doctor: Doctor, finding: Finding, all: Examination, options:
     return (await doctor.deleteUnknown(finding)).isOk() ? 'deleted' : 'could not be deleted'
   }
   if (finding.problem === 'file-missing' || finding.problem === 'file-of-another-size') return 'only a backup has it'
-  return (await doctor.repair(finding)).isOk() ? 'its jobs are done again' : 'could not be repaired'
+  const repaired = await doctor.repair(finding)
+  if (repaired.isErr()) return 'could not be repaired'
+  return 'storageKey' in finding ? 'its jobs are done again' : 'taken out'
 }
+
+const placeOf = (finding: Finding): string => ('storageKey' in finding ? finding.storageKey : finding.id)

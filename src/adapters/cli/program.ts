@@ -3,10 +3,11 @@ import { createWriteStream } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Command, InvalidArgumentError } from 'commander'
-import type { Doctor } from '../../application/doctor.ts'
+import type { Mediaport } from '../../application/mediaport.ts'
 import type { Client, Failure, LocalFile, MediaView } from './client.ts'
 import { type DoctorOptions, examine } from './doctor-command.ts'
 import { findFiles } from './find-files.ts'
+import { type RebuildOptions, rebuildProjections } from './rebuild-command.ts'
 import { humanSize, printable, progressBar } from './terminal.ts'
 
 export interface Actions {
@@ -17,8 +18,8 @@ export interface Actions {
   readonly migrate: () => Promise<{ applied: readonly string[] }>
   /** @param server its address; without one, the use cases in this process. */
   readonly open: (server: string | undefined) => Promise<Client>
-  /** Over the use cases in this process. */
-  readonly openDoctor: () => Promise<{ doctor: Doctor; close: () => Promise<void> }>
+  /** The use cases in this process. */
+  readonly openMediaport: () => Promise<{ mediaport: Mediaport; close: () => Promise<void> }>
 }
 
 interface UploadOptions {
@@ -33,7 +34,7 @@ interface Shared {
 }
 
 /** What `mediaport` understands; every command sets the exit status 1 when anything of it failed. */
-export function createProgram({ serve, worker, migrate, open, openDoctor }: Actions): Command {
+export function createProgram({ serve, worker, migrate, open, openMediaport }: Actions): Command {
   const program = new Command('mediaport').description('Takes files in and never loses, doubles or orphans one.')
 
   program.command('serve').description('run the HTTP server').action(serve)
@@ -107,14 +108,25 @@ export function createProgram({ serve, worker, migrate, open, openDoctor }: Acti
 
   program
     .command('doctor')
-    .description('compare rows and files; exit status 1 when something is wrong')
+    .description('compare rows, files, metadata and titles; exit status 1 when something is wrong')
     .option('--repair', 'let the jobs of rows that need it be done again')
     .option('--delete-unknown', 'with --repair: delete files that no row knows')
     .option('--yes', 'also when more than 1 % of all files are unknown')
     .option('--json', 'print JSON')
     .action(async (options: DoctorOptions) => {
-      const { doctor, close } = await openDoctor()
-      process.exitCode = await examine(doctor, options)
+      const { mediaport, close } = await openMediaport()
+      process.exitCode = await examine(mediaport.doctor, options)
+      await close()
+    })
+
+  program
+    .command('rebuild')
+    .description('make again what the metadata store and the title cache lost')
+    .option('--metadata', 'only the metadata store')
+    .option('--titles', 'only the title cache')
+    .action(async (options: RebuildOptions) => {
+      const { mediaport, close } = await openMediaport()
+      process.exitCode = await rebuildProjections(mediaport.rebuild, options)
       await close()
     })
 

@@ -1,11 +1,12 @@
 import { SingleBar } from 'cli-progress'
+import type { Dependency, Unavailable } from '../../application/ports/unavailable.ts'
 
 /** Makes foreign text safe to print: a control character in a file name could move the cursor or rename the window. */
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 
 export interface Progress {
-  /** Bytes so far. */
+  /** How much so far. */
   show(done: number): void
   end(): void
 }
@@ -22,6 +23,25 @@ export function progressBar(label: string, total: number): Progress {
   bar.start(total, 0)
   return { show: (done) => bar.update(done), end: () => bar.stop() }
 }
+
+/** As `progressBar`, where nobody knows how many there will be. */
+export function counter(what: string): Progress {
+  if (!process.stderr.isTTY) return { show: () => {}, end: () => {} }
+  return {
+    show: (done) => process.stderr.write(`\r${done} ${what}`),
+    end: () => process.stderr.write('\r\u001b[K'),
+  }
+}
+
+const NAMES: Record<Dependency, string> = {
+  database: 'database',
+  storage: 'file storage',
+  metadata: 'metadata store',
+  titles: 'title cache',
+}
+
+export const sayUnavailable = ({ dependency, cause }: Unavailable): string =>
+  `The ${NAMES[dependency]} does not answer: ${printable(String(cause))}`
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 

@@ -5,13 +5,10 @@ import { type Access, guardAccess } from './access.ts'
 import { closeAfterAnswer, hasBody } from './linger.ts'
 import { HttpProblem, toProblem } from './problem.ts'
 import { createRouter } from './router.ts'
-import type { AskHealth } from './routes.ts'
-import type { Pace } from './upload/pace.ts'
+import type { Settings } from './routes.ts'
 
-export interface HttpOptions {
+export interface HttpOptions extends Settings {
   readonly access: Access
-  readonly pace: Pace
-  readonly health: AskHealth
   /** While true, what still comes in is turned away. */
   readonly isDraining: () => boolean
   readonly log: Log

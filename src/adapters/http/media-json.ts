@@ -1,6 +1,8 @@
 import type { z } from 'zod'
+import type { Pending } from '../../application/read-metadata.ts'
 import type { MediaId, Stored } from '../../domain/media.ts'
-import type { Media } from './schemas.ts'
+import type { Metadata as Document } from '../../domain/metadata.ts'
+import type { Media, Metadata } from './schemas.ts'
 
 /** Absolute addresses, for answers. */
 export interface Links {
@@ -31,6 +33,24 @@ export const toJson = (media: Stored, links: Links): z.infer<typeof Media> => ({
   sha256: media.sha256,
   version: media.version,
 })
+
+/** @param showsLocation whether callers may see where it was taken. */
+export function metadataToJson(document: Document | Pending, showsLocation: boolean): z.infer<typeof Metadata> {
+  if (document.status === 'pending') return document
+  const { durationSeconds, takenAt, exposure, location, ...same } = document
+  return {
+    ...same,
+    duration_seconds: durationSeconds,
+    taken_at: takenAt,
+    exposure: exposure && {
+      time: exposure.time,
+      f_number: exposure.fNumber,
+      iso: exposure.iso,
+      focal_length: exposure.focalLength,
+    },
+    ...(showsLocation && { location }),
+  }
+}
 
 /** Changes with every change of the media (RFC 9110 section 8.8.3). */
 export const entityTag = ({ attempt, version }: Stored): string => `"${attempt}-${version}"`

@@ -1,10 +1,11 @@
 import type { Context, Middleware } from 'koa'
+import type { z } from 'zod'
 import type { Condition } from '../../application/change-media.ts'
 import type { Mediaport } from '../../application/mediaport.ts'
 import { readJson } from './json-body.ts'
-import { entityTag, type Links, toJson } from './media-json.ts'
+import { entityTag, type Links, metadataToJson, toJson } from './media-json.ts'
 import { HttpProblem } from './problem.ts'
-import { Changes, ListQuery } from './schemas.ts'
+import { Changes, ListQuery, type Title } from './schemas.ts'
 import type { Pace } from './upload/pace.ts'
 
 /** GET /media/ */
@@ -59,6 +60,24 @@ export const deleteRoute: Middleware = async (ctx) => {
   if (deleted.isErr()) throw new HttpProblem(deleted.error)
   ctx.status = 204
 }
+
+/** GET /media/{id}/title/ */
+export const titleRoute: Middleware = async (ctx) => {
+  const mediaport: Mediaport = ctx.state['mediaport']
+  const read = await mediaport.readTitle(ctx['params'].id, { owner: ctx.state['owner'] })
+  if (read.isErr()) throw new HttpProblem(read.error)
+  ctx.body = read.value satisfies z.infer<typeof Title>
+}
+
+/** GET /media/{id}/metadata/ */
+export const metadataRoute =
+  (showsLocation: boolean): Middleware =>
+  async (ctx) => {
+    const mediaport: Mediaport = ctx.state['mediaport']
+    const read = await mediaport.readMetadata(ctx['params'].id, { owner: ctx.state['owner'] })
+    if (read.isErr()) throw new HttpProblem(read.error)
+    ctx.body = metadataToJson(read.value, showsLocation)
+  }
 
 /** If-Match (RFC 9110 section 13.1.1): a strong tag of the media as it is, or a star. */
 async function conditionOf(ctx: Context): Promise<Condition> {

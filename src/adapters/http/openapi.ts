@@ -2,7 +2,7 @@ import { stringify } from 'yaml'
 import { z } from 'zod'
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi'
 import { type Code, HttpProblem, summary } from './problem.ts'
-import type { Responses, Route } from './routes.ts'
+import type { Responses, Route } from './route.ts'
 import { Problem } from './schemas.ts'
 
 type Document = ReturnType<typeof createDocument>

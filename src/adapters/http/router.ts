@@ -9,7 +9,7 @@ import { landingPage } from './pages/landing.ts'
 import { redocAssets, redocPage } from './pages/redoc.ts'
 import { swaggerAssets, swaggerPage } from './pages/swagger.ts'
 import { HttpProblem } from './problem.ts'
-import { apiRoutes } from './routes.ts'
+import { apiRoutes, type Settings } from './routes.ts'
 
 /** How long a request waits for a server that is starting. */
 const START_WAIT_MS = 10_000
@@ -17,11 +17,11 @@ const START_WAIT_MS = 10_000
 /** The API, each route as its table says, and the pages for people. */
 export function createRouter(
   mediaport: Mediaport | Promise<Mediaport>,
-  { access, pace, health }: Pick<HttpOptions, 'access' | 'pace' | 'health'>,
+  { access, ...settings }: Pick<HttpOptions, 'access'> & Settings,
 ): Router {
   const router = new Router()
   const started = startedWithin(mediaport)
-  const routes = apiRoutes(linksFrom(access.publicUrl), pace, health)
+  const routes = apiRoutes(linksFrom(access.publicUrl), settings)
   for (const { method, path, scope, handle } of [...routes, schemaRoute(routes)])
     router[method](routerPath(path), ...(scope ? [requires(scope, access), started] : []), handle)
 

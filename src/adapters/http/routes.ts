@@ -1,35 +1,19 @@
-import type { Middleware } from 'koa'
-import { type ZodType, z } from 'zod'
-import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from 'zod-openapi'
-import type { Scope } from './access.ts'
-import { contentRoute } from './content-route.ts'
+import { z } from 'zod'
 import type { Links } from './media-json.ts'
-import { changeRoute, deleteRoute, listRoute, mediaRoute } from './media-routes.ts'
 import type { Code } from './problem.ts'
-import { Changes, Health, ListQuery, Media, MediaPath, Page, Ping, UploadForm } from './schemas.ts'
-import type { Pace } from './upload/pace.ts'
+import { EntityTag, json, type Route } from './route.ts'
+import { type MediaSettings, mediaRoutes } from './routes-of-media.ts'
+import { Health, Media, Ping, UploadForm } from './schemas.ts'
 import { uploadRoute } from './upload/upload-route.ts'
-
-/** By status. */
-export type Responses = Readonly<Record<string, ZodOpenApiResponseObject>>
-
-/** One thing the API does: what serves it and what is said about it can't part ways. */
-export interface Route {
-  readonly method: 'get' | 'post' | 'patch' | 'delete'
-  /** As OpenAPI writes it; served with and without the slash at its end. */
-  readonly path: `/${string}`
-  /** What its caller must be allowed to do. Routes without one answer even while the server is starting. */
-  readonly scope?: Scope
-  readonly operation: ZodOpenApiOperationObject & { responses: Responses }
-  /** Errors of its own, beside those that every route may answer with. */
-  readonly errors: readonly Code[]
-  readonly handle: Middleware
-}
 
 /** What works, at the moment it is asked. */
 export type AskHealth = () => Promise<z.infer<typeof Health>>
 
-export function apiRoutes(links: Links, pace: Pace, health: AskHealth): readonly Route[] {
+export interface Settings extends MediaSettings {
+  readonly health: AskHealth
+}
+
+export function apiRoutes(links: Links, settings: Settings): readonly Route[] {
   return [
     {
       method: 'get',
@@ -56,7 +40,7 @@ export function apiRoutes(links: Links, pace: Pace, health: AskHealth): readonly
       },
       errors: [],
       handle: async (ctx) => {
-        const report = await health()
+        const report = await settings.health()
         ctx.status = report.status === 'down' || report.status === 'starting' ? 503 : 200
         ctx.body = report
       },
@@ -80,100 +64,9 @@ export function apiRoutes(links: Links, pace: Pace, health: AskHealth): readonly
         },
       },
       errors: UPLOAD_ERRORS,
-      handle: uploadRoute(links, pace),
+      handle: uploadRoute(links, settings.pace),
     },
-    {
-      method: 'get',
-      path: '/media/',
-      scope: 'read',
-      operation: {
-        summary: 'List media',
-        description: 'Newest first. Pages neither repeat nor skip what was there when the first was asked for.',
-        tags: ['Media'],
-        requestParams: { query: ListQuery },
-        responses: { 200: json('A page', Page) },
-      },
-      errors: ['invalid-query', 'invalid-cursor', 'invalid-tag'],
-      handle: listRoute(links),
-    },
-    {
-      method: 'get',
-      path: '/media/{id}/',
-      scope: 'read',
-      operation: {
-        summary: 'Get a media',
-        tags: ['Media'],
-        requestParams: { path: MediaPath },
-        responses: {
-          200: { ...json('The media', Media), headers: z.object({ ETag: EntityTag }) },
-          304: { description: 'It is still what If-None-Match says' },
-        },
-      },
-      errors: ['not-found'],
-      handle: mediaRoute(links),
-    },
-    {
-      method: 'patch',
-      path: '/media/{id}/',
-      scope: 'write',
-      operation: {
-        summary: "Change a media's title or tags",
-        description: 'Both at once or neither. With If-Match only while the media is what its ETag said.',
-        tags: ['Media'],
-        requestParams: { path: MediaPath, header: z.object({ 'If-Match': IfMatch }) },
-        requestBody: { required: true, content: { 'application/json': { schema: Changes } } },
-        responses: { 200: { ...json('The media as it is now', Media), headers: z.object({ ETag: EntityTag }) } },
-      },
-      errors: [
-        'malformed-json',
-        'not-found',
-        'too-slow',
-        'precondition-failed',
-        'too-large',
-        'unsupported-media-type',
-        'validation-error',
-        'invalid-title',
-        'invalid-tag',
-      ],
-      handle: changeRoute(links, pace),
-    },
-    {
-      method: 'delete',
-      path: '/media/{id}/',
-      scope: 'delete',
-      operation: {
-        summary: 'Delete a media',
-        description:
-          'It does not exist from then on; its bytes follow. With If-Match only while it is what its ETag said.',
-        tags: ['Media'],
-        requestParams: { path: MediaPath, header: z.object({ 'If-Match': IfMatch }) },
-        responses: { 204: { description: 'It is deleted' } },
-      },
-      errors: ['not-found', 'precondition-failed'],
-      handle: deleteRoute,
-    },
-    {
-      method: 'get',
-      path: '/media/{id}/content/',
-      scope: 'read',
-      operation: {
-        summary: "Get a media's bytes",
-        description: 'As they were uploaded. Only raster images are shown in a browser, everything else is a download.',
-        tags: ['Media'],
-        requestParams: { path: MediaPath, header: z.object({ Range: RangeHeader }) },
-        responses: {
-          200: {
-            description: 'All of it',
-            content: BYTES,
-            headers: z.object({ ETag: EntityTag, 'Repr-Digest': ReprDigest }),
-          },
-          206: { description: 'The range that was asked for', content: BYTES },
-          304: { description: 'It is still what If-None-Match says' },
-        },
-      },
-      errors: ['not-found', 'range-not-satisfiable', 'storage-error'],
-      handle: contentRoute,
-    },
+    ...mediaRoutes(links, settings),
   ]
 }
 
@@ -209,7 +102,6 @@ const UPLOAD_ERRORS = [
 ] as const satisfies readonly Code[]
 
 const Location = z.url().meta({ description: 'The address of the media' })
-const EntityTag = z.string().meta({ description: 'Changes when this changes (RFC 9110 section 8.8.3)' })
 const Key = z.string().optional().meta({
   description:
     'Your own name for this upload, 1 to 255 visible ASCII characters: sent again under it, there is one media',
@@ -218,12 +110,3 @@ const Replayed = z
   .literal('true')
   .optional()
   .meta({ description: 'It was there already, from an earlier upload with this key' })
-const IfMatch = z.string().optional().meta({ description: 'An ETag of the media (RFC 9110 section 13.1.1)' })
-const ReprDigest = z.string().meta({ description: 'The SHA-256 of all bytes (RFC 9530)' })
-const RangeHeader = z
-  .string()
-  .optional()
-  .meta({ description: 'One range of bytes (RFC 9110 section 14)', example: 'bytes=0-99' })
-const BYTES = { '*/*': { schema: z.string().meta({ override: { format: 'binary' } }) } }
-
-const json = (description: string, schema: ZodType) => ({ description, content: { 'application/json': { schema } } })

@@ -48,6 +48,53 @@ export const Media = z
   })
   .meta({ id: 'Media', description: 'A file and what is known about it' })
 
+export const Title = Media.pick({ id: true, title: true, tags: true }).meta({
+  id: 'Title',
+  description: 'What a media is called; may be a minute old',
+})
+
+const whole = (description: string) => z.int().positive().optional().meta({ description })
+const known = z.number().optional()
+const word = z.string().optional()
+
+export const Metadata = z
+  .object({
+    status: z.enum(['pending', 'ready', 'partial', 'none', 'failed']).meta({
+      description:
+        '`pending`: not read yet; `ready`: read in full; `partial`: the rest was damaged or beyond the limits; `none`: the file has no tags; `failed`: nothing could be read',
+    }),
+    reason: word.meta({ description: 'Why it is partial or failed' }),
+    format: word.meta({ example: 'jpeg' }),
+    width: whole('Pixels as they are stored, before `orientation` is applied'),
+    height: whole('Pixels as they are stored, before `orientation` is applied'),
+    orientation: z.int().min(1).max(8).optional().meta({ description: 'As in EXIF (CIPA DC-008, tag 274)' }),
+    colour: word.meta({ example: 'rgb' }),
+    duration_seconds: known,
+    pages: whole('Of a document'),
+    camera: z.object({ make: word, model: word, lens: word }).optional(),
+    exposure: z
+      .object({
+        time: known.meta({ description: 'Seconds' }),
+        f_number: known,
+        iso: known,
+        focal_length: known.meta({ description: 'Millimetres' }),
+      })
+      .optional(),
+    taken_at: word.meta({
+      description: 'RFC 3339; without an offset where the file has none',
+      example: '2026-11-23T10:00:00+01:00',
+    }),
+    location: z
+      .object({ latitude: z.number(), longitude: z.number(), altitude: known })
+      .optional()
+      .meta({ description: 'Only where the server was told to show it' }),
+    tags: z
+      .record(z.string(), z.unknown())
+      .optional()
+      .meta({ description: 'EXIF, IPTC, XMP and their kind as they were read' }),
+  })
+  .meta({ id: 'Metadata', description: 'What a file says of itself; what it does not say is left out' })
+
 export const Page = z
   .object({
     items: z.array(Media),

@@ -1,0 +1,68 @@
+import { ok, type ResultAsync, safeTry } from 'neverthrow'
+import type { Attempt, Media, MediaId } from '../domain/media.ts'
+import { rowOf } from './get-media.ts'
+import type { Ports } from './mediaport.ts'
+import type { Unavailable } from './ports/unavailable.ts'
+
+/** What a projection has and the rows do not: it may be taken out, for what belongs there can be made again. */
+export type ProjectionFinding = { readonly id: MediaId; readonly detail: string } & (
+  | { readonly problem: 'unknown-document'; readonly attempt: Attempt }
+  | { readonly problem: 'wrong-title'; readonly version: number }
+)
+
+export interface ExaminedProjections {
+  readonly findings: readonly ProjectionFinding[]
+  /** The media of which there is a document. */
+  readonly described: ReadonlySet<MediaId>
+  readonly titles: number
+}
+
+/** @param rows as they were read just now; where one disagrees, it is read again, for it may have changed since. */
+export const examineProjections = (
+  { media, metadata, titles }: Pick<Ports, 'media' | 'metadata' | 'titles'>,
+  rows: ReadonlyMap<MediaId, Media>,
+): ResultAsync<ExaminedProjections, Unavailable> =>
+  safeTry(async function* () {
+    const findings: ProjectionFinding[] = []
+    const described = new Set<MediaId>()
+    for (let after: MediaId | undefined; ; ) {
+      const page = yield* metadata.list(after)
+      for (const { id, attempt } of page) {
+        described.add(id)
+        if (isOf(rows.get(id), attempt)) continue
+        const row = yield* rowOf(media, id)
+        if (isOf(row, attempt)) continue
+        findings.push({
+          problem: 'unknown-document',
+          id,
+          attempt,
+          detail: row ? `its media is ${row.state}` : 'no media',
+        })
+      }
+      after = page.at(-1)?.id
+      if (after === undefined) break
+    }
+
+    let cached = 0
+    for (let next: string | undefined; ; ) {
+      const page = yield* titles.list(next)
+      for (const { id, version } of page.entries) {
+        cached++
+        if (isAt(rows.get(id), version)) continue
+        const row = yield* rowOf(media, id)
+        if (isAt(row, version)) continue
+        // Whoever changed the row may just be about to change this.
+        const now = yield* titles.find(id)
+        if (now?.version !== version) continue
+        const detail = row?.state === 'stored' ? `version ${version} of ${row.version}` : (row?.state ?? 'no media')
+        findings.push({ problem: 'wrong-title', id, version, detail })
+      }
+      next = page.next
+      if (next === undefined) break
+    }
+    return ok({ findings, described, titles: cached })
+  })
+
+const isOf = (row: Media | undefined, attempt: Attempt): boolean => row?.state === 'stored' && row.attempt === attempt
+
+const isAt = (row: Media | undefined, version: number): boolean => row?.state === 'stored' && row.version === version

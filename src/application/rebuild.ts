@@ -1,0 +1,42 @@
+import { ok, ResultAsync, safeTry } from 'neverthrow'
+import type { MediaId } from '../domain/media.ts'
+import type { CacheTitle } from './cache-title.ts'
+import type { DescribeMedia } from './describe-media.ts'
+import type { Ports } from './mediaport.ts'
+import type { Unavailable } from './ports/unavailable.ts'
+
+export interface Rebuilding {
+  readonly metadata: boolean
+  readonly titles: boolean
+  /** Told now and then how many media have been seen to. */
+  readonly onProgress?: (done: number) => void
+}
+
+/**
+ * Makes again what the metadata store or the title cache has lost, and leaves alone what they still have: it can be
+ * stopped and started again at any time, beside running servers. Answers with how many media it has seen to.
+ */
+export type Rebuild = (what: Rebuilding) => ResultAsync<number, Unavailable>
+
+const PAGE = 100
+const AT_ONCE = 5
+
+export const rebuild =
+  ({ media }: Pick<Ports, 'media'>, describe: DescribeMedia, cache: CacheTitle): Rebuild =>
+  ({ metadata, titles, onProgress }) =>
+    safeTry(async function* () {
+      let done = 0
+      for (let after: MediaId | undefined; ; ) {
+        const page = yield* media.scan(after, PAGE)
+        const stored = page.filter((row) => row.state === 'stored')
+        for (let from = 0; from < stored.length; from += AT_ONCE) {
+          const rows = stored.slice(from, from + AT_ONCE)
+          if (metadata) yield* ResultAsync.combine(rows.map(describe))
+          if (titles) yield* ResultAsync.combine(rows.map(({ id }) => cache(id)))
+          done += rows.length
+          onProgress?.(done)
+        }
+        after = page.at(-1)?.id
+        if (after === undefined) return ok(done)
+      }
+    })

@@ -121,5 +121,7 @@ async function server(connectionString: string, options: object = {}): Promise<K
   })
   // The pool replaces a connection that broke while idle; unheard, this event would end the process.
   pool.on('error', () => {})
+  // The same for one that breaks between two statements of a transaction; the next statement tells.
+  pool.on('connect', (client) => client.on('error', () => {}))
   return new Kysely({ dialect: new PostgresDialect({ pool }) })
 }

@@ -56,7 +56,7 @@ export function buildContainer(
   bind(TITLES, () => projections.titles ?? embeddedTitles())
   bind(METADATA, () => projections.metadata ?? new KyselyMetadataStore(db))
   bind(EXTRACT, () => projections.extraction.extract)
-  bind(STORAGE, () => new WatchedStorage(new FilesystemFileStorage(join(config.dataDir, 'files', installation.id))))
+  bind(STORAGE, () => new WatchedStorage(new FilesystemFileStorage(filesFolder(config, installation))))
   bind(SNIFF, () => sniff)
   bind(IDENTITY, () => randomIdentity)
   bind(MEDIAPORT, (c) =>
@@ -75,6 +75,10 @@ export function buildContainer(
   )
   return container
 }
+
+/** Where the filesystem storage keeps the files of this installation. */
+export const filesFolder = ({ dataDir }: Pick<Config, 'dataDir'>, { id }: Connections['installation']): string =>
+  join(dataDir, 'files', id)
 
 /** For people: the adapter that serves each port. */
 export const adapterNames = ({ databaseUrl, dataDir, mongodbUrl, redis }: Config): Record<string, string> => ({

@@ -7,7 +7,8 @@ import type { WatchedStorage } from './watched-storage.ts'
 /** A health check never waits longer than this for a database that hangs. */
 const PATIENCE_MS = 2000
 
-interface Watched {
+/** Stores with a server of their own. */
+export interface Watched {
   readonly metadata?: { isUp(): Promise<boolean> } | undefined
   readonly titles?: { isUp(): Promise<boolean> } | undefined
 }

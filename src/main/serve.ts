@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { mkdir } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { Logger } from 'pino'
 import { createApp } from '../adapters/http/app.ts'
@@ -6,7 +7,7 @@ import { closeServer, createHttpServer, serveApp } from '../adapters/http/http-s
 import type { Mediaport } from '../application/mediaport.ts'
 import type { Config } from './config.ts'
 import { type Connections, connect, type OnTrouble } from './connections.ts'
-import { adapterNames, buildContainer, MEDIAPORT, STORAGE } from './container.ts'
+import { adapterNames, buildContainer, filesFolder, MEDIAPORT, STORAGE } from './container.ts'
 import { checkHealth } from './health.ts'
 import { runWorker } from './run-worker.ts'
 import type { WatchedStorage } from './watched-storage.ts'
@@ -74,6 +75,8 @@ async function start(config: Config, log: Logger): Promise<Started> {
   const began = performance.now()
   const onTrouble: OnTrouble = (error, message) => log.warn({ err: error }, message)
   const connections = await connect(config, { onTrouble, patient: true })
+  // Workers elsewhere know by it that they see the same files.
+  await mkdir(filesFolder(config, connections.installation), { recursive: true, mode: 0o700 })
   const container = buildContainer(config, connections)
   for (const name of connections.applied) log.info(`applied migration ${name}`)
   const mediaport = container.resolve(MEDIAPORT)

@@ -12,11 +12,11 @@ import { closeServer, createHttpServer, serveApp } from '../../src/adapters/http
 import type { Pace } from '../../src/adapters/http/upload/pace.ts'
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
 import { jobsOf } from '../../src/application/jobs.ts'
-import { createMediaport, type Mediaport } from '../../src/application/mediaport.ts'
+import { createMediaport, type Mediaport, type Ports } from '../../src/application/mediaport.ts'
 import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { Media, MediaEvent, Stored } from '../../src/domain/media.ts'
-import { checkHealth } from '../../src/main/health.ts'
+import { checkHealth, type Watched } from '../../src/main/health.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { WatchedStorage } from '../../src/main/watched-storage.ts'
 import { file, form, post } from './multipart.ts'
@@ -78,16 +78,20 @@ export interface Given {
   readonly headerTimeoutSeconds?: number
   /** Puts a fault in front of the storage. */
   readonly wrapStorage?: (storage: FileStorage, folder: string) => FileStorage
+  readonly ports?: Partial<Pick<Ports, 'metadata' | 'titles' | 'extract'>>
+  readonly showsLocation?: boolean
+  /** What the health check hears of the stores beside database and storage. */
+  readonly projections?: Watched
 }
 
 /** The HTTP server as `serve` puts it together, over rows in memory and files in a folder of its own. */
 export async function startServer(given: Given = {}): Promise<TestServer> {
-  const { policy, pace, headerTimeoutSeconds = 10, wrapStorage = same } = given
+  const { policy, pace, headerTimeoutSeconds = 10, wrapStorage = same, ports, showsLocation, projections = {} } = given
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-e2e-'))
   const media = new MemoryMediaRepository((events) => void setImmediate().then(() => workOn(events)))
   const storage = new WatchedStorage(wrapStorage(new FilesystemFileStorage(join(folder, 'files')), folder))
   const mediaport = createMediaport(
-    { ...memoryPorts(), media, storages: [storage] },
+    { ...memoryPorts(), ...ports, media, storages: [storage] },
     { maxFileSize: MAX_FILE, ...policy },
   )
   /** As a worker does, but once: what fails stays undone. */
@@ -107,7 +111,8 @@ export async function startServer(given: Given = {}): Promise<TestServer> {
   const app = createApp(mediaport, {
     access: { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: url },
     pace: { idleSeconds: 15, minRate: 4096, ...pace },
-    health: () => checkHealth({ isDatabaseUp: async () => true, projections: {} }, storage),
+    health: () => checkHealth({ isDatabaseUp: async () => true, projections }, storage),
+    showsLocation,
     isDraining: () => draining,
     log: { info: logged('info'), warn: logged('warn'), error: logged('error') },
   })

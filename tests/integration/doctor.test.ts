@@ -40,7 +40,7 @@ describe('mediaport doctor', () => {
   afterAll(() => rmSync(folder, { recursive: true }))
 
   it('finds nothing where all is well', async () => {
-    expect(await doctor()).toEqual({ status: 0, stdout: '3 rows, 3 files, 0 findings\n' })
+    expect(await doctor()).toEqual({ status: 0, stdout: '3 rows, 3 files, 0 documents, 0 titles, 0 findings\n' })
   })
 
   it('names a file that is gone and one that was cut off, and mends neither', async () => {
@@ -51,7 +51,7 @@ describe('mediaport doctor', () => {
     expect(status).toBe(1)
     expect(stdout).toContain(`file-missing           ${basename(gone)}  5000 bytes  only a backup has it\n`)
     expect(stdout).toContain(`file-of-another-size   ${basename(cut)}  4999 of 5000 bytes  only a backup has it\n`)
-    expect(stdout).toContain('3 rows, 2 files, 2 findings\n')
+    expect(stdout).toContain('3 rows, 2 files, 0 documents, 0 titles, 2 findings\n')
     renameSync(join(folder, 'aside'), gone)
     writeFileSync(cut, pngOf(5000, 'b.png'))
   })

@@ -40,4 +40,6 @@ answers() { grep -qiE 'waiting for connections|listening on' "$dir/log"; }
 start_somewhere
 
 export MONGODB_URL="mongodb://127.0.0.1:$port/"
+# For those that need one of their own to kill: takes an address and a folder.
+export FERRETDB=$ferretdb
 run "$@"

@@ -63,5 +63,7 @@ start_somewhere
 "$bin/psql" -Xq -v ON_ERROR_STOP=1 -h "$dir" -p "$port" -U postgres -d postgres \
   -c 'create role media login createdb' -c 'create database media owner media'
 
+# For those that need one of their own to kill.
+export POSTGRES_BIN=$bin
 export POSTGRES_URL="postgres://media@127.0.0.1:$port/media"
 run "$@"

@@ -11,6 +11,9 @@ export interface DoctorOptions {
 /** More unknown files than this part of all look like a wrong database, not like leftovers. */
 const SUSPICIOUS = 0.01
 
+const DELETED = 'deleted'
+const NOT_DELETED = 'could not be deleted: remove it by hand'
+
 /** @returns what is wrong and was not mended, as an exit status. */
 export async function examine(doctor: Doctor, options: DoctorOptions): Promise<number> {
   const examined = await doctor.examine()
@@ -22,6 +25,14 @@ export async function examine(doctor: Doctor, options: DoctorOptions): Promise<n
   const outcomes: { finding: Finding; mended: string }[] = []
   for (const finding of findings)
     outcomes.push({ finding, mended: await mend(doctor, finding, examined.value, options) })
+
+  // A file that lies where none of ours would is not reached by its key.
+  if (outcomes.some(({ mended }) => mended === DELETED)) {
+    const left = await doctor.examine()
+    const keys = new Set(left.map(({ findings }) => findings.map(placeOf)).unwrapOr([]))
+    for (const outcome of outcomes)
+      if (outcome.mended === DELETED && keys.has(placeOf(outcome.finding))) outcome.mended = NOT_DELETED
+  }
 
   if (options.json)
     console.log(
@@ -43,7 +54,7 @@ async function mend(doctor: Doctor, finding: Finding, all: Examination, options:
     const unknown = all.findings.filter(({ problem }) => problem === 'unknown-file').length
     if (unknown > all.files * SUSPICIOUS && !options.yes)
       return `kept: ${unknown} of ${all.files} files are unknown; is this the right database? --yes deletes them all the same`
-    return (await doctor.deleteUnknown(finding)).isOk() ? 'deleted' : 'could not be deleted'
+    return (await doctor.deleteUnknown(finding)).isOk() ? DELETED : NOT_DELETED
   }
   if (finding.problem === 'file-missing' || finding.problem === 'file-of-another-size') return 'only a backup has it'
   const repaired = await doctor.repair(finding)

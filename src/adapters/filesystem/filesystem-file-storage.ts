@@ -122,6 +122,8 @@ export class FilesystemFileStorage implements FileStorage {
     for (const part of await this.#names(this.#folder)) {
       if (after !== undefined && part < shard(after)) continue
       for (const name of await this.#names(join(this.#folder, part))) {
+        // Somebody's own file: it is shown, but a page that ended with it would have no place to go on from.
+        if (shard(name as StorageKey) !== part && page.length === PAGE - 1) continue
         if (name.endsWith(UNFINISHED) || (after !== undefined && part === shard(after) && name <= after)) continue
         const found = await this.#disk.stat(join(this.#folder, part, name)).catch(ifMissing(undefined))
         if (found) page.push({ key: name as StorageKey, size: found.size, modifiedAt: found.mtime })

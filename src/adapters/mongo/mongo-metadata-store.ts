@@ -51,8 +51,9 @@ export class MongoMetadataStore implements MetadataStore {
   }
 
   find(id: MediaId, attempt: Attempt): ResultAsync<Metadata | undefined, Unavailable> {
-    return this.#ask((documents) => documents.findOne({ _id: id, attempt })).map((found) =>
-      found ? toMetadata(found) : undefined,
+    // By its id alone, which is an index wherever the protocol is spoken.
+    return this.#ask((documents) => documents.findOne({ _id: id })).map((found) =>
+      found?.attempt === attempt ? toMetadata(found) : undefined,
     )
   }
 

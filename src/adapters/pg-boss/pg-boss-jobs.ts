@@ -12,6 +12,7 @@ type TransactionLike = Parameters<typeof fromKysely>[0]
 
 /** Jobs that throw so often are not tried again, but kept in `dead-jobs` for somebody to look at. */
 const RETRY_LIMIT = 4
+const FOR_EVER = 2 ** 31 - 1
 const DEAD = 'dead-jobs'
 /** A job of a process that died is given to another after this and one round of supervision, in seconds. */
 const HEARTBEAT = 15
@@ -42,17 +43,23 @@ export class PgBossJobs {
   async start(): Promise<void> {
     await this.#boss.start()
     await this.#boss.createQueue(DEAD, { retentionSeconds: YEAR })
-    for (const name of JOB_NAMES)
-      await this.#boss.createQueue(name, {
-        retryLimit: RETRY_LIMIT,
+    for (const name of JOB_NAMES) {
+      const options = {
+        // Bytes that nobody wants have to go in the end, whatever is in the way of it.
+        retryLimit: name === 'discard-media' ? FOR_EVER : RETRY_LIMIT,
         retryDelay: 1,
         retryBackoff: true,
+        retryDelayMax: 300,
         heartbeatSeconds: HEARTBEAT,
         // Jobs may wait long: for a second discard, or until workers are started again.
         retentionSeconds: YEAR,
         deleteAfterSeconds: DAY,
         deadLetter: DEAD,
-      })
+      }
+      await this.#boss.createQueue(name, options)
+      // One that an earlier version made has other options.
+      await this.#boss.updateQueue(name, options)
+    }
   }
 
   /** Writes the jobs with `tx`: they are there if and when it commits. */

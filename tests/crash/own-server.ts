@@ -1,0 +1,103 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+/** A server of our own, that can be killed and started again where it was, with what it had. */
+export class OwnServer {
+  readonly port: number
+  readonly #folder: string
+  readonly #command: (port: number, folder: string) => readonly string[]
+  #child: ChildProcess | undefined
+
+  private constructor(port: number, folder: string, command: (port: number, folder: string) => readonly string[]) {
+    this.port = port
+    this.#folder = folder
+    this.#command = command
+    process.on('exit', () => this.#child?.kill('SIGKILL'))
+  }
+
+  /** It does not run yet. */
+  static async make(command: (port: number, folder: string) => readonly string[]): Promise<OwnServer> {
+    return new OwnServer(await freePort(), await mkdtemp(join(tmpdir(), 'mediaport-server-')), command)
+  }
+
+  static redis = (): Promise<OwnServer> =>
+    OwnServer.make((port, folder) =>
+      `redis-server --bind 127.0.0.1 --port ${port} --dir ${folder} --appendonly yes --appendfsync always`.split(' '),
+    )
+
+  /** The one that `tests/services/mongo.sh` has built. */
+  static mongo = (): Promise<OwnServer> =>
+    OwnServer.make((port, folder) => [process.env['FERRETDB'] ?? 'ferretdb', `127.0.0.1:${port}`, folder])
+
+  /** PostgreSQL of `POSTGRES_BIN`, which refuses to be root: then it is the user `postgres`. */
+  static async postgres(): Promise<OwnServer> {
+    const bin = process.env['POSTGRES_BIN'] ?? ''
+    const asUser = process.getuid?.() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : []
+    const server = await OwnServer.make((port, folder) => [
+      ...asUser,
+      ...`${bin}/postgres -D ${folder}/data -p ${port} -c listen_addresses=127.0.0.1 -k ${folder}`.split(' '),
+    ])
+    if (asUser.length > 0) await promisify(execFile)('chown', ['postgres', server.#folder])
+    const [command, ...args] = [
+      ...asUser,
+      `${bin}/initdb`,
+      '-D',
+      `${server.#folder}/data`,
+      '-U',
+      'media',
+      '-A',
+      'trust',
+    ]
+    await promisify(execFile)(command, args, { cwd: server.#folder })
+    return server
+  }
+
+  /** Settles when it takes connections. */
+  async start(): Promise<void> {
+    const [command = '', ...args] = this.#command(this.port, this.#folder)
+    this.#child = spawn(command, args, { cwd: this.#folder, stdio: 'ignore' })
+    while (!(await this.isUp())) {
+      if (this.#child.exitCode !== null) throw new Error(`${command} ended with ${this.#child.exitCode}`)
+      await setTimeout(20)
+    }
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const child = this.#child
+    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    child.kill(signal)
+    await once(child, 'exit')
+  }
+
+  async remove(): Promise<void> {
+    await this.kill()
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  async isUp(): Promise<boolean> {
+    const socket = connect(this.port, '127.0.0.1')
+    try {
+      await once(socket, 'connect')
+      return true
+    } catch {
+      return false
+    } finally {
+      socket.destroy()
+    }
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}

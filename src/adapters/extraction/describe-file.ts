@@ -45,8 +45,6 @@ const READERS: Readonly<Record<string, Describe>> = {
   'video/3gpp': recording('3gp'),
 }
 
-export const isReadable = (type: ContentType): boolean => Object.hasOwn(READERS, type)
-
 /** What the file says of itself; what can't be read of it, for whatever reason, is told in the document. */
 export async function describeFile(type: ContentType, source: ByteSource): Promise<Metadata> {
   const describe = READERS[type]

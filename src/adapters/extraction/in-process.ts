@@ -2,7 +2,6 @@ import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import type { ExtractMetadata, FileToRead } from '../../application/ports/extract-metadata.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 import { ByteSource } from './byte-source.ts'
-import { describeFile } from './describe-file.ts'
 
 /**
  * Reads files in this process, for tests and trials with files that mean no harm: nothing stops one that takes all time or
@@ -11,6 +10,8 @@ import { describeFile } from './describe-file.ts'
 export const extractInProcess: ExtractMetadata = <E>(file: FileToRead<E>) =>
   new ResultAsync<Metadata, E>(
     (async (): Promise<Result<Metadata, E>> => {
+      // Loaded with the first file, for it brings all the readers along.
+      const { describeFile } = await import('./describe-file.ts')
       let failure: { readonly error: E } | undefined
       const source = new ByteSource(file.size, async (start, end) => {
         const bytes = await file.read({ start, end })

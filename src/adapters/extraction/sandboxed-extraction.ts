@@ -2,7 +2,6 @@ import type { ChildProcess } from 'node:child_process'
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import type { ExtractMetadata, FileToRead } from '../../application/ports/extract-metadata.ts'
 import type { Metadata } from '../../domain/metadata.ts'
-import { isReadable } from './describe-file.ts'
 import type { ToChild, ToParent } from './messages.ts'
 import { startChild } from './sandbox.ts'
 
@@ -10,7 +9,6 @@ import { startChild } from './sandbox.ts'
 const PATIENCE_MS = 10_000
 /** A child is replaced before its own time limit could hit a file that means no harm. */
 const FILES_PER_CHILD = 1000
-const NOTHING: Metadata = { status: 'none', tags: {} }
 const failed = (reason: string): Metadata => ({ status: 'failed', reason, tags: {} })
 
 /**
@@ -30,7 +28,6 @@ export class SandboxedExtraction {
   }
 
   readonly extract: ExtractMetadata = <E>(file: FileToRead<E>) => {
-    if (!isReadable(file.contentType)) return new ResultAsync<Metadata, E>(Promise.resolve(ok(NOTHING)))
     const described = this.#turn.then(async () => this.#describe(file))
     this.#turn = described.catch(() => undefined)
     return new ResultAsync<Metadata, E>(described)

@@ -1,0 +1,1 @@
+export { MongoMetadataStore } from './adapters/mongo/mongo-metadata-store.ts'

@@ -1,0 +1,1 @@
+export { type RedisOptions, RedisTitleCache } from './adapters/redis/redis-title-cache.ts'

@@ -1,5 +1,5 @@
 import { Redis, type Result as RedisResult } from 'ioredis'
-import { ResultAsync } from 'neverthrow'
+import { err, ok, ResultAsync } from 'neverthrow'
 import { z } from 'zod'
 import type { CachedTitle, CachedTitles, TitleCache } from '../../application/ports/title-cache.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
@@ -10,6 +10,11 @@ import type { Title } from '../../domain/title.ts'
 /** Milliseconds: nobody waits longer for what was to be fast. */
 const CONNECT_TIMEOUT = 500
 const COMMAND_TIMEOUT = 300
+/**
+ * A connection that says nothing for so long while commands wait is given up for a new one: where the other end is gone
+ * without a word, only the kernel would find out, after about a quarter of an hour (tcp(7), tcp_retries2).
+ */
+const SILENCE = 1000
 const RECONNECT_AT_MOST = 2000
 const TOMBSTONE_SECONDS = 24 * 60 * 60
 const SCAN_COUNT = 500
@@ -56,6 +61,7 @@ export class RedisTitleCache implements TitleCache {
       maxRetriesPerRequest: 1,
       connectTimeout: CONNECT_TIMEOUT,
       commandTimeout: COMMAND_TIMEOUT,
+      socketTimeout: SILENCE,
       retryStrategy: (times) => Math.min(times * 100, RECONNECT_AT_MOST),
     })
     // Whoever asks is told; unheard, this event would be printed.
@@ -69,7 +75,9 @@ export class RedisTitleCache implements TitleCache {
   }
 
   find(id: MediaId): ResultAsync<CachedTitle | undefined, Unavailable> {
-    return answer(this.#redis.hgetall(this.#key(id))).map((hash) => parseEntry(hash))
+    return answer(this.#redis.hgetall(this.#key(id)))
+      .map((hash) => parseEntry(hash))
+      .orElse((error) => (isWrongType(error.cause) ? ok(undefined) : err(error)))
   }
 
   remove(id: MediaId, version: number): ResultAsync<void, Unavailable> {
@@ -134,6 +142,9 @@ function parseEntry(hash: Record<string, string>): CachedTitle | undefined {
   const { data } = Entry.safeParse(hash)
   return data && { ...data, title: data.title as Title, tags: data.tags as Tag[] }
 }
+
+/** The key holds something that is no hash, and so none of ours (https://redis.io/docs/latest/develop/data-types/). */
+const isWrongType = (cause: unknown): boolean => cause instanceof Error && cause.message.startsWith('WRONGTYPE ')
 
 const answer = <T>(work: Promise<T>): ResultAsync<T, Unavailable> =>
   ResultAsync.fromPromise(work, unavailable('titles'))

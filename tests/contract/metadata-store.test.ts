@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import { PGlite } from '@electric-sql/pglite'
 import { type Dialect, Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
 import { MongoClient } from 'mongodb'
@@ -65,6 +65,25 @@ withServices(['MONGODB_URL'], 'on the server of MONGODB_URL', () => {
       exposure: { f_number: 2.8, focal_length: 50 },
       tags: {},
     })
+  })
+
+  it.each([
+    ['none', '', 'mediaport'],
+    ['none, but options with a slash', '?appName=a/b', 'mediaport'],
+    ['one', '/NAME?appName=a/b', 'NAME'],
+  ])('MongoDB keeps them in the database of the address: %s', async (_, rest, expected) => {
+    const id = randomUUID() as MediaId
+    const name = `contract_${randomBytes(8).toString('hex')}`
+    const named = new MongoMetadataStore(`mongodb://${url.host}${rest.replace('NAME', name)}`)
+    const kept = client.db(expected.replace('NAME', name)).collection<{ _id: string }>('media_metadata')
+    try {
+      ;(await named.save(id, 'a' as Attempt, { status: 'none', tags: {} }))._unsafeUnwrap()
+      expect(await kept.findOne({ _id: id })).toMatchObject({ attempt: 'a' })
+    } finally {
+      await kept.deleteOne({ _id: id })
+      await named.close()
+      if (expected === 'NAME') await client.db(name).dropDatabase()
+    }
   })
 
   it('MongoDB says when it will never take a document', async () => {

@@ -25,7 +25,7 @@ export class MongoMetadataStore implements MetadataStore {
 
   /** Connects when it is first used, and again whenever that failed. @param url its database, or else `mediaport`. */
   constructor(url: string) {
-    const [, database = 'mediaport'] = /^mongodb(?:\+srv)?:\/\/[^/]+\/([^?]+)/.exec(url) ?? []
+    const [, database = 'mediaport'] = /^mongodb(?:\+srv)?:\/\/[^/?]+\/([^?]+)/.exec(url) ?? []
     this.#database = decodeURIComponent(database)
     this.#client = new MongoClient(url, {
       serverSelectionTimeoutMS: SELECTION_TIMEOUT,

@@ -141,6 +141,7 @@ async function send(url: string, key: string, bytes: Buffer, pause: number) {
       'Idempotency-Key': key,
     },
   })
+  sending.on('error', () => {})
   const answered = once(sending, 'response')
   // Heard below, after the last byte; a connection that breaks before must not end this process.
   answered.catch(() => undefined)

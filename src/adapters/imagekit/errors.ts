@@ -1,0 +1,40 @@
+import { APIError } from '@imagekit/nodejs'
+import type { InsufficientStorage, StorageRefused } from '../../application/ports/file-storage.ts'
+import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
+
+/** ImageKit's own words on a path that is taken; on a fresh key they mean that an earlier answer to the same put was lost. */
+const TAKEN = /same name already exists/i
+const QUOTA = /quota|storage (limit|space)|exceeded .*(plan|limit)/i
+/** So that a wrong header doesn't stop everything, in ms. */
+const DEFAULT_WAIT = 1000
+
+/** What the storage says to an upload that it did not take. https://imagekit.io/docs/api-reference/upload-file/upload-file */
+export function toPutError(cause: unknown): StorageRefused | InsufficientStorage | Unavailable {
+  const told = toCause(cause)
+  if (!(cause instanceof APIError) || cause.status === undefined) return unavailable('storage')(told)
+  const { status, message } = cause
+  if (status === 401) return { type: 'storage-error', cause: told }
+  if (status === 403) return { type: QUOTA.test(message) ? 'insufficient-storage' : 'storage-error', cause: told }
+  if (status === 400 && !TAKEN.test(message)) return { type: 'storage-error', cause: told }
+  return unavailable('storage')(told)
+}
+
+export const isMissing = (cause: unknown): boolean => cause instanceof APIError && cause.status === 404
+
+/** How long a rate limit asks to wait, in ms; nothing where it is none. `X-RateLimit-Reset` is a duration in ms. */
+export function mayAskAgainAfter(cause: unknown): number | undefined {
+  if (!(cause instanceof APIError) || cause.status !== 429) return undefined
+  const wait = Number(cause.headers?.get('x-ratelimit-reset') ?? Number.NaN)
+  return Number.isFinite(wait) && wait >= 0 ? wait : DEFAULT_WAIT
+}
+
+/** One line for the log, and nothing of the request, which has the key in it. */
+export function toCause(cause: unknown): Error {
+  if (cause instanceof APIError && cause.status !== undefined) {
+    const request = cause.headers?.get('x-ik-requestid')
+    const text = cause.message.replace(/\s+/g, ' ').slice(0, 200)
+    return new Error(`ImageKit answered ${text}${request ? ` (request ${request})` : ''}`)
+  }
+  const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
+  return new Error(`ImageKit can't be reached: ${reason instanceof Error ? reason.message : String(reason)}`)
+}

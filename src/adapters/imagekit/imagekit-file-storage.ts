@@ -1,0 +1,212 @@
+import { ImageKit } from '@imagekit/nodejs'
+import { err, ok, type Result, ResultAsync } from 'neverthrow'
+import { z } from 'zod'
+import type {
+  ByteRange,
+  FileMissing,
+  FileStorage,
+  ListedFile,
+  PutError,
+  PutHints,
+  StoredFile,
+} from '../../application/ports/file-storage.ts'
+import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
+import type { StorageKey } from '../../domain/media.ts'
+import { CountedBody } from './counted-body.ts'
+import { download } from './download.ts'
+import { isMissing, mayAskAgainAfter, toCause, toPutError } from './errors.ts'
+import { upload } from './upload.ts'
+
+export interface ImagekitOptions {
+  readonly privateKey: string
+  /** Such as `https://ik.imagekit.io/acme`. */
+  readonly urlEndpoint: string
+  /** Ours alone, such as `/media/<installation>`. */
+  readonly folder: string
+  /** Whether originals can be read by signed addresses only. */
+  readonly isPrivate: boolean
+  /** Where files are gathered before they are sent; absent: they are sent as they come. */
+  readonly spoolFolder?: string | undefined
+  /** Origins, `https://upload.imagekit.io` and `https://api.imagekit.io` unless told. */
+  readonly uploadUrl?: string | undefined
+  readonly apiUrl?: string | undefined
+}
+
+const PAGE = 1000
+/** How long ImageKit may take to answer once it has all bytes, and any other request, in ms. */
+const ANSWER_TIMEOUT = 60_000
+const REQUEST_TIMEOUT = 15_000
+/** How long a request may be put off by rate limits, in ms. */
+const RATE_LIMIT_PATIENCE = 10_000
+/** An address that is given away lives so long, in seconds. */
+const ADDRESS_SECONDS = 300
+
+/** Every property is optional in the vendor's types, so what is needed is asked for here. */
+const Uploaded = z.object({ fileId: z.string(), filePath: z.string(), size: z.number(), url: z.url() })
+const Listed = z.object({
+  fileId: z.string(),
+  name: z.string(),
+  size: z.number(),
+  url: z.string(),
+  createdAt: z.string(),
+})
+
+/** Where a page ended: what was made at that moment and is known already. */
+interface PageEnd {
+  readonly createdAt: string
+  readonly keys: ReadonlySet<string>
+}
+
+/** Files at https://imagekit.io, one object a key, in a folder of our own. */
+export class ImagekitFileStorage implements FileStorage {
+  readonly name = 'imagekit'
+  readonly #options: ImagekitOptions
+  readonly #uploads: ImageKit
+  readonly #api: ImageKit
+  readonly #pageEnds = new Map<StorageKey, PageEnd>()
+
+  constructor(options: ImagekitOptions) {
+    this.#options = options
+    const { privateKey, uploadUrl = 'https://upload.imagekit.io', apiUrl = 'https://api.imagekit.io' } = options
+    // Without retries: a body that was sent can't be sent again, and the rate limit is waited for below.
+    const common = { privateKey, maxRetries: 0, logLevel: 'off' } as const
+    this.#uploads = new ImageKit({ ...common, baseURL: uploadUrl })
+    this.#api = new ImageKit({ ...common, baseURL: apiUrl, timeout: REQUEST_TIMEOUT })
+  }
+
+  put(key: StorageKey, body: AsyncIterable<Uint8Array>, { signal }: PutHints): ResultAsync<StoredFile, PutError> {
+    return new ResultAsync(this.#put(key, new CountedBody(body), signal))
+  }
+
+  open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable> {
+    return ResultAsync.fromPromise(download(this.address(key), range), toUnavailable).andThen(
+      (body): Result<AsyncIterable<Uint8Array>, FileMissing> => (body ? ok(body) : err({ type: 'file-missing', key })),
+    )
+  }
+
+  /** Of the original: ImageKit would otherwise give pictures in another format and quality. */
+  address(key: StorageKey): string {
+    const { urlEndpoint, folder, isPrivate } = this.#options
+    return this.#api.helper.buildSrc({
+      urlEndpoint,
+      src: `${folder}/${key}`,
+      queryParameters: { tr: 'orig-true' },
+      ...(isPrivate && { signed: true, expiresIn: ADDRESS_SECONDS }),
+    })
+  }
+
+  /** Purges what delivery keeps of it, too, which may be for 180 days. */
+  delete(key: StorageKey): ResultAsync<void, Unavailable> {
+    return ResultAsync.fromPromise(this.#delete(key), toUnavailable)
+  }
+
+  list(after?: StorageKey): ResultAsync<readonly ListedFile[], Unavailable> {
+    return ResultAsync.fromPromise(this.#list(after), toUnavailable)
+  }
+
+  async #put(key: StorageKey, body: CountedBody, signal: AbortSignal): Promise<Result<StoredFile, PutError>> {
+    const { folder, isPrivate, spoolFolder } = this.#options
+    const noAnswer = new AbortController()
+    let timer: NodeJS.Timeout | undefined
+    body.onEnd = () => {
+      timer = setTimeout(() => noAnswer.abort(new Error('no answer to an upload')), ANSWER_TIMEOUT)
+    }
+    try {
+      signal.throwIfAborted()
+      const answer = await upload(this.#uploads, body, {
+        fields: {
+          fileName: key,
+          folder,
+          // A path that is taken is refused: nothing is ever written over.
+          useUniqueFileName: 'false',
+          overwriteFile: 'false',
+          isPrivateFile: String(isPrivate),
+        },
+        signal: AbortSignal.any([signal, noAnswer.signal]),
+        spoolFolder,
+      })
+      const { fileId, filePath, size, url } = Uploaded.parse(answer)
+      if (filePath !== `${folder}/${key}` || size !== body.size)
+        throw new Error(`ImageKit kept ${size} of ${body.size} bytes, as ${filePath}`)
+      return ok({ fileId, size, url })
+    } catch (cause) {
+      if (!body.failure && !signal.aborted) return err(toPutError(cause))
+      // Had it all its bytes by then, it may have kept the file.
+      if (body.isOver) {
+        const deleted = await this.delete(key)
+        if (deleted.isErr()) return err(deleted.error)
+      }
+      return err({ type: 'interrupted', cause: body.failure ? body.failure.cause : signal.reason })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  async #delete(key: StorageKey): Promise<void> {
+    for (const { fileId, url } of await this.#search(`name = "${key}"`)) {
+      await this.#limited(() => this.#api.files.delete(fileId)).catch(ifMissing)
+      await this.#limited(() => this.#api.cache.invalidation.create({ url: `${url.replace(/\?.*/, '')}*` }))
+    }
+  }
+
+  /** In the order in which they were made, which later ones don't change. */
+  async #list(after: StorageKey | undefined): Promise<ListedFile[]> {
+    const end = after === undefined ? undefined : await this.#endOf(after)
+    const found = await this.#search(end ? `createdAt >= "${end.createdAt}"` : undefined)
+    if (after !== undefined && !end && found.length > 0)
+      throw new Error(`the list can't go on after ${after}, which is gone`)
+    const page = found.filter(({ name }) => !end?.keys.has(name))
+    const last = page.at(-1)
+    if (last) {
+      const sameMoment = found.filter(({ createdAt }) => createdAt === last.createdAt).map(({ name }) => name)
+      const earlier = end?.createdAt === last.createdAt ? end.keys : []
+      this.#pageEnds.clear()
+      const keys = new Set([...earlier, ...sameMoment])
+      this.#pageEnds.set(last.name as StorageKey, { createdAt: last.createdAt, keys })
+    }
+    return page.map(({ name, size, createdAt }) => ({
+      key: name as StorageKey,
+      size,
+      modifiedAt: new Date(createdAt),
+    }))
+  }
+
+  async #endOf(key: StorageKey): Promise<PageEnd | undefined> {
+    const known = this.#pageEnds.get(key)
+    if (known) return known
+    const [file] = await this.#search(`name = "${key}"`)
+    return file && { createdAt: file.createdAt, keys: new Set([key]) }
+  }
+
+  /** At most a page, the oldest first. Names have no quotes: ImageKit replaces what is neither letter, digit, `.`, `-` nor `_`. */
+  async #search(condition?: string): Promise<z.infer<typeof Listed>[]> {
+    const found = await this.#limited(() =>
+      this.#api.assets.list({
+        path: this.#options.folder,
+        searchQuery: condition === undefined ? 'type = "file"' : `type = "file" AND ${condition}`,
+        sort: 'ASC_CREATED',
+        limit: PAGE,
+      }),
+    )
+    return z.array(Listed).parse(found)
+  }
+
+  /** Waits as long as it is told to by a rate limit, but not for ever. */
+  async #limited<T>(ask: () => PromiseLike<T>): Promise<T> {
+    for (const until = performance.now() + RATE_LIMIT_PATIENCE; ; ) {
+      try {
+        return await ask()
+      } catch (cause) {
+        const wait = mayAskAgainAfter(cause)
+        if (wait === undefined || performance.now() + wait > until) throw cause
+        await new Promise((resolve) => setTimeout(resolve, wait))
+      }
+    }
+  }
+}
+
+const toUnavailable = (cause: unknown): Unavailable => unavailable('storage')(toCause(cause))
+
+function ifMissing(cause: unknown): void {
+  if (!isMissing(cause)) throw cause
+}

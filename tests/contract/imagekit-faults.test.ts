@@ -1,0 +1,151 @@
+import { inspect } from 'node:util'
+import { afterEach, describe, expect, it } from 'vitest'
+import { ImagekitFileStorage } from '../../src/adapters/imagekit/imagekit-file-storage.ts'
+import type { ContentType } from '../../src/domain/content-type.ts'
+import type { StorageKey } from '../../src/domain/media.ts'
+import { type LocalImagekit, type LocalOptions, startLocalImagekit } from '../imagekit/local-server.ts'
+import type { Fault } from '../imagekit/switches.ts'
+import { collect, inChunks, PNG, pngOf } from '../samples.ts'
+
+let vendor: LocalImagekit
+afterEach(() => vendor.close())
+
+const key = '01890000-0000-7000-8000-000000000000.0123456789abcdef' as StorageKey
+
+async function start(options: LocalOptions = {}, privateKey?: string) {
+  vendor = await startLocalImagekit(options)
+  const storage = new ImagekitFileStorage({
+    privateKey: privateKey ?? vendor.privateKey,
+    urlEndpoint: vendor.urlEndpoint,
+    folder: '/media/installation',
+    uploadUrl: vendor.url,
+    apiUrl: vendor.url,
+    isPrivate: true,
+  })
+  const put = (bytes: Uint8Array = PNG, signal = new AbortController().signal) =>
+    storage.put(key, inChunks(bytes), { contentType: 'image/png' as ContentType, signal })
+  return { storage, put, kept: () => vendor.library.all.length }
+}
+
+describe('An upload', () => {
+  it.each<[string, Fault, string, number]>([
+    ['whose answer is lost', { type: 'answer lost' }, 'unavailable', 1],
+    ['that is answered with an error page', { type: 'error page', status: 502 }, 'unavailable', 0],
+    ['that is reset half way', { type: 'reset', afterBytes: 100_000 }, 'unavailable', 0],
+    ['that is refused early', { type: 'early refusal', status: 400 }, 'storage-error', 0],
+    ['beyond the quota', { type: 'early refusal', status: 403 }, 'insufficient-storage', 0],
+    ['that is answered before it is done', { type: 'accepted' }, 'unavailable', 1],
+    ['of which other bytes were counted', { type: 'wrong size' }, 'unavailable', 1],
+    ['that comes too often', { type: 'rate limit', ms: 100, times: 1 }, 'unavailable', 0],
+  ])('%s is no success, and can be cleared away', async (_, fault, error, kept) => {
+    const { storage, put, kept: count } = await start()
+    vendor.faults.upload = fault
+    const answer = (await put(pngOf(500_000)))._unsafeUnwrapErr()
+    expect(answer.type).toBe(error)
+    expect(count()).toBe(kept)
+    expect((await storage.delete(key)).isOk()).toBe(true)
+    expect(count()).toBe(0)
+  })
+
+  it('that is too large for the plan is refused for good', async () => {
+    const { put, kept } = await start({ maxFile: 1000 })
+    expect((await put(pngOf(1001)))._unsafeUnwrapErr().type).toBe('storage-error')
+    expect(kept()).toBe(0)
+    expect((await put(pngOf(1000))).isOk()).toBe(true)
+  })
+
+  it('to a path that is taken is no success: an earlier one may have been kept', async () => {
+    const { put, kept } = await start()
+    expect((await put()).isOk()).toBe(true)
+    expect((await put())._unsafeUnwrapErr().type).toBe('unavailable')
+    expect(kept()).toBe(1)
+  })
+
+  it('that is given up while it waits for its answer leaves nothing', async () => {
+    const { put, kept } = await start()
+    vendor.faults.upload = { type: 'no answer' }
+    const giveUp = new AbortController()
+    const putting = put(PNG, giveUp.signal)
+    setImmediate(() => giveUp.abort(new Error('enough')))
+    expect((await putting)._unsafeUnwrapErr()).toMatchObject({ type: 'interrupted' })
+    expect(kept()).toBe(0)
+  })
+
+  it('with a key that is not known is refused, and no word of it is told', async () => {
+    const secret = 'private_of_somebody_else'
+    const { storage, put } = await start({}, secret)
+    const errors = [
+      (await put())._unsafeUnwrapErr(),
+      (await storage.delete(key))._unsafeUnwrapErr(),
+      (await storage.list())._unsafeUnwrapErr(),
+    ]
+    expect(errors.map(({ type }) => type)).toEqual(['storage-error', 'unavailable', 'unavailable'])
+    const told = inspect(errors, { depth: Number.POSITIVE_INFINITY, showHidden: true })
+    expect(told).not.toContain(secret)
+    expect(told).not.toContain(Buffer.from(`${secret}:`).toString('base64').slice(0, 20))
+  })
+})
+
+describe('Other requests', () => {
+  it('wait as long as a rate limit says, and are then answered', async () => {
+    const { storage, put } = await start()
+    await put()
+    vendor.faults.api = { type: 'rate limit', ms: 20, times: 3 }
+    expect((await storage.list())._unsafeUnwrap()).toHaveLength(1)
+  })
+
+  it('do not wait longer than anybody would', async () => {
+    const { storage } = await start()
+    vendor.faults.api = { type: 'rate limit', ms: 3_600_000, times: 1 }
+    expect((await storage.list())._unsafeUnwrapErr().type).toBe('unavailable')
+  })
+
+  it.each<Fault>([
+    { type: 'error page', status: 500 },
+    { type: 'reset', afterBytes: 0 },
+  ])('that meet %j say so', async (fault) => {
+    const { storage, put } = await start()
+    await put()
+    vendor.faults.api = fault
+    expect((await storage.open(key))._unsafeUnwrapErr().type).toBe('unavailable')
+    expect((await storage.list())._unsafeUnwrapErr().type).toBe('unavailable')
+    expect((await storage.delete(key))._unsafeUnwrapErr().type).toBe('unavailable')
+  })
+})
+
+describe('A file', () => {
+  it('is purged from delivery when it is deleted', async () => {
+    const { storage, put } = await start()
+    const { url } = (await put())._unsafeUnwrap()
+    await storage.delete(key)
+    expect(vendor.library.purged).toEqual([`${url}*`])
+  })
+
+  it('that lists do not show yet is deleted when it is tried again', async () => {
+    const { storage, put, kept } = await start({ switches: { listLag: 300 } })
+    await put()
+    await storage.delete(key)
+    expect(kept()).toBe(1)
+    await expect.poll(async () => (await storage.delete(key)).map(kept)).toEqual(expect.objectContaining({ value: 0 }))
+  })
+
+  it('has an address of the original, signed and for a short while', async () => {
+    const { storage, put } = await start()
+    await put()
+    const address = storage.address(key)
+    expect(address).toMatch(/tr=orig-true&ik-t=\d+&ik-s=[0-9a-f]{40}$/)
+    expect(PNG.equals(Buffer.from(await (await fetch(address)).arrayBuffer()))).toBe(true)
+    for (const altered of [
+      address.replace(/ik-s=.*/, ''),
+      address.replace('orig-true', 'w-10'),
+      address.replace(/ik-t=\d/, 'ik-t=9'),
+    ])
+      expect((await fetch(altered)).status).toBe(401)
+  })
+
+  it('is read as it was uploaded', async () => {
+    const { storage, put } = await start()
+    await put()
+    expect(PNG.equals(await collect((await storage.open(key))._unsafeUnwrap()))).toBe(true)
+  })
+})

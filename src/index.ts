@@ -1,4 +1,4 @@
-/** The use cases, and every port in memory. Real adapters: `mediaport/filesystem`, `/kysely`, `/mongo`, `/redis`, `/extraction`, `/http`. */
+/** The use cases, and every port in memory. Real adapters: `mediaport/filesystem`, `/imagekit`, `/kysely`, `/mongo`, `/redis`, `/extraction`, `/http`. */
 export { sniff } from './adapters/file-type/sniff.ts'
 export { MemoryFileStorage } from './adapters/memory/memory-file-storage.ts'
 export { MemoryMediaRepository } from './adapters/memory/memory-media-repository.ts'

@@ -18,7 +18,7 @@ import type { MetadataStore } from './ports/metadata-store.ts'
 import type { Sniff } from './ports/sniff.ts'
 import type { TitleCache } from './ports/title-cache.ts'
 import { type Unavailable, unavailable } from './ports/unavailable.ts'
-import { type ReadContent, readContent } from './read-content.ts'
+import { type ContentAddress, contentAddress, type ReadContent, readContent } from './read-content.ts'
 import { type ReadMetadata, readMetadata } from './read-metadata.ts'
 import { type ReadTitle, readTitle } from './read-title.ts'
 import { type ReapUploads, reapUploads } from './reap-uploads.ts'
@@ -42,6 +42,7 @@ export interface Mediaport {
   readonly getMedia: GetMedia
   readonly listMedia: ListMedia
   readonly readContent: ReadContent
+  readonly contentAddress: ContentAddress
   readonly readTitle: ReadTitle
   readonly readMetadata: ReadMetadata
   readonly changeMedia: ChangeMedia
@@ -88,6 +89,7 @@ export function createMediaport(ports: Ports, policy: Partial<Policy> = {}): Med
     getMedia: get,
     listMedia: listMedia(ports),
     readContent: readContent(ports, get),
+    contentAddress: contentAddress(ports),
     readTitle: readTitle(ports, get, cache),
     readMetadata: readMetadata(ports, get),
     changeMedia: changeMedia(ports, cache),

@@ -22,6 +22,16 @@ export type ReadContent = (
   reading?: Reading,
 ) => ResultAsync<Content, NotFound | StorageRefused | Unavailable>
 
+export type ContentAddress = (media: Stored) => string | undefined
+
+/** Where the storage serves the bytes itself, if it does. */
+export const contentAddress =
+  ({ storages }: Pick<Ports, 'storages'>): ContentAddress =>
+  ({ storage, storageKey }) =>
+    storageNamed(storages, storage)
+      .map((found) => found.address?.(storageKey))
+      .unwrapOr(undefined)
+
 /** The bytes as they were uploaded, from the storage that the row names. A file that is gone is an error before the first byte. */
 export const readContent =
   ({ storages }: Pick<Ports, 'storages'>, getMedia: GetMedia): ReadContent =>

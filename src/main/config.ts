@@ -5,6 +5,7 @@ import { type Access, SCOPES, type Scope } from '../adapters/http/access.ts'
 import type { Pace } from '../adapters/http/upload/pace.ts'
 import { DEFAULT_POLICY, type Policy } from '../application/policy.ts'
 import { type ContentType, DEFAULT_TYPES, KNOWN_TYPES } from '../domain/content-type.ts'
+import { type Env, oneOf, type Parse, parseSize, parseUrl, Reader, wholeNumber, words } from './variables.ts'
 
 /** Everything that can be set, read once from the environment. */
 export interface Config {
@@ -23,6 +24,10 @@ export interface Config {
   readonly redis: { readonly url: string; readonly prefix: string; readonly ttlSeconds: number | undefined } | undefined
   /** Whether metadata tells everybody who may read it where a picture was taken. */
   readonly showsLocation: boolean
+  /** Where new files go; each is served from where it is. */
+  readonly storage: 'filesystem' | 'imagekit'
+  /** Absent: there is no account. */
+  readonly imagekit: ImagekitAccount | undefined
   readonly policy: Policy
   readonly access: Omit<Access, 'publicUrl'>
   readonly pace: Pace
@@ -33,24 +38,36 @@ export interface Config {
   readonly logLevel: string
 }
 
+export interface ImagekitAccount {
+  readonly privateKey: string
+  readonly urlEndpoint: string
+  /** Begins with a slash and doesn't end with one; installations have a folder each below it. */
+  readonly folder: string
+  readonly uploadUrl: string | undefined
+  readonly apiUrl: string | undefined
+  readonly isPrivate: boolean
+  /** Whether files are gathered on disk before they are sent. */
+  readonly spools: boolean
+}
+
 /** One line for a person: which variable is wrong, why, and what it takes. */
 export interface InvalidVariable {
   readonly type: 'invalid-variable'
   readonly message: string
 }
 
-type Env = Readonly<Record<string, string | undefined>>
-
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 /** Set, they would promise what this version does not do. */
-const NOT_YET = ['API_KEYS', 'IMAGEKIT_PRIVATE_KEY']
+const NOT_YET = ['API_KEYS']
 
 export function readConfig(env: Env): Result<Config, InvalidVariable> {
   const read = new Reader(env)
   const host = read.text('HOST', '127.0.0.1')
   const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
   const publicUrl = read.optional('PUBLIC_URL', parseUrl(['http:', 'https:']))
+  const imagekit = readImagekit(read)
+  const storage = read.parsed('STORAGE', imagekit ? 'imagekit' : 'filesystem', oneOf(['filesystem', 'imagekit']))
   const publicHost = publicUrl === undefined ? [] : [new URL(publicUrl).hostname]
   const config: Config = {
     host,
@@ -60,10 +77,16 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
     databaseUrl: read.optional('DATABASE_URL', parseUrl(['postgres:', 'postgresql:'])),
     mongodbUrl: read.optional('MONGODB_URL', parseUrl(['mongodb:', 'mongodb+srv:'])),
     redis: readRedis(read),
+    storage,
+    imagekit,
     showsLocation: read.parsed('METADATA_LOCATION', 'private', oneOf(['private', 'public'])) === 'public',
     policy: {
       ...DEFAULT_POLICY,
-      maxFileSize: read.parsed('MAX_FILE_SIZE', DEFAULT_POLICY.maxFileSize, parseSize),
+      maxFileSize: read.parsed(
+        'MAX_FILE_SIZE',
+        storage === 'imagekit' ? SMALLEST_PLAN : DEFAULT_POLICY.maxFileSize,
+        parseSize,
+      ),
       allowedTypes: read.parsed('ALLOWED_TYPES', DEFAULT_TYPES, parseTypes),
       leaseSeconds: read.parsed('UPLOAD_LEASE_SECONDS', DEFAULT_POLICY.leaseSeconds, wholeNumber(1, 86_400)),
       forgetAfterSeconds: read.parsed(
@@ -86,7 +109,7 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
     headerTimeoutSeconds: read.parsed('HEADER_TIMEOUT_SECONDS', 10, wholeNumber(1, 3600)),
     logLevel: read.parsed('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
   }
-  read.parsed('STORAGE', 'filesystem', oneOf(['filesystem']))
+  if (storage === 'imagekit' && !imagekit) read.fail('STORAGE', 'can be imagekit only with IMAGEKIT_PRIVATE_KEY')
   if (config.worker === 'off' && config.databaseUrl === undefined)
     read.fail('WORKER', 'can be off only with DATABASE_URL: nobody else can do the jobs of an embedded database')
   for (const name of NOT_YET) if (env[name]) read.fail(name, 'is not supported by this version; remove it')
@@ -98,78 +121,45 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
   return read.fault === undefined ? ok(config) : err({ type: 'invalid-variable', message: read.fault })
 }
 
+/** What ImageKit's free plan takes of anything but videos, in bytes: https://imagekit.io/docs/limits */
+const SMALLEST_PLAN = 25_000_000
+
+function readImagekit(read: Reader): ImagekitAccount | undefined {
+  const privateKey = read.text('IMAGEKIT_PRIVATE_KEY', '')
+  const urlEndpoint = read.optional('IMAGEKIT_URL_ENDPOINT', parseUrl(['https:', 'http:']))?.replace(/\/+$/, '')
+  const account = {
+    privateKey,
+    urlEndpoint: urlEndpoint ?? '',
+    folder: read.parsed('IMAGEKIT_FOLDER', '/media', parseFolder),
+    uploadUrl: read.optional('IMAGEKIT_UPLOAD_URL', parseUrl(['https:', 'http:'])),
+    apiUrl: read.optional('IMAGEKIT_API_URL', parseUrl(['https:', 'http:'])),
+    isPrivate: read.parsed('IMAGEKIT_PRIVATE', 'off', oneOf(['on', 'off'])) === 'on',
+    spools: read.parsed('IMAGEKIT_UPLOAD', 'stream', oneOf(['stream', 'spool'])) === 'spool',
+  }
+  // Only browsers that upload to ImageKit themselves would need it.
+  read.text('IMAGEKIT_PUBLIC_KEY', '')
+  if (privateKey === '') return undefined
+  if (urlEndpoint === undefined)
+    read.fail(
+      'IMAGEKIT_URL_ENDPOINT',
+      'is needed with IMAGEKIT_PRIVATE_KEY: https://ik.imagekit.io/ and the name of the account',
+    )
+  return account
+}
+
+const parseFolder: Parse<string> = (raw) => {
+  const parts = raw.split('/').filter((part) => part !== '')
+  return parts.length <= 49 && parts.every((part) => /^[A-Za-z0-9_-]+$/.test(part))
+    ? ok(`/${parts.join('/')}`)
+    : err('a folder such as /media, of letters, digits, - and _')
+}
+
 function readRedis(read: Reader): Config['redis'] {
   const url = read.optional('REDIS_URL', parseUrl(['redis:', 'rediss:']))
   const prefix = read.text('REDIS_PREFIX', 'mediaport:')
   const ttlSeconds = read.optional('TITLE_TTL_SECONDS', wholeNumber(1, 999_999_999))
   return url === undefined ? undefined : { url, prefix, ttlSeconds }
 }
-
-/** Reads variables and keeps the first fault. An empty variable counts as not set, as compose files leave them. */
-class Reader {
-  readonly #env: Env
-  fault: string | undefined
-
-  constructor(env: Env) {
-    this.#env = env
-  }
-
-  text(name: string, otherwise: string): string {
-    return this.#env[name]?.trim() || otherwise
-  }
-
-  parsed<T>(name: string, otherwise: T, parse: Parse<T>): T {
-    return this.optional(name, parse) ?? otherwise
-  }
-
-  optional<T>(name: string, parse: Parse<T>): T | undefined {
-    const raw = this.#env[name]?.trim()
-    if (!raw) return undefined
-    return parse(raw).match(
-      (value) => value,
-      (expected) => {
-        this.fail(name, `takes ${expected}`)
-        return undefined
-      },
-    )
-  }
-
-  fail(name: string, why: string): void {
-    this.fault ??= `${name} ${why}.`
-  }
-}
-
-/** The error says what is expected; the value itself is not repeated, because it may be a secret. */
-type Parse<T> = (raw: string) => Result<T, string>
-
-const wholeNumber =
-  (min: number, max: number): Parse<number> =>
-  (raw) =>
-    /^\d{1,9}$/.test(raw) && Number(raw) >= min && Number(raw) <= max
-      ? ok(Number(raw))
-      : err(`a whole number from ${min} to ${max}`)
-
-const oneOf =
-  <const T extends string>(words: readonly T[]): Parse<T> =>
-  (raw) => {
-    const word = words.find((each) => each === raw)
-    return word === undefined ? err(`one of ${words.join(', ')}`) : ok(word)
-  }
-
-const parseUrl =
-  (protocols: readonly string[]): Parse<string> =>
-  (raw) =>
-    protocols.includes(URL.parse(raw)?.protocol ?? '') ? ok(raw) : err(`a URL that begins with ${protocols[0]}//`)
-
-const UNITS: Record<string, number> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 1024, MIB: 1024 ** 2, GIB: 1024 ** 3 }
-
-const parseSize: Parse<number> = (raw) => {
-  const [, amount, unit = 'B'] = /^(\d{1,12})\s*([KMG]?i?B)?$/i.exec(raw) ?? []
-  const bytes = Number(amount) * (UNITS[unit.toUpperCase()] ?? Number.NaN)
-  return Number.isSafeInteger(bytes) && bytes > 0 ? ok(bytes) : err('a size such as 100MiB, 25MB or 4096')
-}
-
-const words = (raw: string): string[] => raw.split(/[\s,+]+/).filter((word) => word !== '')
 
 /** A media type may have a plus sign in its name. */
 const parseTypes: Parse<readonly ContentType[]> = (raw) => {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from 'tsyringe'
 import { sniff } from '../adapters/file-type/sniff.ts'
 import { FilesystemFileStorage } from '../adapters/filesystem/filesystem-file-storage.ts'
+import { ImagekitFileStorage } from '../adapters/imagekit/imagekit-file-storage.ts'
 import { KyselyMediaRepository } from '../adapters/kysely/kysely-media-repository.ts'
 import { KyselyMetadataStore } from '../adapters/kysely/kysely-metadata-store.ts'
 import { MemoryTitleCache } from '../adapters/memory/memory-title-cache.ts'
@@ -23,7 +24,8 @@ import { WatchedStorage } from './watched-storage.ts'
 const token = <T>(name: string): InjectionToken<T> => Symbol(name)
 
 export const MEDIA = token<MediaRepository>('MediaRepository')
-export const STORAGE = token<WatchedStorage>('FileStorage')
+/** The first takes new files. */
+export const STORAGES = token<readonly [WatchedStorage, ...WatchedStorage[]]>('FileStorages')
 export const TITLES = token<TitleCache>('TitleCache')
 export const METADATA = token<MetadataStore>('MetadataStore')
 export const EXTRACT = token<ExtractMetadata>('ExtractMetadata')
@@ -56,7 +58,8 @@ export function buildContainer(
   bind(TITLES, () => projections.titles ?? embeddedTitles())
   bind(METADATA, () => projections.metadata ?? new KyselyMetadataStore(db))
   bind(EXTRACT, () => projections.extraction.extract)
-  bind(STORAGE, () => new WatchedStorage(new FilesystemFileStorage(filesFolder(config, installation))))
+  const watched = instanceCachingFactory(() => openStorages(config, installation))
+  container.register(STORAGES, { useFactory: watched })
   bind(SNIFF, () => sniff)
   bind(IDENTITY, () => randomIdentity)
   bind(MEDIAPORT, (c) =>
@@ -64,7 +67,7 @@ export function buildContainer(
       {
         titles: c.resolve(TITLES),
         media: c.resolve(MEDIA),
-        storages: [c.resolve(STORAGE)],
+        storages: c.resolve(STORAGES),
         metadata: c.resolve(METADATA),
         extract: c.resolve(EXTRACT),
         sniff: c.resolve(SNIFF),
@@ -76,14 +79,37 @@ export function buildContainer(
   return container
 }
 
+/** Files stay where they were put, whatever serves new ones today. */
+function openStorages(config: Config, installation: Connections['installation']) {
+  const { storage, imagekit, dataDir } = config
+  const filesystem = new WatchedStorage(new FilesystemFileStorage(filesFolder(config, installation)))
+  if (!imagekit) return [filesystem] as const
+  const { folder, spools, ...account } = imagekit
+  const remote = new WatchedStorage(
+    new ImagekitFileStorage({
+      ...account,
+      folder: `${folder}/${installation.id}`.replace('//', '/'),
+      spoolFolder: spools ? join(dataDir, 'spool') : undefined,
+    }),
+  )
+  return storage === 'imagekit' ? ([remote, filesystem] as const) : ([filesystem, remote] as const)
+}
+
 /** Where the filesystem storage keeps the files of this installation. */
 export const filesFolder = ({ dataDir }: Pick<Config, 'dataDir'>, { id }: Connections['installation']): string =>
   join(dataDir, 'files', id)
 
 /** For people: the adapter that serves each port. */
-export const adapterNames = ({ databaseUrl, dataDir, mongodbUrl, redis }: Config): Record<string, string> => ({
+export const adapterNames = ({
+  databaseUrl,
+  dataDir,
+  mongodbUrl,
+  redis,
+  storage,
+  imagekit,
+}: Config): Record<string, string> => ({
   media: databaseUrl === undefined ? `PGlite (${join(dataDir, 'db')})` : 'PostgreSQL',
-  storage: `filesystem (${join(dataDir, 'files')})`,
+  storage: storage === 'imagekit' ? `ImageKit (${imagekit?.urlEndpoint})` : `filesystem (${join(dataDir, 'files')})`,
   metadata: mongodbUrl === undefined ? (databaseUrl === undefined ? 'PGlite' : 'PostgreSQL') : 'MongoDB',
   titles: redis === undefined ? (databaseUrl === undefined ? 'memory' : 'none') : 'Redis',
   jobs: databaseUrl === undefined ? 'pg-boss on PGlite' : 'pg-boss on PostgreSQL',

@@ -7,7 +7,7 @@ import { closeServer, createHttpServer, serveApp } from '../adapters/http/http-s
 import type { Mediaport } from '../application/mediaport.ts'
 import type { Config } from './config.ts'
 import { type Connections, connect, type OnTrouble } from './connections.ts'
-import { adapterNames, buildContainer, filesFolder, MEDIAPORT, STORAGE } from './container.ts'
+import { adapterNames, buildContainer, filesFolder, MEDIAPORT, STORAGES } from './container.ts'
 import { checkHealth } from './health.ts'
 import { runWorker } from './run-worker.ts'
 import type { WatchedStorage } from './watched-storage.ts'
@@ -85,7 +85,7 @@ async function start(config: Config, log: Logger): Promise<Started> {
       ? await runWorker(mediaport, connections.jobs, config.reapEverySeconds, onTrouble)
       : () => {}
   log.info(`ready for uploads after ${((performance.now() - began) / 1000).toFixed(1)} s`)
-  return { connections, mediaport, stopReaping, storage: container.resolve(STORAGE) }
+  return { connections, mediaport, stopReaping, storage: container.resolve(STORAGES)[0] }
 }
 
 /** @returns the address, with the port that the system chose if it was to choose one. */

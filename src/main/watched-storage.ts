@@ -7,6 +7,7 @@ const FAILURES = new Set(['unavailable', 'storage-error', 'insufficient-storage'
 /** A storage that remembers how its last use went, so that asking for its health costs it nothing. */
 export class WatchedStorage implements FileStorage {
   readonly name: string
+  readonly address?: NonNullable<FileStorage['address']>
   readonly #storage: FileStorage
   #up = true
   #at = Number.NEGATIVE_INFINITY
@@ -14,6 +15,7 @@ export class WatchedStorage implements FileStorage {
   constructor(storage: FileStorage) {
     this.name = storage.name
     this.#storage = storage
+    if (storage.address) this.address = storage.address.bind(storage)
   }
 
   put: FileStorage['put'] = (key, body, hints) => this.#watch(this.#storage.put(key, body, hints))

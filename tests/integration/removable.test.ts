@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
 const root = join(import.meta.dirname, '../..')
+/** Of MongoDB and of Redis, which fall silent alike. */
+const SILENT = 'tests/contract/silent-servers.test.ts'
 
 describe('An adapter can be taken away:', () => {
   let copy: string
@@ -30,8 +32,12 @@ describe('An adapter can be taken away:', () => {
   })
 
   it.each([
-    ['mongo', ['src/main/projections.ts', 'tests/contract/metadata-store.test.ts']],
-    ['redis', ['src/main/projections.ts', 'tests/contract/title-cache.test.ts']],
+    ['mongo', ['src/main/projections.ts', 'tests/contract/metadata-store.test.ts', SILENT]],
+    ['redis', ['src/main/projections.ts', SILENT, 'tests/contract/title-cache.test.ts']],
+    [
+      'imagekit',
+      ['src/main/container.ts', 'tests/contract/file-storage.test.ts', 'tests/contract/imagekit-faults.test.ts'],
+    ],
     [
       'extraction',
       [

@@ -36,6 +36,24 @@ describe('Configuration', () => {
     expect(readConfig({})._unsafeUnwrap().policy.allowedTypes).not.toContain('image/svg+xml')
   })
 
+  it('keeps new files at ImageKit once it has a key, up to what the smallest plan takes', () => {
+    const account = { IMAGEKIT_PRIVATE_KEY: 'private_x', IMAGEKIT_URL_ENDPOINT: 'https://ik.imagekit.io/acme/' }
+    const config = readConfig(account)._unsafeUnwrap()
+    expect(config).toMatchObject({
+      storage: 'imagekit',
+      imagekit: {
+        privateKey: 'private_x',
+        urlEndpoint: 'https://ik.imagekit.io/acme',
+        folder: '/media',
+        isPrivate: false,
+      },
+    })
+    expect(config.policy.maxFileSize).toBe(25_000_000)
+    expect(readConfig({ ...account, MAX_FILE_SIZE: '1GiB' })._unsafeUnwrap().policy.maxFileSize).toBe(2 ** 30)
+    expect(readConfig({ ...account, STORAGE: 'filesystem' })._unsafeUnwrap()).toMatchObject({ storage: 'filesystem' })
+    expect(faultOf({ IMAGEKIT_PRIVATE_KEY: 'private_x' })).toMatch(/^IMAGEKIT_URL_ENDPOINT is needed/)
+  })
+
   it('gives a server that others can reach only the rights that were named', () => {
     const open = (ANONYMOUS_SCOPES: string) => readConfig({ HOST: '0.0.0.0', ANONYMOUS_SCOPES })._unsafeUnwrap().access
     expect(open('read+upload')).toMatchObject({ anonymousScopes: ['read', 'upload'], loopbackOnly: false })
@@ -63,7 +81,9 @@ describe('Configuration', () => {
     ['IDLE_TIMEOUT_SECONDS', '1.5'],
     ['LOG_LEVEL', 'loud'],
     ['API_KEYS', 'a:read:0'],
-    ['IMAGEKIT_PRIVATE_KEY', 'private_0123456789'],
+    ['IMAGEKIT_FOLDER', '/a b'],
+    ['IMAGEKIT_PRIVATE', 'yes'],
+    ['STORAGE', 'imagekit'],
     ['MONGODB_URL', 'postgres://localhost/media'],
     ['REDIS_URL', 'localhost:6379'],
     ['TITLE_TTL_SECONDS', '0'],

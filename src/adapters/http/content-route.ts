@@ -9,7 +9,10 @@ import { requestedRange } from './range.ts'
 /** A reader that takes nothing for this long is gone. */
 const READER_IDLE_MS = 60_000
 
-/** GET and HEAD /media/{id}/content/: the original bytes, so inert that no browser runs them. */
+/**
+ * GET and HEAD /media/{id}/content/: the original bytes, so inert that no browser runs them; or where their storage serves
+ * them, on a site of its own.
+ */
 export const contentRoute: Middleware = async (ctx) => {
   const mediaport: Mediaport = ctx.state['mediaport']
   const owner: string = ctx.state['owner']
@@ -17,6 +20,12 @@ export const contentRoute: Middleware = async (ctx) => {
   if (found.isErr()) throw new HttpProblem(found.error)
   const media = found.value
 
+  const address = mediaport.contentAddress(media)
+  if (address !== undefined) {
+    ctx.status = 307
+    ctx.set('Location', address)
+    return
+  }
   setContentHeaders(ctx, media)
   ctx.status = 200
   if (ctx.fresh) {

@@ -101,6 +101,10 @@ export function mediaRoutes(links: Links, { pace, showsLocation = false }: Media
           },
           206: { description: 'The range that was asked for', content: BYTES },
           304: { description: 'It is still what If-None-Match says' },
+          307: {
+            description: 'Where the storage serves it, for a few minutes',
+            headers: z.object({ Location: z.url() }),
+          },
         },
       },
       errors: ['not-found', 'range-not-satisfiable', 'storage-error'],

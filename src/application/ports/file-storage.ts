@@ -22,6 +22,12 @@ export interface FileStorage {
   open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable>
 
   /**
+   * Where the storage itself serves the original to whoever has this address, for minutes at least; absent where it serves
+   * nobody. It says nothing about whether the file is there.
+   */
+  address?(key: StorageKey): string
+
+  /**
    * After success nothing of `key` is left. Deleting what is gone succeeds, and ends a put of the same key that is
    * still under way where the storage can.
    */

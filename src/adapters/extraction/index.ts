@@ -1,0 +1,2 @@
+export { extractInProcess } from './in-process.ts'
+export { SandboxedExtraction } from './sandboxed-extraction.ts'

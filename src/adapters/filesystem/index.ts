@@ -1,0 +1,1 @@
+export { FilesystemFileStorage } from './filesystem-file-storage.ts'

@@ -1,0 +1,1 @@
+export { ImagekitFileStorage } from './imagekit-file-storage.ts'

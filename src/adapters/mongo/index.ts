@@ -1,0 +1,1 @@
+export { MongoMetadataStore } from './mongo-metadata-store.ts'

@@ -1,0 +1,1 @@
+export { type RedisOptions, RedisTitleCache } from './redis-title-cache.ts'

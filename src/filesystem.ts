@@ -1,1 +1,0 @@
-export { FilesystemFileStorage } from './adapters/filesystem/filesystem-file-storage.ts'

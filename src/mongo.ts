@@ -1,1 +1,0 @@
-export { MongoMetadataStore } from './adapters/mongo/mongo-metadata-store.ts'

@@ -1,1 +1,0 @@
-export { type RedisOptions, RedisTitleCache } from './adapters/redis/redis-title-cache.ts'

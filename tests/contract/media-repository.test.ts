@@ -1,6 +1,5 @@
 import { PGlite } from '@electric-sql/pglite'
-import { type Dialect, Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
-import { Pool } from 'pg'
+import { type Dialect, Kysely, PGliteDialect, sql } from 'kysely'
 import { afterAll, beforeAll, describe } from 'vitest'
 import type { Database } from '../../src/adapters/kysely/database.ts'
 import { KyselyMediaRepository } from '../../src/adapters/kysely/kysely-media-repository.ts'
@@ -25,7 +24,7 @@ withServices(['POSTGRES_URL'], 'on the server of POSTGRES_URL', () => {
   kyselyContract('Kysely on PostgreSQL', async () => {
     const database = await newDatabase()
     drop = () => database.drop()
-    return new PostgresDialect({ pool: new Pool({ connectionString: database.url, max: 20 }) })
+    return database.dialect({ max: 20 })
   })
 })
 

@@ -1,8 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { PGlite } from '@electric-sql/pglite'
-import { type Dialect, Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
+import { type Dialect, Kysely, PGliteDialect, sql } from 'kysely'
 import { MongoClient } from 'mongodb'
-import { Pool } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/adapters/kysely/database.ts'
 import { KyselyMetadataStore } from '../../src/adapters/kysely/kysely-metadata-store.ts'
@@ -27,7 +26,7 @@ withServices(['POSTGRES_URL'], 'on the server of POSTGRES_URL', () => {
   kyselyContract('Kysely on PostgreSQL', async () => {
     const database = await newDatabase()
     drop = () => database.drop()
-    return new PostgresDialect({ pool: new Pool({ connectionString: database.url }) })
+    return database.dialect()
   })
 })
 

@@ -1,7 +1,6 @@
 import { PGlite } from '@electric-sql/pglite'
-import { type Dialect, Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
+import { type Dialect, Kysely, PGliteDialect, sql } from 'kysely'
 import { errAsync, okAsync } from 'neverthrow'
-import { Pool } from 'pg'
 import { fromPglite } from 'pg-boss'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PgBossJobs } from '../../src/adapters/pg-boss/pg-boss-jobs.ts'
@@ -152,11 +151,9 @@ describe('Jobs on PGlite', () => {
 withServices(['POSTGRES_URL'], 'Jobs on PostgreSQL', () => {
   jobsTests(async () => {
     const database = await newDatabase()
-    const { url } = database
-    const pool = new Pool({ connectionString: url })
     return {
-      dialect: new PostgresDialect({ pool }),
-      open: (onTrouble) => new PgBossJobs(url, onTrouble),
+      dialect: database.dialect(),
+      open: (onTrouble) => new PgBossJobs(database.url, onTrouble),
       close: () => database.drop(),
     }
   })

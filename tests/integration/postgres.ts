@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
-import { Client, type QueryResult } from 'pg'
+import { type Dialect, PostgresDialect } from 'kysely'
+import { Client, Pool, type PoolConfig, type QueryResult } from 'pg'
 import { addressOf } from '../services.ts'
 
 const server = addressOf('POSTGRES_URL')
 
 export interface TestDatabase {
   readonly url: string
+  dialect(options?: PoolConfig): Dialect
   query(statement: string): Promise<QueryResult>
   /** Also while others are connected to it. */
   drop(): Promise<void>
@@ -18,6 +20,12 @@ export async function newDatabase(): Promise<TestDatabase> {
   const { href } = Object.assign(new URL(server), { pathname: `/${database}` })
   return {
     url: href,
+    dialect: (options) => {
+      const pool = new Pool({ connectionString: href, ...options })
+      // Of a pool that was ended, connections that the server has not seen leave yet may still be cut off by `drop`.
+      pool.on('error', () => {})
+      return new PostgresDialect({ pool })
+    },
     query: (statement) => query(href, statement),
     drop: async () => void (await query(server, `drop database ${database} with (force)`)),
   }

@@ -1,8 +1,11 @@
+import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errAsync, okAsync } from 'neverthrow'
 import { afterAll, describe, expect, it } from 'vitest'
 import { extractInProcess } from '../../src/adapters/extraction/in-process.ts'
+import type { ToParent } from '../../src/adapters/extraction/messages.ts'
+import { startChild } from '../../src/adapters/extraction/sandbox.ts'
 import { SandboxedExtraction } from '../../src/adapters/extraction/sandboxed-extraction.ts'
 import type { ExtractMetadata } from '../../src/application/ports/extract-metadata.ts'
 import type { ContentType } from '../../src/domain/content-type.ts'
@@ -154,6 +157,64 @@ describe('a large file', () => {
     expect(read).toBeLessThan(1024 * 1024)
   })
 })
+
+describe('a file that is read no further than 32 MiB', () => {
+  it('in png keeps what it said before', async () => {
+    const photograph = await sample('picture.png')
+    const end = photograph.indexOf('IDAT') - 4
+    const parts = Array.from({ length: 6000 }, () => hostile.chunk('IDAT', Buffer.alloc(8192)))
+    const { metadata, read } = await describing('image/png', Buffer.concat([photograph.subarray(0, end), ...parts]))
+    expect(metadata).toMatchObject({ status: 'partial', width: 48, camera: { make: 'Canon' } })
+    expect(read).toBeLessThanOrEqual(32 * 1024 * 1024)
+  })
+
+  it('in aac says what it is', async () => {
+    // ADTS, 44.1 kHz, stereo: frames of 512 bytes, and nothing that says how many there are.
+    const frame = Buffer.concat([Buffer.from('fff150804000fc', 'hex'), Buffer.alloc(505)])
+    const { metadata } = await describing('audio/aac', Buffer.alloc(36 * 1024 * 1024, frame))
+    expect(metadata).toMatchObject({ status: 'partial', format: 'aac' })
+  })
+})
+
+describe('a reader', () => {
+  it('that was ended while it had nothing to do is replaced', async () => {
+    const reader = new SandboxedExtraction()
+    expect(await described('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
+    const before = await children()
+    for (const pid of before) process.kill(pid, 'SIGKILL')
+    await expect.poll(children).toEqual([])
+    expect(await described('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
+    await reader.close()
+  })
+
+  it('takes no bytes of one file for those of the next', async () => {
+    const child = await startChild()
+    const described = new Promise((resolve) => {
+      child.on('message', (message: ToParent) => {
+        if (message.type === 'described') resolve(message)
+        if (message.type !== 'read') return
+        if (message.file === 1) child.send({ type: 'describe', file: 2, contentType: 'image/png', size: PNG.length })
+        else
+          for (const [file, bytes] of [
+            [1, GIF],
+            [2, PNG],
+          ] as const)
+            child.send({ type: 'bytes', file, start: 0, bytes })
+      })
+    })
+    child.send({ type: 'describe', file: 1, contentType: 'image/gif', size: GIF.length })
+    expect(await described).toMatchObject({ file: 2, metadata: { format: 'png', width: 1 } })
+    child.kill('SIGKILL')
+  })
+})
+
+/** The processes that read files for this one. */
+const children = async (): Promise<number[]> =>
+  new Promise((resolve) => {
+    execFile('pgrep', ['-P', String(process.pid), '-f', 'extraction/child'], (_, found) =>
+      resolve(found.split('\n').filter(Boolean).map(Number)),
+    )
+  })
 
 describe('a hostile file', () => {
   it.each(hostile.CASES)('%s is answered, and the next one described', async (_, type, file) => {

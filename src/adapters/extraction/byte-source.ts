@@ -23,9 +23,18 @@ export class ByteSource {
   async bytes(start: number, end: number): Promise<Buffer> {
     const first = Math.floor(start / BLOCK)
     const last = Math.floor((Math.min(end, this.size) - 1) / BLOCK)
-    const blocks: Uint8Array[] = []
-    for (let n = first; n <= last; n++) blocks.push(await this.#block(n))
-    return Buffer.concat(blocks).subarray(start - first * BLOCK, end - first * BLOCK)
+    const parts: Uint8Array[] = []
+    for (let n = first; n <= last; n++) {
+      const at = n * BLOCK
+      // Without the rest of the block, which would be copied for every few bytes that are asked for.
+      parts.push((await this.#block(n)).subarray(Math.max(0, start - at), end - at))
+    }
+    return Buffer.concat(parts)
+  }
+
+  /** Whether the budget lasts for all of these bytes. */
+  affords(start: number, end: number): boolean {
+    return (Math.ceil((end - start) / BLOCK) + 1) * BLOCK <= this.#left
   }
 
   #block(n: number): Promise<Uint8Array> {

@@ -5,10 +5,11 @@ import type { ToChild, ToParent } from './messages.ts'
 
 /** A process that describes one file at a time, and may come to any end while it does. */
 const awaited = new Map<number, (bytes: Uint8Array) => void>()
+let current = 0
 
 process.on('message', (message: ToChild) => {
-  if (message.type === 'describe') void describe(message.contentType as ContentType, message.size)
-  else {
+  if (message.type === 'describe') void describe(message)
+  else if (message.file === current) {
     awaited.get(message.start)?.(message.bytes)
     awaited.delete(message.start)
   }
@@ -16,17 +17,18 @@ process.on('message', (message: ToChild) => {
 process.on('disconnect', () => process.exit())
 tell({ type: 'ready' })
 
-async function describe(contentType: ContentType, size: number): Promise<void> {
+async function describe({ file, contentType, size }: Extract<ToChild, { type: 'describe' }>): Promise<void> {
+  current = file
   awaited.clear()
   const source = new ByteSource(
     size,
     (start, end) =>
       new Promise((resolve) => {
         awaited.set(start, resolve)
-        tell({ type: 'read', start, end })
+        tell({ type: 'read', file, start, end })
       }),
   )
-  tell({ type: 'described', metadata: await describeFile(contentType, source) })
+  tell({ type: 'described', file, metadata: await describeFile(contentType as ContentType, source) })
 }
 
 function tell(message: ToParent): void {

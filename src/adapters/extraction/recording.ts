@@ -1,6 +1,6 @@
 import { ALL_FORMATS, CustomSource, Input } from 'mediabunny'
 import type { Metadata } from '../../domain/metadata.ts'
-import type { ByteSource } from './byte-source.ts'
+import { BudgetSpent, type ByteSource } from './byte-source.ts'
 import { cleanTags, cleanText } from './clean-tags.ts'
 import { CUT } from './picture.ts'
 
@@ -18,7 +18,20 @@ export async function describeRecording(format: string, source: ByteSource): Pro
     return { status: 'failed', reason: 'it is not a recording that can be read', format, tags: {} }
   const { raw, images: _, date, ...named } = await input.getMetadataTags()
   const { tags, isCut } = cleanTags({ ...named, ...(date && { date }), raw: { ...raw } })
-  const known = { format, ...(await video(input)), ...(await duration(input)), ...madeAt(raw), ...madeWhere(raw), tags }
+  // Where no header says how long it lasts, all of it would have to be read.
+  const lasts = await duration(input).catch((error) => {
+    if (error instanceof BudgetSpent) return error
+    throw error
+  })
+  const known = {
+    format,
+    ...(await video(input)),
+    ...(!(lasts instanceof BudgetSpent) && lasts),
+    ...madeAt(raw),
+    ...madeWhere(raw),
+    tags,
+  }
+  if (lasts instanceof BudgetSpent) return { status: 'partial', reason: lasts.message, ...known }
   if (isCut) return { status: 'partial', reason: CUT, ...known }
   return { status: Object.keys(tags).length > 0 ? 'ready' : 'none', ...known }
 }

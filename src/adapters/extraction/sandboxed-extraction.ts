@@ -21,6 +21,10 @@ export class SandboxedExtraction {
   #turn: Promise<unknown> = Promise.resolve()
   #isClosed = false
   readonly #patience: number
+  /** Others, too, may end a child, also while it has nothing to do. */
+  readonly #forget = (): void => {
+    this.#child = undefined
+  }
 
   /** @param patience in milliseconds; 10 s unless told. */
   constructor(patience = PATIENCE_MS) {
@@ -45,10 +49,11 @@ export class SandboxedExtraction {
     this.#child ??= this.#start()
     const child = await this.#child
     hold(child)
-    const { result, isReusable } = await talk(child, file, this.#patience)
+    const { result, isReusable } = await talk(child, ++this.#files, file, this.#patience)
     release(child)
-    if (!isReusable || ++this.#files >= FILES_PER_CHILD) {
-      this.#child = undefined
+    if (!isReusable || this.#files >= FILES_PER_CHILD) {
+      child.off('exit', this.#forget)
+      this.#forget()
       child.kill('SIGKILL')
     }
     return result
@@ -58,9 +63,9 @@ export class SandboxedExtraction {
   async #start(): Promise<ChildProcess> {
     this.#files = 0
     try {
-      return await startChild()
+      return (await startChild()).once('exit', this.#forget)
     } catch (error) {
-      this.#child = undefined
+      this.#forget()
       throw error
     }
   }
@@ -72,8 +77,8 @@ interface Outcome<E> {
   readonly isReusable: boolean
 }
 
-/** Tells the child of a file, gives it the bytes that it asks for, and waits for what it says, or for its end. */
-function talk<E>(child: ChildProcess, file: FileToRead<E>, patience: number): Promise<Outcome<E>> {
+/** Tells the child of its `nth` file, gives it the bytes that it asks for, and waits for what it says, or for its end. */
+function talk<E>(child: ChildProcess, nth: number, file: FileToRead<E>, patience: number): Promise<Outcome<E>> {
   return new Promise((resolve) => {
     let left = patience
     let since = performance.now()
@@ -90,6 +95,7 @@ function talk<E>(child: ChildProcess, file: FileToRead<E>, patience: number): Pr
     const crash = () =>
       end({ result: ok(failed('it took more than 512 MiB to read, or made its reader crash')), isReusable: false })
     const hear = (message: ToParent): void => {
+      if (message.type === 'ready' || message.file !== nth) return
       if (message.type === 'described') end({ result: ok(message.metadata), isReusable: true })
       if (message.type === 'read') void give(message)
     }
@@ -104,11 +110,11 @@ function talk<E>(child: ChildProcess, file: FileToRead<E>, patience: number): Pr
         timer = setTimeout(tooLong, left)
       }
       if (bytes.isErr()) return end({ result: err(bytes.error), isReusable: false })
-      send(child, { type: 'bytes', start, bytes: bytes.value })
+      send(child, { type: 'bytes', file: nth, start, bytes: bytes.value })
     }
     child.on('message', hear)
     child.on('exit', crash)
-    send(child, { type: 'describe', contentType: file.contentType, size: file.size })
+    send(child, { type: 'describe', file: nth, contentType: file.contentType, size: file.size })
   })
 }
 

@@ -38,13 +38,16 @@ const PNG_PARTS = new Set(['IHDR', 'tEXt', 'iTXt', 'eXIf', 'tIME', 'pHYs'])
 /** The chunks that say something (PNG specification, section 11), with nothing compressed among them. */
 export async function skimPng(source: ByteSource): Promise<Skimmed> {
   const kept = [await source.bytes(0, PNG_SIGNATURE)]
+  const skimmed = (isDamaged: boolean) => ({ bytes: Buffer.concat([...kept, pngEnd()]), isDamaged })
   let isDamaged = false
   for (let at = PNG_SIGNATURE; ; ) {
+    // A picture in many small parts may lie between what it says at its beginning and at its end.
+    if (!source.affords(at, at + 8 + MAX_PART)) return skimmed(true)
     const head = await source.bytes(at, at + 8)
-    if (head.length < 8) return { bytes: Buffer.concat([...kept, pngEnd()]), isDamaged: true }
+    if (head.length < 8) return skimmed(true)
     const type = head.toString('latin1', 4)
     const length = head.readUInt32BE(0)
-    if (type === 'IEND') return { bytes: Buffer.concat([...kept, pngEnd()]), isDamaged }
+    if (type === 'IEND') return skimmed(isDamaged)
     if (PNG_PARTS.has(type)) {
       if (length > MAX_PART) isDamaged = true
       else kept.push(await source.bytes(at, at + 12 + length))

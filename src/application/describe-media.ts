@@ -1,5 +1,5 @@
 import { err, ok, ResultAsync, safeTry } from 'neverthrow'
-import type { Attempt, MediaId, Stored } from '../domain/media.ts'
+import type { Attempt, MediaId, StorageKey, Stored } from '../domain/media.ts'
 import type { Metadata } from '../domain/metadata.ts'
 import { rowOf } from './get-media.ts'
 import { type Ports, storageNamed } from './mediaport.ts'
@@ -46,15 +46,17 @@ export const describeMedia = ({
 
   return ({ id, attempt }) =>
     safeTry(async function* () {
-      for (let described = attempt, isDone = false; ; isDone = true) {
+      let described = attempt
+      for (let seen: StorageKey | undefined; ; ) {
         const row = yield* rowOf(media, id)
         if (row?.state !== 'stored') {
           yield* metadata.remove(id, described)
           return ok()
         }
-        // Read once more after writing: what was deleted meanwhile may have been cleared away before.
-        if (isDone && row.attempt === described) return ok()
+        // Read once more after writing: what was deleted or moved meanwhile may have been cleared away before.
+        if (row.storageKey === seen) return ok()
         described = row.attempt
+        seen = row.storageKey
         if (yield* metadata.find(id, described)) continue
         const document = yield* read(row)
         if (document) yield* save(row, document)

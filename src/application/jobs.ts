@@ -30,6 +30,8 @@ export function jobsOf(event: MediaEvent, forgetAfterSeconds: number): readonly 
     case 'attempt-replaced':
       // The row doesn't name the old key any more, so nothing else would look for what a late writer leaves under it.
       return [discard(event, 0), discard(event, forgetAfterSeconds)]
+    case 'copy-begun':
+      return [discard(event, event.seconds), discard(event, event.seconds + forgetAfterSeconds)]
   }
 }
 

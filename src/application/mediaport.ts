@@ -9,6 +9,7 @@ import { type Doctor, doctor } from './doctor.ts'
 import { type GetMedia, getMedia } from './get-media.ts'
 import type { Job } from './jobs.ts'
 import { type ListMedia, listMedia } from './list-media.ts'
+import { type MoveMedia, moveMedia } from './move-media.ts'
 import { DEFAULT_POLICY, type Policy } from './policy.ts'
 import type { ExtractMetadata } from './ports/extract-metadata.ts'
 import type { FileStorage } from './ports/file-storage.ts'
@@ -55,6 +56,7 @@ export interface Mediaport {
   readonly doctor: Doctor
   /** Makes again what a projection has lost. */
   readonly rebuild: Rebuild
+  readonly moveMedia: MoveMedia
   /** What uploads are held to. */
   readonly policy: Policy
   /**
@@ -107,6 +109,7 @@ export function createMediaport(ports: Ports, policy: Partial<Policy> = {}): Med
     reapUploads: reapUploads(ports, inForce, discard),
     doctor: doctor(ports, inForce, discard),
     rebuild: rebuild(ports, describe, cache),
+    moveMedia: moveMedia(ports, inForce, discard),
     policy: inForce,
     close: async () => {
       ending.abort()

@@ -1,5 +1,5 @@
-import { ok, type ResultAsync, safeTry } from 'neverthrow'
-import type { Stored } from '../domain/media.ts'
+import { err, ok, type ResultAsync, safeTry } from 'neverthrow'
+import type { StorageKey, Stored } from '../domain/media.ts'
 import type { Asking, GetMedia } from './get-media.ts'
 import { type Ports, storageNamed } from './mediaport.ts'
 import type { ByteRange, StorageRefused } from './ports/file-storage.ts'
@@ -37,10 +37,14 @@ export const readContent =
   ({ storages }: Pick<Ports, 'storages'>, getMedia: GetMedia): ReadContent =>
   (id, { owner, range } = {}) =>
     safeTry(async function* () {
-      const media = yield* getMedia(id, { owner })
-      const storage = yield* storageNamed(storages, media.storage)
-      const body = yield* storage
-        .open(media.storageKey, range)
-        .mapErr((error) => (error.type === 'file-missing' ? ({ type: 'storage-error', cause: error } as const) : error))
-      return ok({ media, body })
+      for (let seen: StorageKey | undefined; ; ) {
+        const media = yield* getMedia(id, { owner })
+        const storage = yield* storageNamed(storages, media.storage)
+        const body = await storage.open(media.storageKey, range)
+        if (body.isOk()) return ok({ media, body: body.value })
+        if (body.error.type !== 'file-missing') return err(body.error)
+        // Unless it was moved between the two questions.
+        if (media.storageKey === seen) return err({ type: 'storage-error', cause: body.error } as const)
+        seen = media.storageKey
+      }
     })

@@ -14,7 +14,7 @@ export const isMediaId = (raw: string): raw is MediaId => /^[0-9a-f]{8}(-[0-9a-f
 /** One try at storing one file: a random token. It is the fence: only who holds it may commit or give up. */
 export type Attempt = string & { readonly __brand: 'Attempt' }
 
-/** Where a storage keeps the bytes of one attempt: `<id>.<attempt>`, used once and never again. */
+/** Where a storage keeps the bytes of one attempt to put them there: `<id>.<attempt>`, used once and never again. */
 export type StorageKey = string & { readonly __brand: 'StorageKey' }
 
 /** What an upload sets out with, before its first byte reaches a storage. */
@@ -54,7 +54,7 @@ export interface Contents {
 export interface Stored extends Intent, Contents {
   readonly state: 'stored'
   readonly createdAt: Date
-  /** Starts at 1 and grows with every change of title or tags, and with deletion. */
+  /** Starts at 1 and grows with every change of title, tags or place, and with deletion. */
   readonly version: number
 }
 
@@ -86,6 +86,8 @@ export type MediaEvent =
   | { readonly type: 'media-stored'; readonly id: MediaId; readonly attempt: Attempt }
   | { readonly type: 'media-changed'; readonly id: MediaId }
   | (Leftover & { readonly type: 'media-abandoned' | 'media-deleted' | 'attempt-replaced' })
+  /** Others may take it for left behind once `seconds` have passed. */
+  | (Leftover & { readonly type: 'copy-begun'; readonly seconds: number })
 
 export interface Transition<To extends Media = Media> {
   readonly media: To
@@ -162,6 +164,28 @@ export function change(media: Stored, { title = media.title, tags = media.tags }
   }
 }
 
+/** Tells, before its first byte, of a copy that may become the media's bytes within `seconds`. */
+export const beginCopy = (media: Stored, copy: Leftover, seconds: number): Transition<Stored> => ({
+  media,
+  events: [{ type: 'copy-begun', ...copy, seconds }],
+})
+
+/** Stored elsewhere from now on: the same bytes, so that everything known of them stays true. */
+export function relocate(
+  media: Stored,
+  to: Leftover,
+  { fileId, url }: Pick<Contents, 'fileId' | 'url'>,
+): Transition<Stored> {
+  const { storage, storageKey } = to
+  return {
+    media: { ...media, storage, storageKey, fileId, url, version: media.version + 1 },
+    events: [
+      { type: 'media-changed', id: media.id },
+      { type: 'attempt-replaced', ...leftover(media) },
+    ],
+  }
+}
+
 /** stored → deleted. */
 export function remove(media: Stored): Transition<Deleted> {
   const { createdAt, version } = media
@@ -198,7 +222,7 @@ function putAway(media: Receiving): Transition<Abandoned> {
   }
 }
 
-const leftover = ({ id, storage, storageKey }: Intent): Leftover => ({ id, storage, storageKey })
+export const leftover = ({ id, storage, storageKey }: Intent): Leftover => ({ id, storage, storageKey })
 
 const intentOf = ({ id, owner, attempt, storage, storageKey, filename, mimeType }: Intent): Intent => ({
   id,

@@ -22,6 +22,13 @@ describe('after', () => {
         { ...discard, after: 604_800 },
       ],
     ],
+    [
+      { type: 'copy-begun', ...leftover, seconds: 1200 },
+      [
+        { ...discard, after: 1200 },
+        { ...discard, after: 606_000 },
+      ],
+    ],
   ])('$type', (event, jobs) => {
     expect(jobsOf(event, 604_800)).toStrictEqual(jobs)
     for (const { name } of jobsOf(event, 604_800)) expect(JOB_NAMES).toContain(name)

@@ -7,6 +7,7 @@ import type { Mediaport } from '../../application/mediaport.ts'
 import type { Client, Failure, LocalFile, MediaView } from './client.ts'
 import { type DoctorOptions, examine } from './doctor-command.ts'
 import { findFiles } from './find-files.ts'
+import { type MoveOptions, moveFiles } from './move-command.ts'
 import { type RebuildOptions, rebuildProjections } from './rebuild-command.ts'
 import { humanSize, printable, progressBar } from './terminal.ts'
 
@@ -127,6 +128,18 @@ export function createProgram({ serve, worker, migrate, open, openMediaport }: A
     .action(async (options: RebuildOptions) => {
       const { mediaport, close } = await openMediaport()
       process.exitCode = await rebuildProjections(mediaport.rebuild, options)
+      await close()
+    })
+
+  program
+    .command('move')
+    .description('move the files of all media from one storage to another, beside running servers')
+    .requiredOption('--from <storage>', 'where they are: filesystem or imagekit')
+    .requiredOption('--to <storage>', 'where they are to be')
+    .option('--dry-run', 'only count them')
+    .action(async (options: MoveOptions) => {
+      const { mediaport, close } = await openMediaport()
+      process.exitCode = await moveFiles(mediaport.moveMedia, options)
       await close()
     })
 

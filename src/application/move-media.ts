@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto'
+import { err, ok, type Result, ResultAsync, safeTry } from 'neverthrow'
+import {
+  beginCopy,
+  contentPath,
+  type Leftover,
+  leaseFrom,
+  leftover,
+  type Media,
+  type MediaId,
+  relocate,
+  type Stored,
+  storageKey,
+} from '../domain/media.ts'
+import type { DiscardMedia } from './discard-media.ts'
+import { type Ports, storageNamed } from './mediaport.ts'
+import type { Policy } from './policy.ts'
+import type { FileStorage, StoredFile } from './ports/file-storage.ts'
+import { type Unavailable, unavailable } from './ports/unavailable.ts'
+
+export interface Moving {
+  /** Names of storages. */
+  readonly from: string
+  readonly to: string
+  /** Only counts what would be moved. */
+  readonly isTrial?: boolean | undefined
+  /** Told now and then how far it has come. */
+  readonly onProgress?: (moved: Moved) => void
+}
+
+export interface Moved {
+  readonly media: number
+  readonly bytes: number
+  /** They are where they were, and served from there. */
+  readonly failures: readonly NotMoved[]
+}
+
+export interface NotMoved {
+  readonly id: MediaId
+  /** The file is gone; it has other bytes than were uploaded; the other storage does not take it; it took too long. */
+  readonly reason: 'file-missing' | 'file-damaged' | 'storage-error' | 'insufficient-storage' | 'too-slow'
+}
+
+/**
+ * Moves the bytes of all media that are in one storage to another, while they are read, changed and deleted. It can be
+ * stopped at any moment and started again: what was moved stays moved, and a copy that was under way is put away.
+ */
+export type MoveMedia = (moving: Moving) => ResultAsync<Moved, Unavailable>
+
+const PAGE = 100
+const AT_ONCE = 4
+/** How many leases a copy may take; nobody takes it for left behind before twice as many have passed. */
+const COPY_LEASES = 10
+
+export const moveMedia = (
+  { media, storages, identity }: Pick<Ports, 'media' | 'storages' | 'identity'>,
+  { leaseSeconds }: Policy,
+  discard: DiscardMedia,
+): MoveMedia => {
+  const seconds = COPY_LEASES * leaseSeconds
+
+  /** Nothing, where the media was deleted, or moved by somebody else, meanwhile. */
+  async function moveOne(
+    row: Stored,
+    from: FileStorage,
+    to: FileStorage,
+  ): Promise<Result<Stored | NotMoved | undefined, Unavailable>> {
+    const copy: Leftover = { id: row.id, storage: to.name, storageKey: storageKey(row.id, identity.newAttempt()) }
+    let until = row.createdAt
+    const begun = await media.update(row.id, (current, now) => {
+      until = leaseFrom(now, seconds)
+      return isStill(current, row) ? ok(beginCopy(current, copy, 2 * seconds)) : err(CHANGED)
+    })
+    if (begun.isErr()) return begun.error.type === 'unavailable' ? err(begun.error) : ok(undefined)
+
+    const file = await copyFile(row, from, to, copy, seconds)
+    const moved = await file.asyncAndThen(({ fileId, url = contentPath(row.id) }) =>
+      // From `until` on others may be about to delete the copy.
+      media.update(row.id, (current, now) =>
+        isStill(current, row) && now < until ? ok(relocate(current, copy, { fileId, url })) : err(CHANGED),
+      ),
+    )
+    // Nobody knows what became of this commit, but the job that was written with the copy will.
+    if (file.isOk() && moved.isErr() && moved.error.type === 'unavailable') return err(moved.error)
+    // The row says which of the two nobody needs.
+    await discard(copy)
+    await discard(leftover(row))
+    if (moved.isOk()) return ok(moved.value)
+    if (moved.error.type === 'unavailable') return err(moved.error)
+    return ok('reason' in moved.error ? moved.error : undefined)
+  }
+
+  return ({ from, to, isTrial = false, onProgress }) =>
+    safeTry(async function* () {
+      const [source, target] = [yield* storageNamed(storages, from), yield* storageNamed(storages, to)]
+      const failures: NotMoved[] = []
+      let moved: Moved = { media: 0, bytes: 0, failures }
+      if (source === target) return ok(moved)
+      for (let after: MediaId | undefined; ; ) {
+        const page = yield* media.scan(after, PAGE)
+        const rows = page.filter((row) => row.state === 'stored' && row.storage === from) as Stored[]
+        for (let at = 0; at < rows.length; at += AT_ONCE) {
+          const batch = rows.slice(at, at + AT_ONCE)
+          const done = isTrial
+            ? batch
+            : yield* ResultAsync.combine(batch.map((row) => new ResultAsync(moveOne(row, source, target))))
+          for (const each of done) {
+            if (!each) continue
+            if ('reason' in each) failures.push(each)
+            else moved = { media: moved.media + 1, bytes: moved.bytes + each.sizeBytes, failures }
+          }
+          onProgress?.(moved)
+        }
+        after = page.at(-1)?.id
+        if (after === undefined) return ok(moved)
+      }
+    })
+}
+
+const CHANGED = { type: 'changed' } as const
+
+const isStill = (current: Media, row: Stored): current is Stored =>
+  current.state === 'stored' && current.storageKey === row.storageKey
+
+/** The same bytes under another key, proved by their digest. */
+function copyFile(row: Stored, from: FileStorage, to: FileStorage, { storageKey: key }: Leftover, seconds: number) {
+  const notMoved = (reason: NotMoved['reason']) => ({ type: 'not-moved', id: row.id, reason }) as const
+  return safeTry<StoredFile, ReturnType<typeof notMoved> | Unavailable>(async function* () {
+    const body = yield* from
+      .open(row.storageKey)
+      .mapErr((error) => (error.type === 'unavailable' ? error : notMoved('file-missing')))
+    const hash = createHash('sha256')
+    const signal = AbortSignal.timeout(seconds * 1000)
+    const file = yield* to.put(key, hashed(body, hash), { contentType: row.mimeType, signal }).mapErr((error) => {
+      if (error.type === 'unavailable') return error
+      if (error.type !== 'interrupted') return notMoved(error.type)
+      return signal.aborted ? notMoved('too-slow') : unavailable('storage')(error.cause)
+    })
+    const isSame = file.size === row.sizeBytes && hash.digest('hex') === row.sha256
+    return isSame ? ok(file) : err(notMoved('file-damaged'))
+  })
+}
+
+async function* hashed(body: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>) {
+  for await (const chunk of body) {
+    hash.update(chunk)
+    yield chunk
+  }
+}

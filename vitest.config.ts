@@ -9,6 +9,8 @@ export default defineConfig({
     exclude: [...configDefaults.exclude, ...(process.env['CI'] ? [] : SLOW)],
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Of a condition that is waited for, on a machine that does other things, too.
+    expect: { poll: { timeout: 10_000 } },
     // Most tests wait for processes, disks and sockets.
     maxWorkers: '100%',
   },

@@ -7,17 +7,17 @@ import type { Unavailable } from './ports/unavailable.ts'
 export type DiscardMedia = (leftover: Leftover) => ResultAsync<void, Unavailable>
 
 /**
- * The one place where bytes are deleted, and what was read from them. It asks the row first, and deletes unless the row may still show these very
- * bytes to somebody. Keys are never used again, so it can't hit anything else, and may run as often as it likes.
+ * The one place where bytes are deleted, and what was read from them. It asks the row first, and deletes unless the row
+ * may still show these very bytes to somebody. Keys are never used again, so it can't hit anything else, and may run as often as it likes.
  */
 export const discardMedia =
   ({ media, storages, metadata, titles }: Pick<Ports, 'media' | 'storages' | 'metadata' | 'titles'>): DiscardMedia =>
-  ({ id, storage: name, storageKey }) =>
+  ({ id, storage: name, storageKey, fileId }) =>
     safeTry(async function* () {
       const row = yield* rowOf(media, id)
       if (row && holds(row, storageKey)) return ok()
       const storage = yield* storageNamed(storages, name)
-      yield* storage.delete(storageKey)
+      yield* storage.delete(storageKey, fileId)
       const marked = await media.update(id, (current, now) => markDiscarded(current, storageKey, now))
       if (marked.isErr() && marked.error.type === 'unavailable') return err(marked.error)
       // Last, so that a cache or a store that does not answer keeps no bytes from being known as gone.

@@ -1,4 +1,4 @@
-import type { Attempt, Leftover, MediaEvent, MediaId } from '../domain/media.ts'
+import { type Attempt, type Leftover, leftover, type MediaEvent, type MediaId } from '../domain/media.ts'
 
 /** Work that follows from what happened to a media, done once or more often, some time later, by any process. */
 export type Job =
@@ -28,7 +28,8 @@ export function jobsOf(event: MediaEvent, forgetAfterSeconds: number): readonly 
     case 'media-deleted':
       return [discard(event, 0), cacheTitle(event)]
     case 'attempt-replaced':
-      // The row doesn't name the old key any more, so nothing else would look for what a late writer leaves under it.
+    case 'attempt-late':
+      // No row would make anybody look again for what a late writer leaves under this key.
       return [discard(event, 0), discard(event, forgetAfterSeconds)]
     case 'copy-begun':
       return [discard(event, event.seconds), discard(event, event.seconds + forgetAfterSeconds)]
@@ -37,10 +38,4 @@ export function jobsOf(event: MediaEvent, forgetAfterSeconds: number): readonly 
 
 const cacheTitle = ({ id }: MediaEvent): Job => ({ name: 'cache-title', id, after: 0 })
 
-const discard = ({ id, storage, storageKey }: Leftover, after: number): Job => ({
-  name: 'discard-media',
-  id,
-  storage,
-  storageKey,
-  after,
-})
+const discard = (bytes: Leftover, after: number): Job => ({ name: 'discard-media', ...leftover(bytes), after })

@@ -7,9 +7,12 @@ import { type BadIdempotencyKey, parseIdempotencyKey } from '../domain/idempoten
 import {
   abandon,
   type Contents,
+  comeLate,
   contentPath,
   type FenceLost,
   type Intent,
+  type Leftover,
+  leftover,
   type Receiving,
   receiveAgain,
   type Stored,
@@ -111,8 +114,12 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
       if (row.state === 'stored') return replay(row, intent.filename, upload, body)
 
       const stopRenewing = keepLease(media, row, body, policy)
-      const contents = await receiveBytes(row, upload, body)
-      const outcome = contents.isOk() ? await commit(row, contents.value) : await giveUp<E>(row, contents.error)
+      const file = await put(row, body)
+      const bytes = { ...leftover(row), fileId: file.map(({ fileId }) => fileId).unwrapOr(undefined) }
+      const contents = await file.asyncAndThen((kept) => contentsOf(row, kept, upload, body))
+      const outcome = contents.isOk()
+        ? await commit(row, bytes, contents.value)
+        : await giveUp<E>(row, bytes, contents.error)
       stopRenewing()
       return outcome.map((stored) => ({ ...stored, replayed: false }))
     })
@@ -149,24 +156,18 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
     })
   }
 
-  function receiveBytes<E>({ id, storageKey, filename, mimeType }: Receiving, upload: Upload<E>, body: IncomingBody) {
-    return safeTry<Contents, UploadError | E>(async function* () {
-      const hints = { contentType: mimeType, signal: body.signal }
-      const put = await storage.put(storageKey, body.bytes(), hints)
-      if (body.failure) return err(body.failure)
-      const file = yield* put.mapErr((error) =>
-        error.type === 'interrupted' ? ({ type: 'body-failed', cause: error.cause } as const) : error,
-      )
-      yield* wholeFile(file, body)
-      const said = yield* await describe(upload, body, filename)
-      return ok({ ...said, fileId: file.fileId, url: file.url ?? contentPath(id), sizeBytes: file.size })
-    })
+  async function put(row: Receiving, body: IncomingBody): Promise<Result<StoredFile, UploadError>> {
+    const hints = { contentType: row.mimeType, signal: body.signal }
+    const file = await storage.put(row.storageKey, body.bytes(), hints)
+    return file.mapErr(
+      (error) => body.failure ?? (error.type === 'interrupted' ? { type: 'body-failed', cause: error.cause } : error),
+    )
   }
 
-  function commit(receiving: Receiving, contents: Contents): ResultAsync<Stored, UploadError> {
+  function commit(row: Receiving, bytes: Leftover, contents: Contents): ResultAsync<Stored, UploadError> {
     return media
-      .update(receiving.id, (current) => store(current, receiving.attempt, contents))
-      .orElse((cause) => giveUp(receiving, unavailable('database')(cause), { type: 'outcome-unknown' }))
+      .update(row.id, (current) => store(current, row.attempt, contents))
+      .orElse((cause) => giveUp(row, bytes, unavailable('database')(cause), { type: 'outcome-unknown' }))
   }
 
   /**
@@ -175,10 +176,12 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
    * @param unanswered the error when the row can't be asked; whoever reaps it later decides.
    */
   function giveUp<E = never>(
-    { id, attempt, storageKey }: Receiving,
+    row: Receiving,
+    bytes: Leftover,
     error: UploadError | E,
     unanswered: UploadError | E = error,
   ): ResultAsync<Stored, UploadError | E> {
+    const { id, attempt } = row
     const decide = async (): Promise<Result<Stored, UploadError | E>> => {
       const given = await media.update(id, (current) => abandon(current, attempt))
       if (given.isErr() && given.error.type === 'unavailable') return err(unanswered)
@@ -186,11 +189,31 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
         const { media: current } = given.error
         if (current.state === 'stored' && current.attempt === attempt) return ok(current)
       }
-      await discard({ id, storage: storage.name, storageKey })
+      if (given.isErr()) await tellLate(row, bytes)
+      await discard(bytes)
       return err(error)
     }
     return new ResultAsync(decide())
   }
+
+  /**
+   * Others had given this attempt up, so its bytes may have come after they looked for them the last time. Where they have
+   * forgotten it by now, the row comes again, and goes as every row does that nobody works on.
+   */
+  async function tellLate(row: Receiving, bytes: Leftover): Promise<void> {
+    const told = await media.update(row.id, (current) => ok(comeLate(current, bytes)))
+    if (told.isErr() && told.error.type === 'not-found') await media.add(row, policy.leaseSeconds)
+  }
+}
+
+/** What the row will say of the file, once the form has been read to its end. */
+function contentsOf<E>({ id, filename }: Receiving, file: StoredFile, upload: Upload<E>, body: IncomingBody) {
+  return safeTry<Contents, UploadError | E>(async function* () {
+    if (body.failure) return err(body.failure)
+    yield* wholeFile(file, body)
+    const said = yield* await describe(upload, body, filename)
+    return ok({ ...said, fileId: file.fileId, url: file.url ?? contentPath(id), sizeBytes: file.size })
+  })
 }
 
 /** The media as it is now, if these are the same bytes under the same name, said to be the same. Nothing is stored. */

@@ -80,12 +80,14 @@ export interface Leftover {
   readonly id: MediaId
   readonly storage: string
   readonly storageKey: StorageKey
+  /** The storage's own name for the file, where it has told it. */
+  readonly fileId?: string | undefined
 }
 
 export type MediaEvent =
   | { readonly type: 'media-stored'; readonly id: MediaId; readonly attempt: Attempt }
   | { readonly type: 'media-changed'; readonly id: MediaId }
-  | (Leftover & { readonly type: 'media-abandoned' | 'media-deleted' | 'attempt-replaced' })
+  | (Leftover & { readonly type: 'media-abandoned' | 'media-deleted' | 'attempt-replaced' | 'attempt-late' })
   /** Others may take it for left behind once `seconds` have passed. */
   | (Leftover & { readonly type: 'copy-begun'; readonly seconds: number })
 
@@ -137,9 +139,8 @@ export function store(media: Media, attempt: Attempt, contents: Contents): Resul
   })
 }
 
-/** receiving → abandoned, by the attempt that gives up. Done before: nothing changes. */
+/** receiving → abandoned, by the attempt that gives up. */
 export function abandon(media: Media, attempt: Attempt): Result<Transition<Abandoned>, FenceLost> {
-  if (media.state === 'abandoned' && media.attempt === attempt) return ok({ media, events: [] })
   if (!isReceivedBy(media, attempt)) return err({ type: 'fence-lost', media })
   return ok(putAway(media))
 }
@@ -149,6 +150,12 @@ export function expire(media: Media, now: Date): Result<Transition<Abandoned>, F
   if (media.state !== 'receiving' || media.leaseExpiresAt > now) return err({ type: 'fence-lost', media })
   return ok(putAway(media))
 }
+
+/** Tells of bytes that may have come after others had given them up and looked for them. */
+export const comeLate = (media: Media, late: Leftover): Transition => ({
+  media,
+  events: [{ type: 'attempt-late', ...late }],
+})
 
 export interface Changes {
   readonly title?: Title | undefined
@@ -222,7 +229,12 @@ function putAway(media: Receiving): Transition<Abandoned> {
   }
 }
 
-export const leftover = ({ id, storage, storageKey }: Intent): Leftover => ({ id, storage, storageKey })
+export const leftover = ({ id, storage, storageKey, fileId }: Leftover): Leftover => ({
+  id,
+  storage,
+  storageKey,
+  ...(fileId !== undefined && { fileId }),
+})
 
 const intentOf = ({ id, owner, attempt, storage, storageKey, filename, mimeType }: Intent): Intent => ({
   id,

@@ -21,7 +21,7 @@ export class WatchedStorage implements FileStorage {
   put: FileStorage['put'] = (key, body, hints) => this.#watch(this.#storage.put(key, body, hints))
   open: FileStorage['open'] = (key, range) => this.#watch(this.#storage.open(key, range))
   // That something could be deleted does not mean that a full disk takes more.
-  delete: FileStorage['delete'] = (key) => this.#storage.delete(key).orTee(() => this.#note(false))
+  delete: FileStorage['delete'] = (...file) => this.#storage.delete(...file).orTee(() => this.#note(false))
   list: FileStorage['list'] = (after) => this.#watch(this.#storage.list(after))
 
   /** By its last outcome; when that is older than 30 seconds, by asking it for its list. */

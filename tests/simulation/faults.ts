@@ -1,6 +1,6 @@
-export type StorageKind = 'memory' | 'filesystem'
+export const STORAGE_KINDS = ['memory', 'filesystem', 'imagekit'] as const
 
-export const STORAGE_KINDS: readonly StorageKind[] = ['memory', 'filesystem']
+export type StorageKind = (typeof STORAGE_KINDS)[number]
 
 /** What can go wrong at one effect. */
 export const MODES = [
@@ -36,10 +36,10 @@ export interface Fault {
 }
 
 const READS =
-  /^(media\.(get|list|due|scan)|storage\.(open|list|bytes)|(metadata|titles)\.(find|list)|disk\.(open|readdir|stat|read|close))$/
+  /^(media\.(get|list|due|scan)|storage\.(open|list|bytes)|(metadata|titles)\.(find|list)|disk\.(open|readdir|stat|read|close)|imagekit\.(list|deliver))$/
 /** Requests over a network, which may arrive when their sender has long given them up. What takes a lock first can't. */
 const DETACHED = /^(media\.(add|renew|forget)|metadata\.(save|remove)|titles\.(put|remove))$/
-const REMOTE_STORAGE = /^storage\.(put|delete)$/
+const REMOTE_STORAGE = /^(storage\.(put|delete)|imagekit\.(upload|delete|purge))$/
 
 /** @param effect `<task> <port>.<method>` */
 export function modesOf(effect: string, storage: StorageKind): readonly Mode[] {
@@ -56,7 +56,7 @@ export function modesOf(effect: string, storage: StorageKind): readonly Mode[] {
     'very late',
   ]
   if (method === 'disk.write') modes.push('torn')
-  if (DETACHED.test(method) || (storage === 'memory' && REMOTE_STORAGE.test(method))) modes.push('lands later')
+  if (DETACHED.test(method) || (storage !== 'filesystem' && REMOTE_STORAGE.test(method))) modes.push('lands later')
   if (method.startsWith('titles.')) modes.push('late, cache lost')
   if (storage === 'filesystem') modes.push('power cut before', 'power cut after')
   return modes

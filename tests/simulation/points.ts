@@ -21,7 +21,11 @@ export interface Enumeration {
 
 /** Plays the scenario undisturbed, and names each of its effects with each mode that applies to it. */
 export async function enumerate(): Promise<Enumeration> {
-  const undisturbed = { memory: await play('memory', []), filesystem: await play('filesystem', []) }
+  const undisturbed = {
+    memory: await play('memory', []),
+    filesystem: await play('filesystem', []),
+    imagekit: await play('imagekit', []),
+  }
   const points = STORAGE_KINDS.flatMap((storage) =>
     undisturbed[storage].effects.flatMap((effect, at) =>
       modesOf(effect, storage).map((mode) => ({ storage, effect, mode, faults: [{ at, mode }] })),
@@ -42,7 +46,7 @@ export function pairOf(seed: number, { undisturbed }: Enumeration): Plan {
     return state % below
   }
   for (let n = 0; n < 8; n++) draw(2)
-  const storage = draw(2) === 0 ? 'memory' : 'filesystem'
+  const storage = STORAGE_KINDS[draw(STORAGE_KINDS.length)] ?? 'memory'
   const first = { at: draw(undisturbed[storage].effects.length), mode: draw(10_000) }
   // Cleaning up is short, so that the second fault has to come soon after the first.
   const second = { at: draw(draw(2) === 0 ? 12 : 80), mode: draw(10_000) }

@@ -1,6 +1,7 @@
 import type { Media, StorageKey, Stored } from '../../src/domain/media.ts'
 import { sha256 } from '../samples.ts'
 import type { Client } from './client.ts'
+import type { StorageKind } from './faults.ts'
 import type { World } from './world.ts'
 
 /** What must be true whatever happened. */
@@ -26,8 +27,11 @@ export class Broken extends Error {
   }
 }
 
-/** How long bytes may lie about that no row wants: a cycle to find them, another where the first try failed. */
-const ORPHAN_MS = 2_500
+/**
+ * How long bytes may lie about that no row wants: a cycle to find them, another where the first try failed. What a list
+ * doesn't show yet is found by the second discard.
+ */
+const ORPHAN_MS: Record<StorageKind, number> = { memory: 2_500, filesystem: 2_500, imagekit: 6_000 }
 
 /** Looks at rows and files as they are, behind everybody's back, and throws the first promise that is broken. */
 export class Inspector {
@@ -115,7 +119,7 @@ export class Inspector {
       const key = file.replace(/\.part$/, '') as StorageKey
       if (wanted.has(key)) this.#unwantedSince.delete(file)
       else if (!this.#unwantedSince.has(file)) this.#unwantedSince.set(file, now)
-      if (now - (this.#unwantedSince.get(file) ?? now) > ORPHAN_MS)
+      if (now - (this.#unwantedSince.get(file) ?? now) > ORPHAN_MS[this.#world.kind])
         throw new Broken('R2', `nobody has wanted the file ${file} for too long`)
     }
   }

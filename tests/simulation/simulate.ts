@@ -1,7 +1,7 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Outcome, playAll } from './crew.ts'
-import { MODES, methodOf, type StorageKind } from './faults.ts'
+import { MODES, methodOf, STORAGE_KINDS, type StorageKind } from './faults.ts'
 import { play } from './history.ts'
 import { type Enumeration, enumerate, type Plan, type Point, pairOf } from './points.ts'
 import { PROMISES } from './promises.ts'
@@ -32,6 +32,7 @@ async function simulate(pairs: number, { points, undisturbed }: Enumeration): Pr
   const listed = {
     memory: new Set(undisturbed.memory.effects),
     filesystem: new Set(undisturbed.filesystem.effects),
+    imagekit: new Set(undisturbed.imagekit.effects),
   }
   const note = (outcome: Outcome, how: string): boolean => {
     for (const effect of outcome.effects)
@@ -59,8 +60,7 @@ async function simulate(pairs: number, { points, undisturbed }: Enumeration): Pr
 
   for (const { storage, broken: at } of Object.values(undisturbed))
     if (at) console.log(`${at.promise} ${at.what}\n   ${storage}, without any fault`)
-  printTable('memory', points)
-  printTable('filesystem', points)
+  for (const storage of STORAGE_KINDS) printTable(storage, points)
   await run('points', points, (n) => `--point ${n}`)
   const seeds = Array.from({ length: pairs }, (_, seed) => pairOf(seed, { points, undisturbed }))
   await run('pairs', seeds, (n) => `--seed ${n}`)

@@ -7,7 +7,7 @@ import type { MetadataStore } from '../../src/application/ports/metadata-store.t
 import type { TitleCache } from '../../src/application/ports/title-cache.ts'
 import { type Dependency, type Unavailable, unavailable } from '../../src/application/ports/unavailable.ts'
 import { sha256 } from '../samples.ts'
-import { isRead } from './faults.ts'
+import { isRead, type StorageKind } from './faults.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
 
@@ -15,7 +15,7 @@ import type { World } from './world.ts'
 export function portsOf(process: Process, world: World): Ports {
   return {
     media: repository(process, world),
-    storages: [world.kind === 'memory' ? remoteStorage(process, world) : localStorage(process, world)],
+    storages: [STORAGES[world.kind](process, world)],
     metadata: documents(process, world),
     titles: cache(process, world),
     sniff: async () => 'image/png',
@@ -23,6 +23,12 @@ export function portsOf(process: Process, world: World): Ports {
       read({ start: 0, end: size - 1 }).map((bytes) => ({ status: 'ready', tags: { sha256: sha256(bytes) } })),
     identity: { newId: () => world.newId(), newAttempt: () => world.newAttempt() },
   }
+}
+
+const STORAGES: Record<StorageKind, (process: Process, world: World) => FileStorage> = {
+  memory: remoteStorage,
+  filesystem: localStorage,
+  imagekit: (process, world) => world.imagekit.storageOf(process),
 }
 
 function repository(process: Process, world: World): MediaRepository {

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import { expect, it } from 'vitest'
 import { type Outcome, playAll } from './crew.ts'
+import { STORAGE_KINDS } from './faults.ts'
 import { enumerate, type Plan, pairOf } from './points.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -29,7 +30,7 @@ async function failures(plans: readonly Plan[]) {
 
 const nothing = { broken: [], uncovered: [] }
 
-it.each(['memory', 'filesystem'] as const)('every promise is kept with nothing in the way, on %s', (storage) => {
+it.each(STORAGE_KINDS)('every promise is kept with nothing in the way, on %s', (storage) => {
   expect(undisturbed[storage].broken).toBeUndefined()
 })
 

@@ -7,6 +7,7 @@ import type { Attempt, Media, MediaEvent, MediaId } from '../../src/domain/media
 import { type Fault, isSlow, type Mode, methodOf, modesOf, type StorageKind } from './faults.ts'
 import { FragileDisk } from './fragile-disk.ts'
 import { FORGET_AFTER_SECONDS, Process } from './process.ts'
+import { SimulatedImagekit } from './simulated-imagekit.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export interface QueuedJob {
@@ -28,6 +29,7 @@ export class World {
   readonly jobs = new Set<QueuedJob>()
   readonly memoryStorage = new MemoryFileStorage()
   readonly disk = new FragileDisk()
+  readonly imagekit = new SimulatedImagekit(this)
   readonly processes: Process[] = []
 
   /** Every effect there was, in order. */
@@ -148,6 +150,7 @@ export class World {
   /** Every file, unfinished ones too, by the key that it was written under. */
   async files(): Promise<Map<string, Uint8Array>> {
     if (this.kind === 'filesystem') return this.disk.files()
+    if (this.kind === 'imagekit') return new Map([...this.imagekit.files].map(([name, { bytes }]) => [name, bytes]))
     const found = new Map<string, Uint8Array>()
     for (const { key } of (await this.memoryStorage.list())._unsafeUnwrap())
       for await (const bytes of (await this.memoryStorage.open(key))._unsafeUnwrap()) found.set(key, bytes)

@@ -115,8 +115,8 @@ describe('deleting a media', () => {
     expect((await at.mediaport.readContent(media.id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
     expect((await at.mediaport.listMedia())._unsafeUnwrap().items).toEqual([])
     expect((await at.mediaport.listMedia({ tag: 'a' }))._unsafeUnwrap().items).toEqual([])
-    const { id, storage, storageKey } = media
-    expect(at.told.at(-1)).toEqual({ type: 'media-deleted', id, storage, storageKey })
+    const { id, storage, storageKey, fileId } = media
+    expect(at.told.at(-1)).toEqual({ type: 'media-deleted', id, storage, storageKey, fileId })
     expect(await at.row()).toMatchObject({ state: 'deleted', version: 2 })
     expect(JSON.stringify(await at.row())).not.toContain('secret')
   })

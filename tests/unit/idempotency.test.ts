@@ -221,7 +221,7 @@ describe('the next attempt', () => {
     expect(await rowOf(at)).toMatchObject({ state: 'stored', attempt: media.attempt })
     expect((await at.storage.list())._unsafeUnwrap()).toMatchObject([{ key: media.storageKey }])
     expect(PNG.equals(await at.content(media.id))).toBe(true)
-    expect(types(at.told)).toEqual(['attempt-replaced', 'media-stored'])
+    expect(types(at.told)).toEqual(['attempt-replaced', 'media-stored', 'attempt-late'])
   })
 
   it('takes over nothing a moment before the lease has run out', async () => {

@@ -15,13 +15,13 @@ describe('after', () => {
     [{ type: 'media-changed', id }, [cacheTitle]],
     [{ type: 'media-abandoned', ...leftover }, [{ ...discard, after: 0 }]],
     [{ type: 'media-deleted', ...leftover }, [{ ...discard, after: 0 }, cacheTitle]],
-    [
-      { type: 'attempt-replaced', ...leftover },
+    ...(['attempt-replaced', 'attempt-late'] as const).map((type): [MediaEvent, object[]] => [
+      { type, ...leftover, fileId: 'file' },
       [
-        { ...discard, after: 0 },
-        { ...discard, after: 604_800 },
+        { ...discard, fileId: 'file', after: 0 },
+        { ...discard, fileId: 'file', after: 604_800 },
       ],
-    ],
+    ]),
     [
       { type: 'copy-begun', ...leftover, seconds: 1200 },
       [

@@ -109,12 +109,8 @@ describe('a media that was abandoned', () => {
     expect(store(abandoned, attempt, contents)._unsafeUnwrapErr()).toEqual({ type: 'fence-lost', media: abandoned })
   })
 
-  it('is abandoned again by its attempt without anybody being told', () => {
-    expect(abandon(abandoned, attempt)._unsafeUnwrap()).toStrictEqual({ media: abandoned, events: [] })
-  })
-
-  it('is nothing to another attempt', () => {
-    expect(abandon(abandoned, another)._unsafeUnwrapErr()).toEqual({ type: 'fence-lost', media: abandoned })
+  it.each([attempt, another])('is not abandoned again, by whichever attempt (%s)', (who) => {
+    expect(abandon(abandoned, who)._unsafeUnwrapErr()).toEqual({ type: 'fence-lost', media: abandoned })
   })
 })
 
@@ -205,7 +201,7 @@ describe('a media that is deleted', () => {
   it('keeps no more than whose it was and where its bytes lie, and somebody is told', () => {
     expect(remove({ ...stored, version: 7 })).toStrictEqual({
       media: { ...intent, state: 'deleted', createdAt: now, version: 8, discardedAt: undefined },
-      events: [{ type: 'media-deleted', ...leftover }],
+      events: [{ type: 'media-deleted', ...leftover, fileId: 'file' }],
     })
   })
 

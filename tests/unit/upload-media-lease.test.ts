@@ -222,7 +222,7 @@ describe('an upload is given up', () => {
     const error = (await outcome())._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
     await putAway(at, sender)
-    expect(at.told).toHaveLength(1)
+    expect(at.told.map(({ type }) => type)).toEqual(['media-abandoned', 'attempt-late'])
   })
 
   it('when what is said about its file does not come for as long as a lease lasts', async () => {

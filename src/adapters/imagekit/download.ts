@@ -7,11 +7,15 @@ const SILENCE = 15_000
  * The bytes at an address, or `range` of them; nothing where there is no file. A server that knows no ranges answers with
  * all of it, and what was not asked for is passed over.
  */
-export async function download(url: string, range?: ByteRange): Promise<AsyncIterable<Uint8Array> | undefined> {
+export async function download(
+  url: string,
+  range?: ByteRange,
+  request: typeof fetch = fetch,
+): Promise<AsyncIterable<Uint8Array> | undefined> {
   const silence = new Watchdog()
   silence.restart()
   const headers = range ? { Range: `bytes=${range.start}-${range.end}` } : {}
-  const response = await fetch(url, { headers, signal: silence.signal, redirect: 'error' })
+  const response = await request(url, { headers, signal: silence.signal, redirect: 'error' })
   if (response.ok && response.body) {
     const isPart = response.status === 206
     return new HttpBody(response.body, silence, isPart || !range ? undefined : range)

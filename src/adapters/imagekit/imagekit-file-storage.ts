@@ -30,6 +30,8 @@ export interface ImagekitOptions {
   /** Origins, `https://upload.imagekit.io` and `https://api.imagekit.io` unless told. */
   readonly uploadUrl?: string | undefined
   readonly apiUrl?: string | undefined
+  /** Another one, for tests. */
+  readonly fetch?: typeof fetch | undefined
 }
 
 const PAGE = 1000
@@ -69,7 +71,7 @@ export class ImagekitFileStorage implements FileStorage {
     this.#options = options
     const { privateKey, uploadUrl = 'https://upload.imagekit.io', apiUrl = 'https://api.imagekit.io' } = options
     // Without retries: a body that was sent can't be sent again, and the rate limit is waited for below.
-    const common = { privateKey, maxRetries: 0, logLevel: 'off' } as const
+    const common = { privateKey, maxRetries: 0, logLevel: 'off', fetch: options.fetch } as const
     this.#uploads = new ImageKit({ ...common, baseURL: uploadUrl })
     this.#api = new ImageKit({ ...common, baseURL: apiUrl, timeout: REQUEST_TIMEOUT })
   }
@@ -79,7 +81,7 @@ export class ImagekitFileStorage implements FileStorage {
   }
 
   open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable> {
-    return ResultAsync.fromPromise(download(this.address(key), range), toUnavailable).andThen(
+    return ResultAsync.fromPromise(download(this.address(key), range, this.#options.fetch), toUnavailable).andThen(
       (body): Result<AsyncIterable<Uint8Array>, FileMissing> => (body ? ok(body) : err({ type: 'file-missing', key })),
     )
   }
@@ -95,9 +97,9 @@ export class ImagekitFileStorage implements FileStorage {
     })
   }
 
-  /** Purges what delivery keeps of it, too, which may be for 180 days. */
-  delete(key: StorageKey): ResultAsync<void, Unavailable> {
-    return ResultAsync.fromPromise(this.#delete(key), toUnavailable)
+  /** Purges what delivery keeps of it, too, which may be for 180 days. Without `fileId` it has to be in the lists already. */
+  delete(key: StorageKey, fileId?: string): ResultAsync<void, Unavailable> {
+    return ResultAsync.fromPromise(this.#delete(key, fileId), toUnavailable)
   }
 
   list(after?: StorageKey): ResultAsync<readonly ListedFile[], Unavailable> {
@@ -130,22 +132,19 @@ export class ImagekitFileStorage implements FileStorage {
         throw new Error(`ImageKit kept ${size} of ${body.size} bytes, as ${filePath}`)
       return ok({ fileId, size, url })
     } catch (cause) {
-      if (!body.failure && !signal.aborted) return err(toPutError(cause))
-      // Had it all its bytes by then, it may have kept the file.
-      if (body.isOver) {
-        const deleted = await this.delete(key)
-        if (deleted.isErr()) return err(deleted.error)
-      }
+      // Once it had all its bytes it may have kept the file, whatever became of the answer.
+      if (body.isOver || (!body.failure && !signal.aborted)) return err(toPutError(cause))
       return err({ type: 'interrupted', cause: body.failure ? body.failure.cause : signal.reason })
     } finally {
       clearTimeout(timer)
     }
   }
 
-  async #delete(key: StorageKey): Promise<void> {
-    for (const { fileId, url } of await this.#search(`name = "${key}"`)) {
-      await this.#limited(() => this.#api.files.delete(fileId)).catch(ifMissing)
-      await this.#limited(() => this.#api.cache.invalidation.create({ url: `${url.replace(/\?.*/, '')}*` }))
+  async #delete(key: StorageKey, fileId: string | undefined): Promise<void> {
+    const { urlEndpoint, folder } = this.#options
+    for (const file of fileId === undefined ? await this.#search(`name = "${key}"`) : [{ fileId }]) {
+      await this.#limited(() => this.#api.files.delete(file.fileId)).catch(ifMissing)
+      await this.#limited(() => this.#api.cache.invalidation.create({ url: `${urlEndpoint}${folder}/${key}*` }))
     }
   }
 

@@ -28,10 +28,12 @@ export interface FileStorage {
   address?(key: StorageKey): string
 
   /**
-   * After success nothing of `key` is left. Deleting what is gone succeeds, and ends a put of the same key that is
-   * still under way where the storage can.
+   * After success nothing of `key` is left, as far as the storage can tell: one that comes to know of its files late
+   * finds it only later. Deleting what is gone succeeds, and ends a put of the same key that is still under way where the
+   * storage can.
+   * @param fileId the storage's own name for the file, where the caller has it: with it, it is found at once.
    */
-  delete(key: StorageKey): ResultAsync<void, Unavailable>
+  delete(key: StorageKey, fileId?: string): ResultAsync<void, Unavailable>
 
   /**
    * Whole files only, each once, in an order of the storage's own that writing more files doesn't change: the first

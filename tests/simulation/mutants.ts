@@ -25,8 +25,8 @@ const MUTANTS: readonly Mutant[] = [
     file: 'src/application/upload-media.ts',
     edits: [
       [
-        ".orElse((cause) => giveUp(receiving, unavailable('database')(cause), { type: 'outcome-unknown' }))",
-        ".orElse(() => storage.delete(receiving.storageKey).andThen(() => errAsync({ type: 'outcome-unknown' })))",
+        ".orElse((cause) => giveUp(row, bytes, unavailable('database')(cause), { type: 'outcome-unknown' }))",
+        ".orElse(() => storage.delete(row.storageKey).andThen(() => errAsync({ type: 'outcome-unknown' })))",
       ],
     ],
   },
@@ -39,8 +39,8 @@ const MUTANTS: readonly Mutant[] = [
         "const row = upload.key ? yield* begin(intent, upload.key) : { ...intent, state: 'receiving' }",
       ],
       [
-        'const contents = await receiveBytes(row, upload, body)',
-        'const contents = await receiveBytes(row, upload, body)\n' +
+        'const contents = await file.asyncAndThen((kept) => contentsOf(row, kept, upload, body))',
+        'const contents = await file.asyncAndThen((kept) => contentsOf(row, kept, upload, body))\n' +
           '      if (!upload.key && contents.isOk()) yield* begin(intent, upload.key)',
       ],
     ],
@@ -108,6 +108,16 @@ const MUTANTS: readonly Mutant[] = [
     without: 'the removal of the document with the bytes',
     file: 'src/application/discard-media.ts',
     edits: [["if (row?.state === 'deleted') yield* metadata.remove(id, row.attempt)", '']],
+  },
+  {
+    without: "the storage's own name from the discard",
+    file: 'src/application/discard-media.ts',
+    edits: [['storage.delete(storageKey, fileId)', 'storage.delete(storageKey)']],
+  },
+  {
+    without: 'the word of an upload that came late',
+    file: 'src/application/upload-media.ts',
+    edits: [['if (given.isErr()) await tellLate(row, bytes)', '']],
   },
   {
     without: 'the look at the row before a discard',

@@ -1,7 +1,6 @@
 import type { Media, StorageKey, Stored } from '../../src/domain/media.ts'
 import { sha256 } from '../samples.ts'
 import type { Client } from './client.ts'
-import type { StorageKind } from './faults.ts'
 import type { World } from './world.ts'
 
 /** What must be true whatever happened. */
@@ -27,11 +26,10 @@ export class Broken extends Error {
   }
 }
 
-/**
- * How long bytes may lie about that no row wants: a cycle to find them, another where the first try failed. What a list
- * doesn't show yet is found by the second discard.
- */
-const ORPHAN_MS: Record<StorageKind, number> = { memory: 2_500, filesystem: 2_500, imagekit: 6_000 }
+/** How long bytes may lie about that no row wants, in ms: a cycle to find them, another where the first try failed. */
+const ORPHAN_MS = 2_500
+/** What an upload left that never learnt its file's name there, and a list doesn't show yet: the second discard finds it. */
+const UNLISTED_MS = 6_000
 
 /** Looks at rows and files as they are, behind everybody's back, and throws the first promise that is broken. */
 export class Inspector {
@@ -115,17 +113,21 @@ export class Inspector {
   #orphansGoInTime(rows: readonly Media[], files: ReadonlyMap<string, Uint8Array>): void {
     const { now } = this.#world.clock
     const wanted = new Set<string>(rows.filter(isWanted).map(({ storageKey }) => storageKey))
+    const deleted = new Set<string>(rows.filter(isDeleted).map(({ storageKey }) => storageKey))
     for (const file of files.keys()) {
       const key = file.replace(/\.part$/, '') as StorageKey
       if (wanted.has(key)) this.#unwantedSince.delete(file)
       else if (!this.#unwantedSince.has(file)) this.#unwantedSince.set(file, now)
-      if (now - (this.#unwantedSince.get(file) ?? now) > ORPHAN_MS[this.#world.kind])
+      const isListed = this.#world.kind !== 'imagekit' || deleted.has(key)
+      if (now - (this.#unwantedSince.get(file) ?? now) > (isListed ? ORPHAN_MS : UNLISTED_MS))
         throw new Broken('R2', `nobody has wanted the file ${file} for too long`)
     }
   }
 }
 
 const isWanted = ({ state }: Media): boolean => state === 'receiving' || state === 'stored'
+
+const isDeleted = ({ state }: Media): boolean => state === 'deleted'
 
 const digests = new WeakMap<Uint8Array, string>()
 

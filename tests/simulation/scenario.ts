@@ -38,7 +38,7 @@ export async function scenario(client: Client): Promise<void> {
   await client.upload(j)
   // While what was given up first is about to be forgotten.
   await client.sleep(3_300)
-  await client.upload({ ...j, pace: 200, triesAtMost: 1 })
+  await client.upload({ ...j, pace: 200, triesAtMost: 1, dependsOnTime: true })
   await client.sleep(1_700)
   const again = await client.upload({ ...keyed, expect: 'stored', dependsOnTime: true })
   await client.read(again)

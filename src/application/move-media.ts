@@ -83,7 +83,7 @@ export const moveMedia = (
     // Nobody knows what became of this commit, but the job that was written with the copy will.
     if (file.isOk() && moved.isErr() && moved.error.type === 'unavailable') return err(moved.error)
     // The row says which of the two nobody needs.
-    await discard(copy)
+    await discard({ ...copy, fileId: file.map(({ fileId }) => fileId).unwrapOr(undefined) })
     await discard(leftover(row))
     if (moved.isOk()) return ok(moved.value)
     if (moved.error.type === 'unavailable') return err(moved.error)

@@ -60,13 +60,17 @@ export class Client {
     return this.#remember(answer.value, key)
   }
 
-  /** Gives it a new title; of a lost answer nothing is known until the next one. */
-  async rename(known: Known | undefined, title: string): Promise<void> {
+  /**
+   * Gives it a new title; of a lost answer nothing is known until the next one.
+   * @param whatever also where somebody else may have changed it meanwhile.
+   */
+  async rename(known: Known | undefined, title: string, whatever = false): Promise<void> {
     if (!known || known.isDeleted) return
     const { id } = known.media
     const before = this.#world.disturbances.length
     // With the version it may ask again without harm: a first try that comes late changes nothing.
-    const answer = await this.#untilClear(() => this.#requests.rename(id, { title, ifVersion: known.version }))
+    const condition = whatever ? {} : { ifVersion: known.version }
+    const answer = await this.#untilClear(() => this.#requests.rename(id, { title, ...condition }))
     this.#world.note('client', `rename: ${answer.isOk() ? answer.value.version : answer.error.type}`)
     const wasDone = answer.isErr() && answer.error.type === 'precondition-failed' && this.#isDisturbedSince(before)
     const isGone = answer.isErr() && answer.error.type === 'not-found' && known.isDeleted
@@ -102,6 +106,26 @@ export class Client {
     if (listed.isErr()) return this.#broke(before, `a list was answered ${listed.error.type}`)
     const { title } = listed.value.items.find(({ attempt }) => attempt === media.attempt) ?? {}
     if (title !== known.title) throw new Broken('R1', `a media is listed as ${title} instead of ${known.title}`)
+  }
+
+  /** As an operator would: again, until it has come to its end. */
+  async move(from: string, to: string): Promise<void> {
+    const before = this.#world.disturbances.length
+    const answer = await this.#untilClear(() => this.#requests.move(from, to))
+    this.#world.note('client', `move: ${answer.isOk() ? answer.value.media : answer.error.type}`)
+    if (answer.isErr()) return this.#broke(before, `a move was answered ${answer.error.type}`)
+    const [failure] = answer.value.failures
+    if (failure && !this.#isDisturbedSince(before)) this.#broke(before, `a media was not moved: ${failure.reason}`)
+  }
+
+  /** Sees where its bytes are by now, which made a new version of it. */
+  async isAt(known: Known | undefined, storage: string): Promise<void> {
+    if (!known || known.isDeleted) return
+    const found = await this.#untilClear(() => this.#requests.get(known.media.id))
+    if (found.isErr()) return this.#broke(0, `a media was answered ${found.error.type}`)
+    known.version = found.value.version
+    if (found.value.storage !== storage && !this.#isDisturbedSince(0))
+      this.#broke(0, `${known.media.filename} is still at ${found.value.storage}`)
   }
 
   /** Nobody should want that; but a queue may be restored from a backup, or be written to by hand. */

@@ -1,4 +1,5 @@
-export const STORAGE_KINDS = ['memory', 'filesystem', 'imagekit'] as const
+/** Where files are: in one storage, or on their way from one to another. */
+export const STORAGE_KINDS = ['memory', 'filesystem', 'imagekit', 'moving'] as const
 
 export type StorageKind = (typeof STORAGE_KINDS)[number]
 

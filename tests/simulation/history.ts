@@ -2,7 +2,7 @@ import { Client } from './client.ts'
 import type { Fault, StorageKind } from './faults.ts'
 import { running } from './process.ts'
 import { Broken, Inspector, type PromiseName } from './promises.ts'
-import { scenario } from './scenario.ts'
+import { moving, scenario } from './scenario.ts'
 import { type Fired, World } from './world.ts'
 
 export interface History {
@@ -14,8 +14,9 @@ export interface History {
 }
 
 const LOOK_EVERY = 500
-/** Time enough for a lease, the reaper, two discards with what lies between them, and tries that failed. */
+/** Time enough for a lease, the reaper, two discards with what lies between them, and tries that failed; or for a copy's. */
 const REST = 12_000
+const REST_OF_COPIES = 35_000
 
 /** One world from its beginning to its rest, in which these faults happen. */
 export async function play(storage: StorageKind, faults: readonly Fault[], isTraced = false): Promise<History> {
@@ -27,8 +28,9 @@ export async function play(storage: StorageKind, faults: readonly Fault[], isTra
   failed.promise.catch(() => undefined)
   world.clock.every(LOOK_EVERY, () => void inspector.always().catch(failed.reject))
   const live = async () => {
-    await scenario(client)
-    for (let rested = 0; rested < REST && !(await isQuiet(world)); rested += LOOK_EVERY) {
+    const [life, rest] = storage === 'moving' ? [moving, REST_OF_COPIES] : [scenario, REST]
+    await life(client)
+    for (let rested = 0; rested < rest && !(await isQuiet(world)); rested += LOOK_EVERY) {
       await world.clock.sleep(LOOK_EVERY)
       if (isBusy(world)) rested = 0
     }

@@ -26,7 +26,7 @@ type Command = AsyncCommand<Model, Real>
 const NAMES = ['one.png', 'two.png', 'three.png']
 const DEPENDENCIES = {
   database: ['media', 'jobs'],
-  storage: ['storage', 'disk'],
+  storage: ['storage', 'disk', 'imagekit'],
   metadata: ['metadata'],
   titles: ['titles'],
 }

@@ -120,6 +120,21 @@ const MUTANTS: readonly Mutant[] = [
     edits: [['if (given.isErr()) await tellLate(row, bytes)', '']],
   },
   {
+    without: 'the word of a copy before its first byte',
+    file: 'src/domain/media.ts',
+    edits: [["events: [{ type: 'copy-begun', ...copy, seconds }]", 'events: []']],
+  },
+  {
+    without: 'the discard of what was moved',
+    file: 'src/domain/media.ts',
+    edits: [
+      [
+        "{ type: 'media-changed', id: media.id },\n      { type: 'attempt-replaced', ...leftover(media) },",
+        "{ type: 'media-changed', id: media.id },",
+      ],
+    ],
+  },
+  {
     without: 'the look at the row before a discard',
     file: 'src/application/discard-media.ts',
     edits: [['if (row && holds(row, storageKey)) return ok()', '']],

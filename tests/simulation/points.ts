@@ -25,6 +25,7 @@ export async function enumerate(): Promise<Enumeration> {
     memory: await play('memory', []),
     filesystem: await play('filesystem', []),
     imagekit: await play('imagekit', []),
+    moving: await play('moving', []),
   }
   const points = STORAGE_KINDS.flatMap((storage) =>
     undisturbed[storage].effects.flatMap((effect, at) =>

@@ -5,7 +5,9 @@ import { portsOf } from './simulated-ports.ts'
 import type { TimerOwner } from './virtual-clock.ts'
 import type { QueuedJob, World } from './world.ts'
 
-export const LEASE_SECONDS = 2
+const LEASE_SECONDS = 2
+/** A copy may take ten of them, which a long pause is to outlast. */
+const LEASE_OF_COPIES = 1
 export const FORGET_AFTER_SECONDS = 3
 const CYCLE = 1_000
 
@@ -32,7 +34,8 @@ export class Process implements TimerOwner {
   constructor(world: World, name: string) {
     this.#world = world
     this.name = name
-    const policy = { leaseSeconds: LEASE_SECONDS, forgetAfterSeconds: FORGET_AFTER_SECONDS, storageTimeoutSeconds: 5 }
+    const leaseSeconds = world.kind === 'moving' ? LEASE_OF_COPIES : LEASE_SECONDS
+    const policy = { leaseSeconds, forgetAfterSeconds: FORGET_AFTER_SECONDS, storageTimeoutSeconds: 5 }
     this.mediaport = createMediaport(portsOf(this, world), policy)
     world.clock.every(CYCLE, () => this.#cycle(), this)
   }

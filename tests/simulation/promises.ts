@@ -30,6 +30,8 @@ export class Broken extends Error {
 const ORPHAN_MS = 2_500
 /** What an upload left that never learnt its file's name there, and a list doesn't show yet: the second discard finds it. */
 const UNLISTED_MS = 6_000
+/** What a move left that died: twice what a copy may take, which is ten leases, and the second discard after it. */
+const COPY_MS = 25_000
 
 /** Looks at rows and files as they are, behind everybody's back, and throws the first promise that is broken. */
 export class Inspector {
@@ -118,8 +120,9 @@ export class Inspector {
       const key = file.replace(/\.part$/, '') as StorageKey
       if (wanted.has(key)) this.#unwantedSince.delete(file)
       else if (!this.#unwantedSince.has(file)) this.#unwantedSince.set(file, now)
-      const isListed = this.#world.kind !== 'imagekit' || deleted.has(key)
-      if (now - (this.#unwantedSince.get(file) ?? now) > (isListed ? ORPHAN_MS : UNLISTED_MS))
+      const patience = { memory: ORPHAN_MS, filesystem: ORPHAN_MS, imagekit: UNLISTED_MS, moving: COPY_MS }
+      const atMost = deleted.has(key) ? ORPHAN_MS : patience[this.#world.kind]
+      if (now - (this.#unwantedSince.get(file) ?? now) > atMost)
         throw new Broken('R2', `nobody has wanted the file ${file} for too long`)
     }
   }

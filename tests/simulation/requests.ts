@@ -3,6 +3,7 @@ import type { NewDetails } from '../../src/application/change-media.ts'
 import type { Details } from '../../src/application/details.ts'
 import type { Page } from '../../src/application/list-media.ts'
 import type { Mediaport } from '../../src/application/mediaport.ts'
+import type { Moved } from '../../src/application/move-media.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { Uploaded } from '../../src/application/upload-media.ts'
 import type { Stored } from '../../src/domain/media.ts'
@@ -92,6 +93,10 @@ export class Requests {
 
   rename(id: string, details: NewDetails): Answer<Stored> {
     return this.#ask('rename', PATIENCE, (mediaport) => mediaport.changeMedia(id, details))
+  }
+
+  move(from: string, to: string): Answer<Moved> {
+    return this.#ask('move', PATIENCE, (mediaport) => mediaport.moveMedia({ from, to }))
   }
 
   delete(id: string): Answer<void> {

@@ -44,3 +44,28 @@ export async function scenario(client: Client): Promise<void> {
   await client.read(again)
   await client.read(a)
 }
+
+const [FROM, TO] = ['memory', 'imagekit']
+
+/** What goes on while all files are moved from one storage to another, some of them more than once. */
+export async function moving(client: Client): Promise<void> {
+  const a = await client.upload({ name: 'a.png', expect: 'stored' })
+  const keyed = { name: 'b.png', key: 'b', details: { title: 'B', tags: ['x'] } }
+  const b = await client.upload({ ...keyed, expect: 'stored' })
+  const c = await client.upload({ name: 'c.png', expect: 'stored' })
+  const d = await client.upload({ name: 'd.png', expect: 'stored' })
+  await client.delete(d)
+  await Promise.all([client.move(FROM, TO), client.rename(a, 'A', true), client.delete(c), client.read(b)])
+  for (const each of [a, b]) {
+    await client.isAt(each, TO)
+    await client.read(each)
+  }
+  await client.upload({ ...keyed, expect: 'replayed' })
+  await client.rename(b, 'B, moved')
+  await client.move(TO, FROM)
+  await client.isAt(a, FROM)
+  await client.read(a)
+  await Promise.all([client.move(FROM, TO), client.move(FROM, TO), client.delete(a)])
+  await client.isAt(b, TO)
+  await client.read(b)
+}

@@ -29,14 +29,12 @@ async function tell({ storage, faults }: Plan): Promise<void> {
 async function simulate(pairs: number, { points, undisturbed }: Enumeration): Promise<void> {
   let broken = 0
   const unlisted = new Set<string>()
-  const listed = {
-    memory: new Set(undisturbed.memory.effects),
-    filesystem: new Set(undisturbed.filesystem.effects),
-    imagekit: new Set(undisturbed.imagekit.effects),
-  }
+  const listed = new Set(
+    STORAGE_KINDS.flatMap((kind) => undisturbed[kind].effects.map((effect) => `${kind}: ${effect}`)),
+  )
   const note = (outcome: Outcome, how: string): boolean => {
     for (const effect of outcome.effects)
-      if (!listed[outcome.storage].has(effect)) unlisted.add(`${outcome.storage}: ${effect}`)
+      if (!listed.has(`${outcome.storage}: ${effect}`)) unlisted.add(`${outcome.storage}: ${effect}`)
     if (!outcome.broken) return true
     broken++
     const faults = outcome.fired.map(({ effect, mode }) => `${effect}: ${mode}`).join('; then ')

@@ -15,7 +15,7 @@ import type { World } from './world.ts'
 export function portsOf(process: Process, world: World): Ports {
   return {
     media: repository(process, world),
-    storages: [STORAGES[world.kind](process, world)],
+    storages: STORAGES[world.kind](process, world),
     metadata: documents(process, world),
     titles: cache(process, world),
     sniff: async () => 'image/png',
@@ -25,10 +25,11 @@ export function portsOf(process: Process, world: World): Ports {
   }
 }
 
-const STORAGES: Record<StorageKind, (process: Process, world: World) => FileStorage> = {
-  memory: remoteStorage,
-  filesystem: localStorage,
-  imagekit: (process, world) => world.imagekit.storageOf(process),
+const STORAGES: Record<StorageKind, (process: Process, world: World) => Ports['storages']> = {
+  memory: (...given) => [remoteStorage(...given)],
+  filesystem: (...given) => [localStorage(...given)],
+  imagekit: (process, world) => [world.imagekit.storageOf(process)],
+  moving: (process, world) => [remoteStorage(process, world), world.imagekit.storageOf(process)],
 }
 
 function repository(process: Process, world: World): MediaRepository {
@@ -126,7 +127,7 @@ function storageOf(storage: FileStorage, process: Process): Omit<FileStorage, 'p
   return {
     name: storage.name,
     open: (...given) => ask('storage.open', () => storage.open(...given)),
-    delete: (key) => ask('storage.delete', () => storage.delete(key)),
+    delete: (...given) => ask('storage.delete', () => storage.delete(...given)),
     list: (after) => ask('storage.list', () => storage.list(after)),
   }
 }

@@ -149,9 +149,8 @@ export class World {
 
   /** Every file, unfinished ones too, by the key that it was written under. */
   async files(): Promise<Map<string, Uint8Array>> {
-    if (this.kind === 'filesystem') return this.disk.files()
-    if (this.kind === 'imagekit') return new Map([...this.imagekit.files].map(([name, { bytes }]) => [name, bytes]))
-    const found = new Map<string, Uint8Array>()
+    const found = new Map([...this.imagekit.files].map(([name, { bytes }]) => [name, bytes]))
+    for (const [name, bytes] of this.disk.files()) found.set(name, bytes)
     for (const { key } of (await this.memoryStorage.list())._unsafeUnwrap())
       for await (const bytes of (await this.memoryStorage.open(key))._unsafeUnwrap()) found.set(key, bytes)
     return found

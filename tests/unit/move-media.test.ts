@@ -90,6 +90,25 @@ describe('Moving media to another storage', () => {
     expect(await at.files()).toEqual({ old: 0, new: 0 })
   })
 
+  it('leaves a media alone that was uploaded anew under the same key meanwhile, with other bytes', async () => {
+    const at = start()
+    const other = pngOf(20_000, 'other')
+    const send = async (sent: Uint8Array) =>
+      (await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(sent), key: 'k' }))._unsafeUnwrap()
+    const { id, attempt } = await send(bytes)
+    at.target.put = instead(at.target.put.bind(at.target), async () => {
+      await at.mediaport.deleteMedia(id)
+      await workOff(at)
+      await at.media.forget(id, attempt)
+      await send(other)
+    })
+    expect(await at.move()).toMatchObject({ media: 0 })
+    const kept = { storage: 'old', version: 1, sizeBytes: 20_000 }
+    expect((await at.mediaport.getMedia(id))._unsafeUnwrap()).toMatchObject(kept)
+    expect(other.equals(await at.content(id))).toBe(true)
+    expect(await at.files()).toEqual({ old: 1, new: 0 })
+  })
+
   it('keeps a title that was changed meanwhile', async () => {
     const at = start()
     const { id } = await at.upload()

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { ImageKit } from '@imagekit/nodejs'
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import { z } from 'zod'
@@ -15,7 +16,7 @@ import type { StorageKey } from '../../domain/media.ts'
 import { CountedBody } from './counted-body.ts'
 import { download } from './download.ts'
 import { isMissing, mayAskAgainAfter, toCause, toPutError } from './errors.ts'
-import { upload } from './upload.ts'
+import { spooledAt, upload } from './upload.ts'
 
 export interface ImagekitOptions {
   readonly privateKey: string
@@ -97,7 +98,10 @@ export class ImagekitFileStorage implements FileStorage {
     })
   }
 
-  /** Purges what delivery keeps of it, too, which may be for 180 days. Without `fileId` it has to be in the lists already. */
+  /**
+   * Takes what a killed process has spooled of it, and purges what delivery keeps of it, which may be for 180 days. Without
+   * `fileId` it has to be in the lists already.
+   */
   delete(key: StorageKey, fileId?: string): ResultAsync<void, Unavailable> {
     return ResultAsync.fromPromise(this.#delete(key, fileId), toUnavailable)
   }
@@ -141,7 +145,8 @@ export class ImagekitFileStorage implements FileStorage {
   }
 
   async #delete(key: StorageKey, fileId: string | undefined): Promise<void> {
-    const { urlEndpoint, folder } = this.#options
+    const { urlEndpoint, folder, spoolFolder } = this.#options
+    if (spoolFolder !== undefined) await rm(spooledAt(spoolFolder, key), { force: true })
     for (const file of fileId === undefined ? await this.#search(`name = "${key}"`) : [{ fileId }]) {
       await this.#limited(() => this.#api.files.delete(file.fileId)).catch(ifMissing)
       await this.#limited(() => this.#api.cache.invalidation.create({ url: `${urlEndpoint}${folder}/${key}*` }))

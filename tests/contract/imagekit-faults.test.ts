@@ -3,8 +3,8 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { ImagekitFileStorage } from '../../src/adapters/imagekit/imagekit-file-storage.ts'
 import type { ContentType } from '../../src/domain/content-type.ts'
 import type { StorageKey } from '../../src/domain/media.ts'
+import type { Fault } from '../imagekit/faults.ts'
 import { type LocalImagekit, type LocalOptions, startLocalImagekit } from '../imagekit/local-server.ts'
-import type { Fault } from '../imagekit/switches.ts'
 import { collect, inChunks, PNG, pngOf } from '../samples.ts'
 
 let vendor: LocalImagekit

@@ -72,20 +72,22 @@ function parse(req: IncomingMessage, path: string, account: Account, fault: Faul
       }
       form.bytes = path
       writing = pipeline(stream, counted, createWriteStream(path))
-      writing.catch(reject)
+      writing.catch((error) => reject(error instanceof Refusal ? error : malformed()))
     })
     parser.on('close', () => void writing.then(() => resolve(form), reject))
-    parser.on('error', () => reject(new Refusal(400, 'Your request is not a well-formed multipart form')))
+    parser.on('error', () => reject(malformed()))
     req.on('error', reject)
     req.on('close', () => req.complete || reject(new Error('the sender left')))
     req.pipe(parser)
   })
 }
 
+const malformed = (): Refusal => new Refusal(400, 'Your request is not a well-formed multipart form')
+
 function parserOf({ headers }: IncomingMessage): busboy.Busboy {
   try {
     return busboy({ headers })
   } catch {
-    throw new Refusal(400, 'Your request is not a multipart form')
+    throw malformed()
   }
 }

@@ -54,6 +54,24 @@ describe('An upload', () => {
     expect((await put(pngOf(1000))).isOk()).toBe(true)
   })
 
+  it('that should have said how long it is is refused for good', async () => {
+    const { put, kept } = await start({ switches: { chunkedUploads: false } })
+    const error = (await put())._unsafeUnwrapErr()
+    expect(error).toMatchObject({ type: 'storage-error', cause: { message: expect.stringContaining('411') } })
+    expect(kept()).toBe(0)
+  })
+
+  it.each<[Fault, RegExp]>([
+    [{ type: 'early refusal', status: 400 }, /^ImageKit answered 400 .*\(request [0-9a-f-]{36}\)$/],
+    [{ type: 'accepted' }, /^ImageKit: .*fileId/],
+    [{ type: 'error page', status: 502 }, /^ImageKit answered 502 .*Bad Gateway/],
+    [{ type: 'reset', afterBytes: 0 }, /^ImageKit: .*(ECONNRESET|EPIPE|closed)/],
+  ])('that met %j says so in one line', async (fault, line) => {
+    const { put } = await start()
+    vendor.faults.upload = fault
+    expect(String((await put())._unsafeUnwrapErr().cause)).toMatch(new RegExp(`^Error: ${line.source.slice(1)}`))
+  })
+
   it('to a path that is taken is no success: an earlier one may have been kept', async () => {
     const { put, kept } = await start()
     expect((await put()).isOk()).toBe(true)

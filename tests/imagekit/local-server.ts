@@ -21,6 +21,8 @@ export interface LocalImagekit {
   readonly library: Library
   /** What goes wrong with uploads, or with the API and delivery, until it is cleared. */
   readonly faults: { upload?: Fault | undefined; api?: Fault | undefined }
+  /** To be changed at any time. */
+  readonly switches: { -readonly [name in keyof Switches]: Switches[name] }
   close(): Promise<void>
 }
 
@@ -59,7 +61,7 @@ export async function startLocalImagekit(options: LocalOptions = {}): Promise<Lo
     now: () => Date.now() + clockOffset,
     usedTokens: new Set(),
   }
-  const mayCall = limiter(switches.callsPerSecond)
+  const mayCall = limiter(() => switches.callsPerSecond)
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<unknown> {
     const asked = new URL(req.url ?? '/', url)
@@ -95,6 +97,7 @@ export async function startLocalImagekit(options: LocalOptions = {}): Promise<Lo
     publicKey: account.publicKey,
     library,
     faults,
+    switches,
     close: async () => {
       server.closeAllConnections()
       server.close()
@@ -113,11 +116,11 @@ function isServer(header: string | undefined, privateKey: string): boolean {
 }
 
 /** So many calls in a second, as by a clock. @returns throws when there were more. */
-function limiter(perSecond: number): () => void {
+function limiter(limit: () => number): () => void {
   let [second, calls] = [0, 0]
   return () => {
     const now = performance.now()
     if (Math.floor(now / 1000) !== second) [second, calls] = [Math.floor(now / 1000), 0]
-    if (perSecond > 0 && ++calls > perSecond) throw rateLimited(perSecond, Math.ceil((second + 1) * 1000 - now))
+    if (limit() > 0 && ++calls > limit()) throw rateLimited(limit(), Math.ceil((second + 1) * 1000 - now))
   }
 }

@@ -1,3 +1,6 @@
+import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ImagekitFileStorage } from '../../src/adapters/imagekit/imagekit-file-storage.ts'
@@ -12,7 +15,7 @@ afterEach(() => vendor.close())
 
 const key = '01890000-0000-7000-8000-000000000000.0123456789abcdef' as StorageKey
 
-async function start(options: LocalOptions = {}, privateKey?: string) {
+async function start(options: LocalOptions = {}, privateKey?: string, spoolFolder?: string) {
   vendor = await startLocalImagekit(options)
   const storage = new ImagekitFileStorage({
     privateKey: privateKey ?? vendor.privateKey,
@@ -21,30 +24,50 @@ async function start(options: LocalOptions = {}, privateKey?: string) {
     uploadUrl: vendor.url,
     apiUrl: vendor.url,
     isPrivate: true,
+    spoolFolder,
   })
   const put = (bytes: Uint8Array = PNG, signal = new AbortController().signal) =>
     storage.put(key, inChunks(bytes), { contentType: 'image/png' as ContentType, signal })
   return { storage, put, kept: () => vendor.library.all.length }
 }
 
-describe('An upload', () => {
+describe.each([
+  ['that goes on as it comes', false],
+  ['that is gathered on disk first', true],
+])('An upload %s', (_, spools) => {
   it.each<[string, Fault, string, number]>([
-    ['whose answer is lost', { type: 'answer lost' }, 'unavailable', 1],
-    ['that is answered with an error page', { type: 'error page', status: 502 }, 'unavailable', 0],
-    ['that is reset half way', { type: 'reset', afterBytes: 100_000 }, 'unavailable', 0],
-    ['that is refused early', { type: 'early refusal', status: 400 }, 'storage-error', 0],
+    ['kept, its answer lost,', { type: 'answer lost' }, 'unavailable', 1],
+    ['answered with an error page', { type: 'error page', status: 502 }, 'unavailable', 0],
+    ['reset half way', { type: 'reset', afterBytes: 100_000 }, 'unavailable', 0],
+    ['refused early', { type: 'early refusal', status: 400 }, 'storage-error', 0],
     ['beyond the quota', { type: 'early refusal', status: 403 }, 'insufficient-storage', 0],
-    ['that is answered before it is done', { type: 'accepted' }, 'unavailable', 1],
-    ['of which other bytes were counted', { type: 'wrong size' }, 'unavailable', 1],
-    ['that comes too often', { type: 'rate limit', ms: 100, times: 1 }, 'unavailable', 0],
-  ])('%s is no success, and can be cleared away', async (_, fault, error, kept) => {
-    const { storage, put, kept: count } = await start()
+    ['answered before it is done', { type: 'accepted' }, 'unavailable', 1],
+    ['counted wrong', { type: 'wrong size' }, 'unavailable', 1],
+    ['one of too many', { type: 'rate limit', ms: 100, times: 1 }, 'unavailable', 0],
+  ])('and %s is no success, and can be cleared away', async (_, fault, error, kept) => {
+    const spoolFolder = spools ? await mkdtemp(join(tmpdir(), 'mediaport-spool-')) : undefined
+    const { storage, put, kept: count } = await start({}, undefined, spoolFolder)
     vendor.faults.upload = fault
     const answer = (await put(pngOf(500_000)))._unsafeUnwrapErr()
     expect(answer.type).toBe(error)
     expect(count()).toBe(kept)
     expect((await storage.delete(key)).isOk()).toBe(true)
     expect(count()).toBe(0)
+    if (spoolFolder) expect(await readdir(spoolFolder)).toEqual([])
+    if (spoolFolder) await rm(spoolFolder, { recursive: true })
+  })
+})
+
+describe('An upload', () => {
+  it.runIf(process.platform === 'linux')('that nobody takes lets go of what was gathered', async () => {
+    const spoolFolder = await mkdtemp(join(tmpdir(), 'mediaport-spool-'))
+    const { put } = await start({}, undefined, spoolFolder)
+    await vendor.close()
+    expect((await put())._unsafeUnwrapErr().type).toBe('unavailable')
+    const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''))
+    expect((await Promise.all(links)).filter((path) => path.startsWith(spoolFolder))).toEqual([])
+    expect(await readdir(spoolFolder)).toEqual([])
+    await rm(spoolFolder, { recursive: true })
   })
 
   it('that is too large for the plan is refused for good', async () => {

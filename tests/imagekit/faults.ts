@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Refusal } from './answers.ts'
 
@@ -10,6 +11,8 @@ export type Fault =
   | { readonly type: 'error page'; readonly status: 500 | 502 | 503 | 504 }
   | { readonly type: 'no answer' }
   | { readonly type: 'reset'; readonly afterBytes: number }
+  /** Takes no more bytes, and holds the connection. */
+  | { readonly type: 'stops reading'; readonly afterBytes: number }
   /** Answers at once, before the body was read, and closes. */
   | { readonly type: 'early refusal'; readonly status: 400 | 403 }
   /** Accepted, not finished: an answer without a file. */
@@ -41,15 +44,13 @@ export async function disturb(req: IncomingMessage, res: ServerResponse, fault: 
     case 'no answer':
       req.resume()
       return true
-    case 'reset': {
-      let read = 0
-      for await (const chunk of req) {
-        read += chunk.length
-        if (read >= fault.afterBytes) break
-      }
+    case 'reset':
+      await taken(req, fault.afterBytes)
       req.socket.resetAndDestroy()
       return true
-    }
+    case 'stops reading':
+      await taken(req, fault.afterBytes)
+      return true
     case 'early refusal':
       throw new Refusal(
         fault.status,
@@ -57,5 +58,15 @@ export async function disturb(req: IncomingMessage, res: ServerResponse, fault: 
       )
     default:
       return false
+  }
+}
+
+/** Settles when so many bytes have come, and takes no more. */
+async function taken(req: IncomingMessage, bytes: number): Promise<void> {
+  let read = 0
+  while (read < bytes) {
+    const chunk: Buffer | null = req.read()
+    if (chunk) read += chunk.length
+    else await once(req, 'readable')
   }
 }

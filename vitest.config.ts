@@ -1,7 +1,10 @@
 import { configDefaults, defineConfig } from 'vitest/config'
 
-/** They start and kill one server after the other, which takes a minute: for CI, and for `CI=true npm test`. */
-const SLOW = ['tests/integration/{doctor,pg-boss-jobs,recovery}.test.ts']
+/** They start and kill one server after the other, or wait for silence, which takes a minute: for CI, and for `CI=true npm test`. */
+const SLOW = [
+  'tests/integration/{doctor,imagekit-outages,pg-boss-jobs,recovery}.test.ts',
+  'tests/imagekit/observe.test.ts',
+]
 
 export default defineConfig({
   test: {

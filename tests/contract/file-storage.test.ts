@@ -1,24 +1,41 @@
 import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, onTestFinished } from 'vitest'
+import { describe, expect, onTestFinished } from 'vitest'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 import { ImagekitFileStorage } from '../../src/adapters/imagekit/imagekit-file-storage.ts'
 import { MemoryFileStorage } from '../../src/adapters/memory/memory-file-storage.ts'
 import { startLocalImagekit } from '../imagekit/local-server.ts'
-import type { Switches } from '../imagekit/switches.ts'
+import { OTHERWISE, type Switches } from '../imagekit/switches.ts'
 import { fileStorageContract } from './file-storage.contract.ts'
+
+/** With these switches the other way round. */
+const otherwise = (...names: (keyof Switches)[]): Partial<Switches> =>
+  Object.fromEntries(names.map((name) => [name, OTHERWISE[name]]))
 
 fileStorageContract('memory', async () => ({ storage: new MemoryFileStorage() }))
 
 describe.each<[string, Partial<Switches>, { isPrivate?: boolean; spools?: boolean }]>([
   ['as it should be', {}, {}],
   ['private', {}, { isPrivate: true }],
-  ['spooled, where uploads must say how long they are', { chunkedUploads: false }, { spools: true }],
-  ['without ranges', { ranges: false }, {}],
-  ['where raw files are never private', { privateRawFiles: false }, { isPrivate: true }],
-  ['where empty files are kept', { refusesEmptyFiles: false }, {}],
-  ['where what is too large is refused early', { refusesEarly: true }, {}],
+  ['spooled, where uploads must say how long they are', otherwise('chunkedUploads'), { spools: true }],
+  [
+    'where raw files are never private, and come without ranges',
+    otherwise('privateRawFiles', 'ranges'),
+    { isPrivate: true },
+  ],
+  [
+    'where empty files are kept, what is too large is refused early, and HEAD is not answered',
+    otherwise('refusesEmptyFiles', 'refusesEarly', 'answersHead'),
+    {},
+  ],
+  [
+    'where names and versions are treated otherwise',
+    otherwise('keepsUnicodeNames', 'keepsFileId', 'refusesVersion101'),
+    {},
+  ],
+  ['where lists are late', otherwise('listLag'), {}],
+  ['where few requests are answered in a second', otherwise('callsPerSecond'), {}],
 ])('against the double of ImageKit, %s:', (_, switches, { isPrivate = false, spools = false }) => {
   fileStorageContract('ImageKit', async () => {
     const vendor = await startLocalImagekit({ switches, maxFile: 64 * 1024 * 1024 })
@@ -34,7 +51,13 @@ describe.each<[string, Partial<Switches>, { isPrivate?: boolean; spools?: boolea
       isPrivate,
       spoolFolder,
     })
-    return { storage, held: async () => vendor.library.all.length }
+    return {
+      storage,
+      held: async () => vendor.library.all.length,
+      ...(switches.listLag && {
+        settled: () => expect.poll(() => vendor.library.isListed, { interval: 5 }).toBe(true),
+      }),
+    }
   })
 })
 

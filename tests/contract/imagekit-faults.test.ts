@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, readlink, rename, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -6,8 +6,8 @@ import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { ImagekitFileStorage } from '../../src/adapters/imagekit/imagekit-file-storage.ts'
 import type { ContentType } from '../../src/domain/content-type.ts'
 import type { StorageKey } from '../../src/domain/media.ts'
+import type { Fault } from '../imagekit/faults.ts'
 import { type LocalImagekit, type LocalOptions, startLocalImagekit } from '../imagekit/local-server.ts'
-import type { Fault } from '../imagekit/switches.ts'
 import { collect, inChunks, PNG, pngOf } from '../samples.ts'
 
 let vendor: LocalImagekit
@@ -31,24 +31,43 @@ async function start(options: LocalOptions = {}, privateKey?: string, spoolFolde
   return { storage, put, kept: () => vendor.library.all.length }
 }
 
-describe('An upload', () => {
+describe.each([
+  ['that goes on as it comes', false],
+  ['that is gathered on disk first', true],
+])('An upload %s', (_, spools) => {
   it.each<[string, Fault, string, number]>([
-    ['whose answer is lost', { type: 'answer lost' }, 'unavailable', 1],
-    ['that is answered with an error page', { type: 'error page', status: 502 }, 'unavailable', 0],
-    ['that is reset half way', { type: 'reset', afterBytes: 100_000 }, 'unavailable', 0],
-    ['that is refused early', { type: 'early refusal', status: 400 }, 'storage-error', 0],
+    ['kept, its answer lost,', { type: 'answer lost' }, 'unavailable', 1],
+    ['answered with an error page', { type: 'error page', status: 502 }, 'unavailable', 0],
+    ['reset half way', { type: 'reset', afterBytes: 100_000 }, 'unavailable', 0],
+    ['refused early', { type: 'early refusal', status: 400 }, 'storage-error', 0],
     ['beyond the quota', { type: 'early refusal', status: 403 }, 'insufficient-storage', 0],
-    ['that is answered before it is done', { type: 'accepted' }, 'unavailable', 1],
-    ['of which other bytes were counted', { type: 'wrong size' }, 'unavailable', 1],
-    ['that comes too often', { type: 'rate limit', ms: 100, times: 1 }, 'unavailable', 0],
-  ])('%s is no success, and can be cleared away', async (_, fault, error, kept) => {
-    const { storage, put, kept: count } = await start()
+    ['answered before it is done', { type: 'accepted' }, 'unavailable', 1],
+    ['counted wrong', { type: 'wrong size' }, 'unavailable', 1],
+    ['one of too many', { type: 'rate limit', ms: 100, times: 1 }, 'unavailable', 0],
+  ])('and %s is no success, and can be cleared away', async (_, fault, error, kept) => {
+    const spoolFolder = spools ? await mkdtemp(join(tmpdir(), 'mediaport-spool-')) : undefined
+    const { storage, put, kept: count } = await start({}, undefined, spoolFolder)
     vendor.faults.upload = fault
     const answer = (await put(pngOf(500_000)))._unsafeUnwrapErr()
     expect(answer.type).toBe(error)
     expect(count()).toBe(kept)
     expect((await storage.delete(key)).isOk()).toBe(true)
     expect(count()).toBe(0)
+    if (spoolFolder) expect(await readdir(spoolFolder)).toEqual([])
+    if (spoolFolder) await rm(spoolFolder, { recursive: true })
+  })
+})
+
+describe('An upload', () => {
+  it.runIf(process.platform === 'linux')('that nobody takes lets go of what was gathered', async () => {
+    const spoolFolder = await mkdtemp(join(tmpdir(), 'mediaport-spool-'))
+    const { put } = await start({}, undefined, spoolFolder)
+    await vendor.close()
+    expect((await put())._unsafeUnwrapErr().type).toBe('unavailable')
+    const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''))
+    expect((await Promise.all(links)).filter((path) => path.startsWith(spoolFolder))).toEqual([])
+    expect(await readdir(spoolFolder)).toEqual([])
+    await rm(spoolFolder, { recursive: true })
   })
 
   it('that is too large for the plan is refused for good', async () => {
@@ -56,6 +75,24 @@ describe('An upload', () => {
     expect((await put(pngOf(1001)))._unsafeUnwrapErr().type).toBe('storage-error')
     expect(kept()).toBe(0)
     expect((await put(pngOf(1000))).isOk()).toBe(true)
+  })
+
+  it('that should have said how long it is is refused for good', async () => {
+    const { put, kept } = await start({ switches: { chunkedUploads: false } })
+    const error = (await put())._unsafeUnwrapErr()
+    expect(error).toMatchObject({ type: 'storage-error', cause: { message: expect.stringContaining('411') } })
+    expect(kept()).toBe(0)
+  })
+
+  it.each<[Fault, RegExp]>([
+    [{ type: 'early refusal', status: 400 }, /^ImageKit answered 400 .*\(request [0-9a-f-]{36}\)$/],
+    [{ type: 'accepted' }, /^ImageKit: .*fileId/],
+    [{ type: 'error page', status: 502 }, /^ImageKit answered 502 .*Bad Gateway/],
+    [{ type: 'reset', afterBytes: 0 }, /^ImageKit: .*(ECONNRESET|EPIPE|closed)/],
+  ])('that met %j says so in one line', async (fault, line) => {
+    const { put } = await start()
+    vendor.faults.upload = fault
+    expect(String((await put())._unsafeUnwrapErr().cause)).toMatch(new RegExp(`^Error: ${line.source.slice(1)}`))
   })
 
   it('to a path that is taken is no success: an earlier one may have been kept', async () => {

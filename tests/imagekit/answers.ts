@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { json } from 'node:stream/consumers'
 
 const HELP = 'For support kindly contact us at support@imagekit.io .'
 
@@ -29,18 +30,30 @@ export class Refusal extends Error {
   }
 }
 
+/** ImageKit has it, this server has not; never done half, and never passed over in silence. */
+export const notOffered = (what: string): Refusal =>
+  new Refusal(501, `${what}: ImageKit has it, this local server has not. See docs/imagekit.md.`)
+
 export function send(
   res: ServerResponse,
   status: number,
   body?: unknown,
   headers: Readonly<Record<string, string>> = {},
 ): void {
+  const request = randomUUID()
   const text = body === undefined ? '' : JSON.stringify(body)
   res.writeHead(status, {
-    'x-ik-requestid': randomUUID(),
+    'x-ik-requestid': request,
+    'x-request-id': request,
     'access-control-allow-origin': '*',
     ...(body !== undefined && { 'content-type': 'application/json; charset=utf-8' }),
     ...headers,
   })
   res.end(text)
+}
+
+export async function jsonBody(req: IncomingMessage): Promise<Readonly<Record<string, unknown>>> {
+  const body: unknown = await json(req).catch(() => undefined)
+  if (typeof body !== 'object' || body === null) throw new Refusal(400, 'Your request does not contain a JSON body')
+  return { ...body }
 }

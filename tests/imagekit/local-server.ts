@@ -1,76 +1,103 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { performance } from 'node:perf_hooks'
+import { closeAfterAnswer } from '../../src/adapters/http/linger.ts'
+import type { Account } from './account.ts'
 import { Refusal, send } from './answers.ts'
 import { deliver } from './delivery-route.ts'
+import { disturb, type Fault, rateLimited } from './faults.ts'
 import { Library } from './library.ts'
 import { mediaApi } from './media-routes.ts'
-import { EXPECTED, type Fault, type Switches } from './switches.ts'
-import { type Account, uploadFile } from './upload-route.ts'
+import { EXPECTED, type Switches } from './switches.ts'
+import { noKey, uploadFile } from './upload-route.ts'
 
 export interface LocalImagekit {
   /** Uploads, API and delivery are all below it. */
   readonly url: string
   readonly urlEndpoint: string
   readonly privateKey: string
+  readonly publicKey: string
   readonly library: Library
   /** What goes wrong with uploads, or with the API and delivery, until it is cleared. */
   readonly faults: { upload?: Fault | undefined; api?: Fault | undefined }
+  /** To be changed at any time. */
+  readonly switches: { -readonly [name in keyof Switches]: Switches[name] }
   close(): Promise<void>
 }
 
 export interface LocalOptions {
   readonly switches?: Partial<Switches>
+  /** Loopback unless told: whoever reaches it can read and delete everything. */
+  readonly host?: string
   readonly port?: number
   readonly privateKey?: string
   /** Bytes; of the free plan unless told [S]. */
   readonly maxFile?: number
   readonly maxVideo?: number
+  /** How far the vendor's clock is ahead, in ms. */
+  readonly clockOffset?: number
 }
 
 const MB = 1e6
 
-/** A double of ImageKit on loopback: as strict as its documents say, and able to fail in every way that we fear. */
+/** A double of ImageKit: as strict as its documents say, and able to fail in every way that we fear. */
 export async function startLocalImagekit(options: LocalOptions = {}): Promise<LocalImagekit> {
-  const { port = 0, privateKey = 'private_local_0123456789', maxFile = 25 * MB, maxVideo = 100 * MB } = options
+  const { host = '127.0.0.1', port = 0, privateKey = 'private_local_0123456789', clockOffset = 0 } = options
   const switches = { ...EXPECTED, ...options.switches }
   const library = await Library.open(() => switches.listLag)
   const faults: LocalImagekit['faults'] = {}
   const server = createServer((req, res) => void handle(req, res).catch(() => res.destroy()))
-  await once(server.listen(port, '127.0.0.1'), 'listening')
+  await once(server.listen(port, host), 'listening')
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const account: Account = { library, switches, maxFile, maxVideo, urlEndpoint: () => `${url}/local` }
+  const account: Account = {
+    library,
+    switches,
+    privateKey,
+    publicKey: 'public_local',
+    urlEndpoint: `${url}/local`,
+    maxFile: options.maxFile ?? 25 * MB,
+    maxVideo: options.maxVideo ?? 100 * MB,
+    now: () => Date.now() + clockOffset,
+    usedTokens: new Set(),
+  }
+  const mayCall = limiter(() => switches.callsPerSecond)
 
-  async function handle(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  async function handle(req: IncomingMessage, res: ServerResponse): Promise<unknown> {
     const asked = new URL(req.url ?? '/', url)
-    const isUpload = asked.pathname === '/api/v1/files/upload' && req.method === 'POST'
+    const isUpload = /^\/api\/v[12]\/files\/upload$/.test(asked.pathname) && req.method === 'POST'
     const isDelivery = asked.pathname.startsWith('/local/')
     const fault = isUpload ? faults.upload : faults.api
     try {
-      if (!isDelivery) authenticate(req.headers.authorization, privateKey)
+      const isKnown = !isDelivery && isServer(req.headers.authorization, privateKey)
+      if (!isDelivery && !isUpload && !isKnown) throw noKey()
       if (fault && (await disturb(req, res, fault))) return
-      if (isDelivery) return await deliver(req, res, (req.url ?? '').slice('/local/'.length), account, privateKey)
+      if (isDelivery) return await deliver(req, res, (req.url ?? '').slice('/local/'.length), account)
       if (!isUpload) {
-        const { status, body } = await mediaApi(req, asked, account)
+        // Uploads and delivery have no such limit [S].
+        mayCall()
+        const { status, body } = await mediaApi(req, asked, account, fault)
         return send(res, status, body)
       }
-      const answer = await uploadFile(req, account, fault)
-      if (fault?.type === 'answer lost') return void res.destroy()
+      const answer = await uploadFile(req, account, isKnown, fault)
+      if (fault?.type === 'answer lost') return res.destroy()
       if (fault?.type === 'accepted') return send(res, 202, { message: 'Your request has been queued.' })
       send(res, 200, answer)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      if (!req.complete) res.setHeader('Connection', 'close')
+      if (!req.complete) closeAfterAnswer(req, res)
       send(res, error.status, error.body, error.headers)
     }
   }
 
   return {
     url,
-    urlEndpoint: account.urlEndpoint(),
+    urlEndpoint: account.urlEndpoint,
     privateKey,
+    publicKey: account.publicKey,
     library,
     faults,
+    switches,
     close: async () => {
       server.closeAllConnections()
       server.close()
@@ -79,47 +106,21 @@ export async function startLocalImagekit(options: LocalOptions = {}): Promise<Lo
   }
 }
 
-/** Basic, the private key as user and any password; also without base64 [S][M]. */
-function authenticate(header: string | undefined, privateKey: string): void {
+/** Basic, the private key as user and any password; also without base64 [S][M]. Without credentials, a form may bring its own. */
+function isServer(header: string | undefined, privateKey: string): boolean {
   const [, credentials] = /^Basic (.+)$/.exec(header ?? '') ?? []
-  if (credentials === undefined) throw new Refusal(401, 'Your request does not contain private API key.')
+  if (credentials === undefined) return false
   const [user] = Buffer.from(credentials, 'base64').toString().split(':')
   if (user !== privateKey && credentials !== privateKey) throw new Refusal(403, 'Your account cannot be authenticated.')
+  return true
 }
 
-/** @returns whether nothing more is to be done. */
-async function disturb(req: IncomingMessage, res: ServerResponse, fault: Fault): Promise<boolean> {
-  switch (fault.type) {
-    case 'rate limit':
-      if (fault.times-- <= 0) return false
-      throw new Refusal(429, 'Too many requests', undefined, {
-        'x-ratelimit-limit': '20',
-        'x-ratelimit-reset': String(fault.ms),
-        'x-ratelimit-interval': '1000',
-      })
-    case 'error page':
-      req.resume()
-      res.writeHead(fault.status, { 'content-type': 'text/html' })
-      res.end('<html><head><title>Bad Gateway</title></head></html>')
-      return true
-    case 'no answer':
-      req.resume()
-      return true
-    case 'reset': {
-      let read = 0
-      for await (const chunk of req) {
-        read += chunk.length
-        if (read >= fault.afterBytes) break
-      }
-      req.socket.resetAndDestroy()
-      return true
-    }
-    case 'early refusal':
-      throw new Refusal(
-        fault.status,
-        fault.status === 403 ? 'Your storage quota has been exceeded.' : 'Invalid file parameter',
-      )
-    default:
-      return false
+/** So many calls in a second, as by a clock. @returns throws when there were more. */
+function limiter(limit: () => number): () => void {
+  let [second, calls] = [0, 0]
+  return () => {
+    const now = performance.now()
+    if (Math.floor(now / 1000) !== second) [second, calls] = [Math.floor(now / 1000), 0]
+    if (limit() > 0 && ++calls > limit()) throw rateLimited(limit(), Math.ceil((second + 1) * 1000 - now))
   }
 }

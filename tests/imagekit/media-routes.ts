@@ -1,111 +1,97 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
-import { json } from 'node:stream/consumers'
-import { Refusal } from './answers.ts'
-import { type Asset, cleanFolder, pathOf } from './library.ts'
-import { type Condition, parseSearch } from './search-query.ts'
-import type { Account } from './upload-route.ts'
+import type { Account } from './account.ts'
+import { jsonBody, notOffered, Refusal } from './answers.ts'
+import type { Fault } from './faults.ts'
+import { cleaner, cleanFolder } from './library.ts'
+import { list, toFile } from './list-route.ts'
 
 export interface Answer {
   readonly status: number
   readonly body?: unknown
 }
 
-/** https://imagekit.io/docs/api-reference, as far as a storage needs it; everything else is 404. */
-export async function mediaApi(req: IncomingMessage, url: URL, account: Account): Promise<Answer> {
-  const { library } = account
+/** https://imagekit.io/docs/api-reference, as far as a storage needs it; everything else says that it is not offered. */
+export async function mediaApi(
+  req: IncomingMessage,
+  url: URL,
+  account: Account,
+  fault: Fault | undefined,
+): Promise<Answer> {
   const route = `${req.method} ${url.pathname}`
   if (route === 'GET /v1/files') return { status: 200, body: list(url.searchParams, account) }
-  const [, fileId, isDetails] = /^\/v1\/files\/([^/]+)(\/details)?$/.exec(url.pathname) ?? []
-  if (route === 'POST /v1/files/purge') {
-    const { url: purged } = (await json(req)) as { url?: unknown }
-    if (typeof purged !== 'string' || !purged.startsWith(account.urlEndpoint())) throw new Refusal(400, 'Invalid url')
-    library.purged.push(purged)
-    return { status: 201, body: { requestId: randomUUID() } }
-  }
-  if (route === 'POST /v1/files/batch/deleteByFileIds')
-    return deleteMany(((await json(req)) as { fileIds?: unknown }).fileIds, account)
-  if (fileId === undefined) throw new Refusal(404, 'Not Found')
+  if (route === 'POST /v1/files/batch/deleteByFileIds') return deleteMany(req, account, fault)
+  if (route === 'POST /v1/files/purge') return purge(req, account)
+  if (route === 'POST /v1/folder') return makeFolder(req, account)
+  if (route === 'DELETE /v1/folder') return deleteFolder(req, account)
+  const [, request] = /^GET \/v1\/files\/purge\/([^/]+)$/.exec(route) ?? []
+  if (request !== undefined) return purgeStatus(request, account)
+  const [, method, fileId = ''] = /^(GET|DELETE) \/v1\/files\/([^/]+?)(?:(?<=^GET .*)\/details)?$/.exec(route) ?? []
+  const isOffered = method === 'DELETE' || (method === 'GET' && route.endsWith('/details'))
+  if (!isOffered) throw notOffered(route)
   if (!/^[0-9a-f]{24}$/.test(fileId)) throw new Refusal(400, 'Your request contains invalid fileId parameter.')
-  const asset = library.byId(fileId)
+  const asset = account.library.byId(fileId)
   if (!asset) throw new Refusal(404, 'The requested file does not exist.')
-  if (req.method === 'GET' && isDetails) return { status: 200, body: toFile(asset, account) }
-  if (req.method !== 'DELETE' || isDetails) throw new Refusal(404, 'Not Found')
-  await library.remove(asset)
+  if (method === 'GET') return { status: 200, body: toFile(asset, account) }
+  await account.library.remove(asset)
   return { status: 204 }
 }
 
 /** At most 100, and none where one of them is not known [S]. */
-async function deleteMany(ids: unknown, { library }: Account): Promise<Answer> {
-  if (!Array.isArray(ids) || ids.length === 0 || ids.length > 100) throw new Refusal(400, 'Invalid fileIds parameter')
-  const missing = ids.filter((id) => !library.byId(String(id)))
-  if (missing.length > 0)
-    throw new Refusal(404, 'The requested file(s) does not exist.', undefined, {}, { missingFileIds: missing })
+async function deleteMany(req: IncomingMessage, { library }: Account, fault: Fault | undefined): Promise<Answer> {
+  const { fileIds } = await jsonBody(req)
+  if (!Array.isArray(fileIds) || fileIds.length === 0 || fileIds.length > 100)
+    throw new Refusal(400, 'Invalid fileIds parameter')
+  const ids = [...new Set(fileIds.map(String))]
+  const missingFileIds = ids.filter((id) => !library.byId(id))
+  if (missingFileIds.length > 0)
+    throw new Refusal(404, 'The requested file(s) does not exist.', undefined, {}, { missingFileIds })
+  const kept = fault?.type === 'partial success' ? ids.splice(-1) : []
   for (const id of ids) {
-    const asset = library.byId(String(id))
+    const asset = library.byId(id)
     if (asset) await library.remove(asset)
   }
-  return { status: 200, body: { successfullyDeletedFileIds: ids } }
+  if (kept.length === 0) return { status: 200, body: { successfullyDeletedFileIds: ids } }
+  const errors = kept.map((fileId) => ({ fileId, error: 'Error deleting file' }))
+  return { status: 207, body: { successfullyDeletedFileIds: ids, errors } }
 }
 
-const SORTS: Readonly<Record<string, (asset: Asset) => string | number>> = {
-  NAME: ({ name }) => name,
-  CREATED: ({ createdAt }) => createdAt.getTime(),
-  UPDATED: ({ createdAt }) => createdAt.getTime(),
-  SIZE: ({ size }) => size,
+/** `*` only at the end, and not for so much that it could be all: two folders, 15 characters, or a file [S]. */
+async function purge(req: IncomingMessage, { library, urlEndpoint }: Account): Promise<Answer> {
+  const { url } = await jsonBody(req)
+  if (typeof url !== 'string' || !url.startsWith(`${urlEndpoint}/`)) throw new Refusal(400, 'Invalid url parameter')
+  const path = decodeURIComponent(url.slice(urlEndpoint.length).replace(/\?.*/, ''))
+  const [, before = '', after] = /^([^*]*)\*(.*)$/.exec(path) ?? []
+  const isWide = before.split('/').length < 4 && before.length < 15 && !library.serves(before)
+  if (after !== undefined && (after !== '' || isWide)) throw new Refusal(400, 'Invalid wildcard in url parameter')
+  const requestId = randomUUID()
+  library.purges.set(requestId, url)
+  await library.purge(path)
+  return { status: 201, body: { requestId } }
 }
 
-function list(query: URLSearchParams, account: Account): object[] {
-  const limit = wholeNumber(query.get('limit'), 1, 1000, 1000)
-  const skip = wholeNumber(query.get('skip'), 0, Number.MAX_SAFE_INTEGER, 0)
-  const [, direction, by = ''] = /^(ASC|DESC)_([A-Z]+)$/.exec(query.get('sort') ?? 'ASC_CREATED') ?? []
-  const sort = SORTS[by]
-  if (!sort) throw new Refusal(400, 'Invalid sort parameter')
-  const path = query.get('path')
-  const folder = path === null ? undefined : cleanFolder(path)
-  const isFound = condition(query)
-  const found = account.library.listed
-    .filter((asset) => folder === undefined || asset.folder === folder)
-    .filter(isFound)
-    .toSorted((a, b) => (sort(a) < sort(b) ? -1 : sort(a) > sort(b) ? 1 : 0) * (direction === 'DESC' ? -1 : 1))
-  return found.slice(skip, skip + limit).map((asset) => toFile(asset, account))
+function purgeStatus(requestId: string, { library }: Account): Answer {
+  if (!library.purges.has(requestId)) throw new Refusal(400, 'No request with this requestId')
+  return { status: 200, body: { status: 'Completed' } }
 }
 
-/** With a searchQuery, the parameters `name` and `type` are ignored [S]. */
-function condition(query: URLSearchParams): Condition {
-  const search = query.get('searchQuery')
-  const name = query.get('name')
-  if (search === null) return (asset) => name === null || asset.name === name
-  try {
-    return parseSearch(search)
-  } catch {
-    throw new Refusal(400, 'Invalid search query')
-  }
+async function makeFolder(req: IncomingMessage, { library, switches }: Account): Promise<Answer> {
+  const { folderName, parentFolderPath } = await jsonBody(req)
+  if (typeof folderName !== 'string' || folderName === '' || typeof parentFolderPath !== 'string')
+    throw new Refusal(400, 'Missing folderName or parentFolderPath parameter')
+  const folder = cleanFolder(`${parentFolderPath}/${folderName}`, cleaner(switches.keepsUnicodeNames))
+  if (folder === undefined) throw new Refusal(400, 'Invalid folder parameter', 'INVALID_FOLDER_PATH')
+  library.addFolder(folder)
+  return { status: 201, body: {} }
 }
 
-function wholeNumber(raw: string | null, min: number, max: number, otherwise: number): number {
-  if (raw === null) return otherwise
-  const value = Number(raw)
-  if (!Number.isInteger(value) || value < min || value > max) throw new Refusal(400, 'Invalid limit or skip parameter')
-  return value
-}
-
-function toFile(asset: Asset, account: Account): object {
-  const url = `${account.urlEndpoint()}${pathOf(asset)}?updatedAt=${asset.createdAt.getTime()}`
-  return {
-    type: 'file',
-    fileId: asset.fileId,
-    name: asset.name,
-    filePath: pathOf(asset),
-    tags: asset.tags,
-    AITags: null,
-    versionInfo: { id: asset.fileId, name: `Version ${asset.versions}` },
-    isPrivateFile: asset.isPrivate,
-    isPublished: true,
-    url,
-    fileType: asset.isImage ? 'image' : 'non-image',
-    size: asset.size,
-    createdAt: asset.createdAt.toISOString(),
-    updatedAt: asset.createdAt.toISOString(),
-  }
+/** With all that is in it [S]. */
+async function deleteFolder(req: IncomingMessage, { library, switches }: Account): Promise<Answer> {
+  const { folderPath } = await jsonBody(req)
+  const folder =
+    typeof folderPath === 'string' ? cleanFolder(folderPath, cleaner(switches.keepsUnicodeNames)) : undefined
+  if (folder === undefined || folder === '/') throw new Refusal(400, 'Invalid folderPath parameter')
+  if (!library.hasFolder(folder)) throw new Refusal(404, 'No folder with this path', 'FOLDER_NOT_FOUND')
+  await library.removeFolder(folder)
+  return { status: 204 }
 }

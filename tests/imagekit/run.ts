@@ -1,12 +1,28 @@
-/** `npm run imagekit:local`: the local server by itself, with the variables that point mediaport at it. */
+/**
+ * The local server by itself, with the variables that point mediaport at it:
+ *
+ *   npm run imagekit:local -- [--port 8300] [--host 127.0.0.1] [--ranges false] [--listLag 500] …
+ *
+ * Each switch of switches.ts is an option. What it keeps is gone when it ends.
+ */
 import { parseArgs } from 'node:util'
 import { startLocalImagekit } from './local-server.ts'
+import { EXPECTED, type Switches } from './switches.ts'
 
-const { values } = parseArgs({ options: { port: { type: 'string', default: '8300' } } })
-const server = await startLocalImagekit({ port: Number(values.port) })
+const names = Object.keys(EXPECTED) as (keyof Switches)[]
+const { values } = parseArgs({
+  options: {
+    port: { type: 'string', default: '8300' },
+    host: { type: 'string', default: '127.0.0.1' },
+    ...Object.fromEntries(names.map((name) => [name, { type: 'string', default: String(EXPECTED[name]) } as const])),
+  },
+})
+const given = values as Readonly<Record<string, string>>
+const switches = Object.fromEntries(names.map((name) => [name, JSON.parse(given[name] ?? '')]))
+const server = await startLocalImagekit({ host: values.host, port: Number(values.port), switches })
 const variables = {
   IMAGEKIT_PRIVATE_KEY: server.privateKey,
-  IMAGEKIT_PUBLIC_KEY: 'public_local',
+  IMAGEKIT_PUBLIC_KEY: server.publicKey,
   IMAGEKIT_URL_ENDPOINT: server.urlEndpoint,
   IMAGEKIT_UPLOAD_URL: server.url,
   IMAGEKIT_API_URL: server.url,

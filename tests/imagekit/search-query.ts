@@ -1,36 +1,36 @@
-import type { Asset } from './library.ts'
+import { notOffered, Refusal } from './answers.ts'
+import { type Condition, FIELDS, WITHOUT } from './search-fields.ts'
 
-/** Whether an asset is found. */
-export type Condition = (asset: Asset) => boolean
+const TOKEN = /\s*(\(|\)|\[|\]|,|"(?:[^"\\]|\\.)*"|NOT (?:IN|EXISTS|=)|>=|<=|[=<>:]|[A-Za-z0-9_.-]+)/y
 
-const TOKEN = /\s*(\(|\)|\[|\]|,|"(?:[^"\\]|\\.)*"|NOT IN|NOT =|>=|<=|[=<>:]|[A-Za-z0-9_.-]+)/y
+const invalid = (): Refusal => new Refusal(400, 'Your request contains invalid searchQuery parameter.')
 
 /**
- * The part of the documented syntax that a storage needs: `name`, `path`, `type`, `id`, `size`, `createdAt`, `private`,
- * with AND, OR and parentheses. Throws on everything else, for the vendor answers 400 to it [S].
+ * The documented syntax: conditions with AND, OR and parentheses. What a field does not allow is 400 [S].
+ * https://imagekit.io/docs/api-reference/digital-asset-management-dam/list-and-search-assets
  */
 export function parseSearch(query: string): Condition {
   const tokens = tokenize(query)
   const take = (expected?: string): string => {
     const token = tokens.shift()
-    if (token === undefined || (expected !== undefined && token !== expected)) throw new SyntaxError(query)
+    if (token === undefined || (expected !== undefined && token !== expected)) throw invalid()
     return token
   }
-  const either = (): Condition => {
-    const conditions = [both()]
-    while (tokens[0] === 'OR') {
+  const joined = <T>(word: string, part: () => T): T[] => {
+    const parts = [part()]
+    while (tokens[0] === word) {
       take()
-      conditions.push(both())
+      parts.push(part())
     }
-    return (asset) => conditions.some((condition) => condition(asset))
+    return parts
+  }
+  const either = (): Condition => {
+    const conditions = joined('OR', both)
+    return (item) => conditions.some((condition) => condition(item))
   }
   const both = (): Condition => {
-    const conditions = [single()]
-    while (tokens[0] === 'AND') {
-      take()
-      conditions.push(single())
-    }
-    return (asset) => conditions.every((condition) => condition(asset))
+    const conditions = joined('AND', single)
+    return (item) => conditions.every((condition) => condition(item))
   }
   const single = (): Condition => {
     if (tokens[0] === '(') {
@@ -39,82 +39,39 @@ export function parseSearch(query: string): Condition {
       take(')')
       return inner
     }
-    const field = FIELDS[take()]
-    if (!field) throw new SyntaxError(query)
-    const operator = take()
-    const values = operator === 'IN' || operator === 'NOT IN' ? list() : [take()]
-    return compare(field, operator, values.map(unquoted), query)
+    const [name, operator] = [take(), take()]
+    if (WITHOUT.test(name)) throw notOffered(`The search for ${name}`)
+    const field = FIELDS[name]
+    if (!field?.operators.includes(operator)) throw invalid()
+    if (operator.endsWith('EXISTS')) return field.compare(operator, [])
+    return field.compare(operator, (operator.endsWith('IN') ? list() : [take()]).map(valueOf(field.isBare)))
   }
   const list = (): string[] => {
     take('[')
-    const values = [take()]
-    while (tokens[0] === ',') {
-      take()
-      values.push(take())
-    }
+    const values = joined(',', () => take())
     take(']')
     return values
   }
   const condition = either()
-  if (tokens.length > 0) throw new SyntaxError(query)
+  if (tokens.length > 0) throw invalid()
   return condition
 }
 
-type Field = (asset: Asset) => string | number | boolean | Date
-
-const FIELDS: Readonly<Record<string, Field>> = {
-  name: ({ name }) => name,
-  path: ({ folder }) => folder,
-  type: () => 'file',
-  id: ({ fileId }) => fileId,
-  size: ({ size }) => size,
-  createdAt: ({ createdAt }) => createdAt,
-  private: ({ isPrivate }) => isPrivate,
-}
-
-function compare(field: Field, operator: string, values: readonly string[], query: string): Condition {
-  const [value = ''] = values
-  return (asset) => {
-    const found = field(asset)
-    const [a, b] =
-      found instanceof Date
-        ? [found.getTime(), Date.parse(value)]
-        : [found, typeof found === 'number' ? Number(value) : value]
-    if (typeof b === 'number' && Number.isNaN(b)) throw new SyntaxError(query)
-    switch (operator) {
-      case '=':
-        return String(a) === String(b)
-      case 'NOT =':
-        return String(a) !== String(b)
-      case 'IN':
-        return values.includes(String(found))
-      case 'NOT IN':
-        return !values.includes(String(found))
-      case ':':
-        return String(found).startsWith(value)
-      case '>=':
-        return a >= b
-      case '<=':
-        return a <= b
-      case '>':
-        return a > b
-      case '<':
-        return a < b
-      default:
-        throw new SyntaxError(query)
-    }
+/** Texts are in quotes, `true`, `false` and numbers are not. */
+const valueOf =
+  (isBare: boolean) =>
+  (token: string): string => {
+    if (token.startsWith('"') === isBare && !/^"?\d+\w*"?$/.test(token)) throw invalid()
+    return token.startsWith('"') ? token.slice(1, -1).replace(/\\(.)/g, '$1') : token
   }
-}
 
 function tokenize(query: string): string[] {
   const tokens: string[] = []
   TOKEN.lastIndex = 0
   while (TOKEN.lastIndex < query.trimEnd().length) {
     const [, token] = TOKEN.exec(query) ?? []
-    if (token === undefined) throw new SyntaxError(query)
+    if (token === undefined) throw invalid()
     tokens.push(token)
   }
   return tokens
 }
-
-const unquoted = (token: string): string => (token.startsWith('"') ? token.slice(1, -1).replace(/\\(.)/g, '$1') : token)

@@ -98,7 +98,7 @@ describe('An installation that began on the filesystem and gets a key of ImageKi
     expect(originals()).toEqual([late.file_id])
     expect((await request(`/media/${late.id}/`, { method: 'DELETE' })).status).toBe(204)
     await vi.waitFor(() => expect(originals()).toEqual([]), WAIT)
-    expect(vendor.library.purged).toHaveLength(1)
+    await vi.waitFor(() => expect(vendor.library.purged).toHaveLength(1), WAIT)
   })
 
   it('tells the key to nobody, whatever goes wrong', async () => {

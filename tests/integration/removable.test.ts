@@ -36,7 +36,12 @@ describe('An adapter can be taken away:', () => {
     ['redis', ['src/main/projections.ts', SILENT, 'tests/contract/title-cache.test.ts']],
     [
       'imagekit',
-      ['src/main/container.ts', 'tests/contract/file-storage.test.ts', 'tests/contract/imagekit-faults.test.ts'],
+      [
+        'src/main/container.ts',
+        'tests/contract/file-storage.test.ts',
+        'tests/contract/imagekit-faults.test.ts',
+        'tests/simulation/simulated-imagekit.ts',
+      ],
     ],
     [
       'extraction',
@@ -50,7 +55,10 @@ describe('An adapter can be taken away:', () => {
   ])('without %s, only src/main and its own tests miss it', async (adapter, files) => {
     const folder = join(copy, 'src/adapters', adapter)
     await rm(folder, { recursive: true })
-    expect(await faulty()).toEqual(files)
-    await cp(join(root, 'src/adapters', adapter), folder, { recursive: true })
+    try {
+      expect(await faulty()).toEqual(files)
+    } finally {
+      await cp(join(root, 'src/adapters', adapter), folder, { recursive: true })
+    }
   })
 })

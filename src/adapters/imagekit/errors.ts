@@ -5,6 +5,8 @@ import { type Unavailable, unavailable } from '../../application/ports/unavailab
 /** ImageKit's own words on a path that is taken; on a fresh key they mean that an earlier answer to the same put was lost. */
 const TAKEN = /same name already exists/i
 const QUOTA = /quota|storage (limit|space)|exceeded .*(plan|limit)/i
+/** Not for good: a timeout of theirs, somebody else at the same path, a locked folder, too many requests. */
+const PASSING = new Set([408, 409, 423, 429])
 /** So that a wrong header doesn't stop everything, in ms. */
 const DEFAULT_WAIT = 1000
 
@@ -13,10 +15,10 @@ export function toPutError(cause: unknown): StorageRefused | InsufficientStorage
   const told = toCause(cause)
   if (!(cause instanceof APIError) || cause.status === undefined) return unavailable('storage')(told)
   const { status, message } = cause
-  if (status === 401) return { type: 'storage-error', cause: told }
-  if (status === 403) return { type: QUOTA.test(message) ? 'insufficient-storage' : 'storage-error', cause: told }
-  if (status === 400 && !TAKEN.test(message)) return { type: 'storage-error', cause: told }
-  return unavailable('storage')(told)
+  if (status >= 500 || status < 400 || PASSING.has(status)) return unavailable('storage')(told)
+  if (status === 400 && TAKEN.test(message)) return unavailable('storage')(told)
+  if (status === 403 && QUOTA.test(message)) return { type: 'insufficient-storage', cause: told }
+  return { type: 'storage-error', cause: told }
 }
 
 export const isMissing = (cause: unknown): boolean => cause instanceof APIError && cause.status === 404
@@ -32,9 +34,11 @@ export function mayAskAgainAfter(cause: unknown): number | undefined {
 export function toCause(cause: unknown): Error {
   if (cause instanceof APIError && cause.status !== undefined) {
     const request = cause.headers?.get('x-ik-requestid')
-    const text = cause.message.replace(/\s+/g, ' ').slice(0, 200)
-    return new Error(`ImageKit answered ${text}${request ? ` (request ${request})` : ''}`)
+    return new Error(`ImageKit answered ${oneLine(cause.message)}${request ? ` (request ${request})` : ''}`)
   }
-  const reason = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause
-  return new Error(`ImageKit can't be reached: ${reason instanceof Error ? reason.message : String(reason)}`)
+  // What went wrong in the network is told by the innermost of several errors.
+  if (cause instanceof Error && cause.cause instanceof Error) return toCause(cause.cause)
+  return new Error(`ImageKit: ${oneLine(cause instanceof Error ? cause.message || cause.name : String(cause))}`)
 }
+
+const oneLine = (text: string): string => text.replace(/\s+/g, ' ').slice(0, 200)

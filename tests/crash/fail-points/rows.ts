@@ -11,6 +11,7 @@ const NAMES: Readonly<Record<MediaEvent['type'], string>> = {
   'media-deleted': 'deletion',
   'media-abandoned': 'putting away',
   'attempt-replaced': 'next attempt',
+  'attempt-late': 'word of a late attempt',
   'copy-begun': 'beginning of a copy',
 }
 

@@ -1,9 +1,19 @@
 # syntax=docker/dockerfile:1
 
-FROM node:26-slim AS build
+FROM node:26-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
+
+# For trials without an account at ImageKit: docker-compose.imagekit.yml. Its TypeScript runs as it is.
+FROM dependencies AS imagekit
+COPY src src
+COPY tests/imagekit tests/imagekit
+USER node
+EXPOSE 8300
+CMD ["node", "tests/imagekit/run.ts", "--host", "0.0.0.0"]
+
+FROM dependencies AS build
 COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build && npm prune --omit=dev --no-audit --no-fund

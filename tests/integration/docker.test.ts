@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { Script } from 'node:vm'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
 import { readConfig } from '../../src/main/config.ts'
+import { startLocalImagekit } from '../imagekit/local-server.ts'
 
 const root = new URL('../../', import.meta.url)
 const read = (name: string): string => readFileSync(new URL(name, root), 'utf8')
@@ -16,8 +18,13 @@ describe('The image', () => {
   const of = (name: string): string[] => instructions.filter((line) => line.startsWith(`${name} `))
   const final = instructions.slice(instructions.findLastIndex((line) => line.startsWith('FROM ')))
 
-  it('is built in one stage and run in another, both on a Node of a named version', () => {
-    expect(of('FROM')).toEqual([expect.stringMatching(/^FROM node:26-slim AS build$/), 'FROM node:26-slim'])
+  it('is built in some stages and run in another, all on a Node of a named version', () => {
+    expect(of('FROM')).toEqual([
+      'FROM node:26-slim AS dependencies',
+      'FROM dependencies AS imagekit',
+      'FROM dependencies AS build',
+      'FROM node:26-slim',
+    ])
     expect(of('ADD')).toEqual([])
     expect(final.filter((line) => line.startsWith('COPY '))).toEqual(
       final.filter((line) => line.startsWith('COPY --from=build ')),
@@ -115,6 +122,73 @@ describe('The compose file', () => {
 
   it('builds from what the build needs and nothing else', () => {
     const allowed = read('.dockerignore').match(/^!.*/gm)
-    expect(allowed).toEqual(['!package.json', '!package-lock.json', '!tsconfig.json', '!tsconfig.build.json', '!src'])
+    expect(allowed).toEqual([
+      '!package.json',
+      '!package-lock.json',
+      '!tsconfig.json',
+      '!tsconfig.build.json',
+      '!src',
+      '!tests/imagekit',
+    ])
   })
 })
+
+describe('The compose file for a local ImageKit', () => {
+  const text = read('docker-compose.imagekit.yml')
+  const plain = parse(read('docker-compose.yml'), { merge: true })
+  const { services } = parse(text, { merge: true, logLevel: 'error' })
+  const { imagekit, web, worker } = services
+  const DELIVERY = 'http://127.0.0.1:8300/local'
+
+  it('adds that server and changes nobody but web and worker', () => {
+    expect(Object.keys(services)).toEqual(['imagekit', 'web', 'worker'])
+    expect(imagekit).toMatchObject({ restart: 'unless-stopped', mem_limit: expect.stringMatching(/^\d+m$/) })
+    expect(imagekit.healthcheck.test.slice(0, 3)).toEqual(['CMD', 'node', '-e'])
+    expect(() => new Script(imagekit.healthcheck.test[3])).not.toThrow()
+  })
+
+  it('gives the three of them one network, so that an address is the same for readers, too', () => {
+    for (const service of [web, worker]) {
+      expect(service.network_mode).toBe('service:imagekit')
+      expect(service.depends_on).toEqual({ imagekit: { condition: 'service_healthy', restart: true } })
+    }
+    // Who has another's network can't publish: it takes over the ports of the web service, which has none any more.
+    expect(imagekit.ports).toEqual([...plain.services.web.ports, '127.0.0.1:8300:8300'])
+    expect(text).toMatch(/^ {2}web:\n {4}<<: \*local\n {4}ports: !reset \[\]$/m)
+  })
+
+  it('sends files to it, by variables that the server takes', async () => {
+    expect(worker.environment).toEqual(web.environment)
+    const env = { HOST: '127.0.0.1', ...web.environment }
+    const { storage, imagekit: account } = readConfig(env)._unsafeUnwrap()
+    expect([storage, account?.urlEndpoint]).toEqual(['imagekit', DELIVERY])
+    expect([account?.uploadUrl, account?.apiUrl]).toEqual(Array(2).fill(new URL(DELIVERY).origin))
+    const local = await startLocalImagekit()
+    onTestFinished(() => local.close())
+    expect(account?.privateKey).toBe(local.privateKey)
+    expect(local.urlEndpoint).toBe(`${local.url}${new URL(DELIVERY).pathname}`)
+  })
+
+  it('is built of what its command needs, and listens where the container is reached', () => {
+    const dockerfile = read('Dockerfile')
+    expect(imagekit.build).toEqual({ context: '.', target: 'imagekit' })
+    const [stage = ''] = /^FROM dependencies AS imagekit\n(?:.+\n)+/m.exec(dockerfile) ?? []
+    expect(stage).toContain('USER node\n')
+    const [, command = ''] = /^CMD (.*)$/m.exec(stage) ?? []
+    expect(JSON.parse(command)).toEqual(['node', 'tests/imagekit/run.ts', '--host', '0.0.0.0'])
+    const copied = [...stage.matchAll(/^COPY (\S+) \1$/gm)].map(([, path]) => path)
+    for (const path of importedBy('tests/imagekit/run.ts'))
+      expect(
+        copied.some((folder) => path.startsWith(`${folder}/`)),
+        path,
+      ).toBe(true)
+  })
+})
+
+/** A file and all of ours that it needs, by their paths. */
+function importedBy(path: string, found = new Set<string>()): Set<string> {
+  if (found.has(path)) return found
+  found.add(path)
+  for (const [, name = ''] of read(path).matchAll(/ from '(\.[^']+)'/g)) importedBy(join(dirname(path), name), found)
+  return found
+}

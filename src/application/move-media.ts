@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { err, ok, type Result, ResultAsync, safeTry } from 'neverthrow'
 import {
   beginCopy,
@@ -12,11 +11,12 @@ import {
   type Stored,
   storageKey,
 } from '../domain/media.ts'
+import { copyFile, type NotMoved } from './copy-file.ts'
 import type { DiscardMedia } from './discard-media.ts'
 import { type Ports, storageNamed } from './mediaport.ts'
 import type { Policy } from './policy.ts'
-import type { FileStorage, StoredFile } from './ports/file-storage.ts'
-import { type Unavailable, unavailable } from './ports/unavailable.ts'
+import type { FileStorage } from './ports/file-storage.ts'
+import type { Unavailable } from './ports/unavailable.ts'
 
 export interface Moving {
   /** Names of storages. */
@@ -35,15 +35,10 @@ export interface Moved {
   readonly failures: readonly NotMoved[]
 }
 
-export interface NotMoved {
-  readonly id: MediaId
-  /** The file is gone; it has other bytes than were uploaded; the other storage does not take it; it took too long. */
-  readonly reason: 'file-missing' | 'file-damaged' | 'storage-error' | 'insufficient-storage' | 'too-slow'
-}
-
 /**
  * Moves the bytes of all media that are in one storage to another, while they are read, changed and deleted. It can be
- * stopped at any moment and started again: what was moved stays moved, and a copy that was under way is put away.
+ * stopped at any moment and started again: what was moved stays moved, and a copy that was under way is put away. A file
+ * that can't be moved keeps none of the others; it ends early only when a storage, or the database, does not answer at all.
  */
 export type MoveMedia = (moving: Moving) => ResultAsync<Moved, Unavailable>
 
@@ -95,19 +90,28 @@ export const moveMedia = (
       const [source, target] = [yield* storageNamed(storages, from), yield* storageNamed(storages, to)]
       const failures: NotMoved[] = []
       let moved: Moved = { media: 0, bytes: 0, failures }
+      let unanswered = 0
       if (source === target) return ok(moved)
       for (let after: MediaId | undefined; ; ) {
         const page = yield* media.scan(after, PAGE)
         const rows = page.filter((row) => row.state === 'stored' && row.storage === from) as Stored[]
         for (let at = 0; at < rows.length; at += AT_ONCE) {
           const batch = rows.slice(at, at + AT_ONCE)
-          const done = isTrial
-            ? batch
-            : yield* ResultAsync.combine(batch.map((row) => new ResultAsync(moveOne(row, source, target))))
-          for (const each of done) {
-            if (!each) continue
-            if ('reason' in each) failures.push(each)
-            else moved = { media: moved.media + 1, bytes: moved.bytes + each.sizeBytes, failures }
+          const moving = batch.map(async (row) => ({
+            row,
+            end: isTrial ? ok(row) : await moveOne(row, source, target),
+          }))
+          for (const { row, end } of yield* ResultAsync.fromSafePromise(Promise.all(moving))) {
+            if (end.isErr()) {
+              const { dependency, cause } = end.error
+              // One file may be out of reach; of several in a row, it is the storage.
+              if (dependency !== 'storage' || ++unanswered === AT_ONCE) return err(end.error)
+              failures.push({ type: 'not-moved', id: row.id, reason: 'unavailable', cause })
+            } else if (end.value) {
+              unanswered = 0
+              if ('reason' in end.value) failures.push(end.value)
+              else moved = { media: moved.media + 1, bytes: moved.bytes + row.sizeBytes, failures }
+            }
           }
           onProgress?.(moved)
         }
@@ -121,29 +125,3 @@ const CHANGED = { type: 'changed' } as const
 
 const isStill = (current: Media, row: Stored): current is Stored =>
   current.state === 'stored' && current.storageKey === row.storageKey
-
-/** The same bytes under another key, proved by their digest. */
-function copyFile(row: Stored, from: FileStorage, to: FileStorage, { storageKey: key }: Leftover, seconds: number) {
-  const notMoved = (reason: NotMoved['reason']) => ({ type: 'not-moved', id: row.id, reason }) as const
-  return safeTry<StoredFile, ReturnType<typeof notMoved> | Unavailable>(async function* () {
-    const body = yield* from
-      .open(row.storageKey)
-      .mapErr((error) => (error.type === 'unavailable' ? error : notMoved('file-missing')))
-    const hash = createHash('sha256')
-    const signal = AbortSignal.timeout(seconds * 1000)
-    const file = yield* to.put(key, hashed(body, hash), { contentType: row.mimeType, signal }).mapErr((error) => {
-      if (error.type === 'unavailable') return error
-      if (error.type !== 'interrupted') return notMoved(error.type)
-      return signal.aborted ? notMoved('too-slow') : unavailable('storage')(error.cause)
-    })
-    const isSame = file.size === row.sizeBytes && hash.digest('hex') === row.sha256
-    return isSame ? ok(file) : err(notMoved('file-damaged'))
-  })
-}
-
-async function* hashed(body: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>) {
-  for await (const chunk of body) {
-    hash.update(chunk)
-    yield chunk
-  }
-}

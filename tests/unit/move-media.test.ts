@@ -4,6 +4,7 @@ import { MemoryFileStorage } from '../../src/adapters/memory/memory-file-storage
 import { jobsOf } from '../../src/application/jobs.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
+import { unavailable } from '../../src/application/ports/unavailable.ts'
 import { type Leftover, leaseFrom } from '../../src/domain/media.ts'
 import { collect, inChunks, pngOf } from '../samples.ts'
 import { down, type Given, over, world } from './world.ts'
@@ -128,9 +129,61 @@ describe('A media stays where it is, and is told,', () => {
     const at = start()
     const media = await at.upload({ bytes })
     await harm(at, media)
-    expect(await at.move()).toEqual({ media: 0, bytes: 0, failures: [{ type: 'not-moved', id: media.id, reason }] })
+    const cause = reason.startsWith('file') ? {} : { cause: 'no' }
+    const failures = [{ type: 'not-moved', id: media.id, reason, ...cause }]
+    expect(await at.move()).toEqual({ media: 0, bytes: 0, failures })
     expect(await at.row()).toMatchObject({ storage: 'old', version: 1 })
     expect((await at.files()).new).toBe(0)
+  })
+})
+
+describe('A storage that does not answer', () => {
+  const KEYS = 6
+  const silent = unavailable('storage')(new Error('EIO'))
+  async function several() {
+    const at = start()
+    const media: Awaited<ReturnType<typeof at.upload>>[] = []
+    for (let n = 0; n < KEYS; n++) media.push(await at.upload({ bytes: pngOf(1000, String(n)) }))
+    return { ...at, media }
+  }
+
+  it('about one file keeps none of the others', async () => {
+    const at = await several()
+    const { id, storageKey } = at.media[2] ?? (await at.row())
+    const open = at.old.open.bind(at.old)
+    at.old.open = (...given) => (given[0] === storageKey ? errAsync(silent) : open(...given))
+    const failures = [{ type: 'not-moved', id, reason: 'unavailable', cause: silent.cause }]
+    expect(await at.move()).toEqual({ media: KEYS - 1, bytes: 1000 * (KEYS - 1), failures })
+    at.old.open = open
+    expect(await at.move()).toMatchObject({ media: 1, failures: [] })
+    expect(await at.files()).toEqual({ old: 0, new: KEYS })
+  })
+
+  it('about a file half way keeps none of the others', async () => {
+    const at = await several()
+    const { storageKey } = at.media[5] ?? (await at.row())
+    const open = at.old.open.bind(at.old)
+    async function* half() {
+      yield pngOf(500)
+      throw silent.cause
+    }
+    at.old.open = (...given) => (given[0] === storageKey ? okAsync(half()) : open(...given))
+    expect(await at.move()).toMatchObject({
+      media: KEYS - 1,
+      failures: [{ reason: 'unavailable', cause: silent.cause }],
+    })
+    expect(await at.files()).toEqual({ old: 1, new: KEYS - 1 })
+  })
+
+  it('about four in a row is asked no more', async () => {
+    const at = await several()
+    let puts = 0
+    at.target.put = () => {
+      puts++
+      return errAsync(silent)
+    }
+    expect((await at.mediaport.moveMedia(MOVE))._unsafeUnwrapErr()).toEqual(silent)
+    expect([puts, await at.files()]).toEqual([4, { old: KEYS, new: 0 }])
   })
 })
 

@@ -1,5 +1,6 @@
-import type { MoveMedia, NotMoved } from '../../application/move-media.ts'
-import { counter, humanSize, sayUnavailable } from './terminal.ts'
+import type { NotMoved } from '../../application/copy-file.ts'
+import type { MoveMedia } from '../../application/move-media.ts'
+import { counter, humanSize, printable, sayUnavailable } from './terminal.ts'
 
 export interface MoveOptions {
   readonly from: string
@@ -13,6 +14,7 @@ const REASONS: Record<NotMoved['reason'], string> = {
   'storage-error': 'the other storage does not take it',
   'insufficient-storage': 'the other storage has no room for it',
   'too-slow': 'it took too long',
+  unavailable: 'one of the storages did not answer',
 }
 
 /** @returns an exit status. */
@@ -26,7 +28,10 @@ export async function moveFiles(move: MoveMedia, { from, to, dryRun }: MoveOptio
     return 1
   }
   const { media, bytes, failures } = done.value
-  for (const { id, reason } of failures) console.error(`${id} stays where it is: ${REASONS[reason]}`)
+  for (const { id, reason, cause } of failures) {
+    const why = cause instanceof Error ? ` (${printable(cause.message)})` : ''
+    console.error(`${id} stays where it is: ${REASONS[reason]}${why}`)
+  }
   console.log(`${dryRun ? 'Would move' : 'Moved'} ${media} media, ${humanSize(bytes)}, from ${from} to ${to}.`)
   return failures.length === 0 ? 0 : 1
 }

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto'
+import { err, ok, safeTry } from 'neverthrow'
+import type { Leftover, MediaId, Stored } from '../domain/media.ts'
+import type { FileStorage, StoredFile } from './ports/file-storage.ts'
+import { type Unavailable, unavailable } from './ports/unavailable.ts'
+
+export interface NotMoved {
+  readonly type: 'not-moved'
+  readonly id: MediaId
+  /**
+   * The file is gone; it has other bytes than were uploaded; the other storage does not take it; it took too long; one of the
+   * two did not answer.
+   */
+  readonly reason:
+    | 'file-missing'
+    | 'file-damaged'
+    | 'storage-error'
+    | 'insufficient-storage'
+    | 'too-slow'
+    | 'unavailable'
+  /** What the storage said, where it did. */
+  readonly cause?: unknown
+}
+
+/** The same bytes under another key, proved by their digest. */
+export function copyFile(
+  row: Stored,
+  from: FileStorage,
+  to: FileStorage,
+  { storageKey: key }: Leftover,
+  seconds: number,
+) {
+  const notMoved = (reason: NotMoved['reason'], cause?: unknown) =>
+    ({ type: 'not-moved', id: row.id, reason, ...(cause !== undefined && { cause }) }) as const
+  return safeTry<StoredFile, ReturnType<typeof notMoved> | Unavailable>(async function* () {
+    const body = yield* from
+      .open(row.storageKey)
+      .mapErr((error) => (error.type === 'unavailable' ? error : notMoved('file-missing')))
+    const hash = createHash('sha256')
+    const signal = AbortSignal.timeout(seconds * 1000)
+    const file = yield* to.put(key, hashed(body, hash), { contentType: row.mimeType, signal }).mapErr((error) => {
+      if (error.type === 'unavailable') return error
+      if (error.type !== 'interrupted') return notMoved(error.type, error.cause)
+      return signal.aborted ? notMoved('too-slow') : unavailable('storage')(error.cause)
+    })
+    const isSame = file.size === row.sizeBytes && hash.digest('hex') === row.sha256
+    return isSame ? ok(file) : err(notMoved('file-damaged'))
+  })
+}
+
+async function* hashed(body: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>) {
+  for await (const chunk of body) {
+    hash.update(chunk)
+    yield chunk
+  }
+}

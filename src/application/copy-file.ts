@@ -36,9 +36,13 @@ export function copyFile(
     const body = yield* from
       .open(row.storageKey)
       .mapErr((error) => (error.type === 'unavailable' ? error : notMoved('file-missing')))
+    const bytes = body[Symbol.asyncIterator]()
     const hash = createHash('sha256')
     const signal = AbortSignal.timeout(seconds * 1000)
-    const file = yield* to.put(key, hashed(body, hash), { contentType: row.mimeType, signal }).mapErr((error) => {
+    const put = await to.put(key, hashed(bytes, hash), { contentType: row.mimeType, signal })
+    // Whoever took none of them did not let go of the file either.
+    await bytes.return?.()
+    const file = yield* put.mapErr((error) => {
       if (error.type === 'unavailable') return error
       if (error.type !== 'interrupted') return notMoved(error.type, error.cause)
       return signal.aborted ? notMoved('too-slow') : unavailable('storage')(error.cause)
@@ -48,8 +52,8 @@ export function copyFile(
   })
 }
 
-async function* hashed(body: AsyncIterable<Uint8Array>, hash: ReturnType<typeof createHash>) {
-  for await (const chunk of body) {
+async function* hashed(bytes: AsyncIterator<Uint8Array>, hash: ReturnType<typeof createHash>) {
+  for await (const chunk of { [Symbol.asyncIterator]: () => bytes }) {
     hash.update(chunk)
     yield chunk
   }

@@ -175,6 +175,16 @@ describe('A storage that does not answer', () => {
     expect(await at.files()).toEqual({ old: 1, new: KEYS - 1 })
   })
 
+  it('lets go of the file that it was to be given', async () => {
+    const at = await several()
+    let released = 0
+    const end = async () => ({ done: true, value: undefined }) as const
+    at.old.open = () => okAsync({ [Symbol.asyncIterator]: () => ({ next: end, return: () => (released++, end()) }) })
+    at.target.put = () => errAsync(silent)
+    expect((await at.mediaport.moveMedia(MOVE)).isErr()).toBe(true)
+    expect(released).toBe(4)
+  })
+
   it('about four in a row is asked no more', async () => {
     const at = await several()
     let puts = 0

@@ -116,6 +116,12 @@ describe('The command line', () => {
     expect(stderr).toMatch(/^http:\/\/127\.0\.0\.1:1 does not answer/)
   })
 
+  it('moves nothing to a storage that there is not', async () => {
+    const { status, stderr } = await run(['move', '--from', 'filesystem', '--to', 'elsewhere'], {})
+    expect(status).toBe(1)
+    expect(stderr).toContain('Allowed choices are filesystem, imagekit.')
+  })
+
   it('sends a file again under the same key, when there was no answer or one that says so', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
     const path = join(folder, 'a.png')

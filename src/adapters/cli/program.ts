@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { createWriteStream } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Mediaport } from '../../application/mediaport.ts'
 import type { Client, Failure, LocalFile, MediaView } from './client.ts'
 import { type DoctorOptions, examine } from './doctor-command.ts'
@@ -134,8 +134,8 @@ export function createProgram({ serve, worker, migrate, open, openMediaport }: A
   program
     .command('move')
     .description('move the files of all media from one storage to another, beside running servers')
-    .requiredOption('--from <storage>', 'where they are: filesystem or imagekit')
-    .requiredOption('--to <storage>', 'where they are to be')
+    .addOption(storage('--from <storage>', 'where they are'))
+    .addOption(storage('--to <storage>', 'where they are to be'))
     .option('--dry-run', 'only count them')
     .action(async (options: MoveOptions) => {
       const { mediaport, close } = await openMediaport()
@@ -145,6 +145,9 @@ export function createProgram({ serve, worker, migrate, open, openMediaport }: A
 
   return program
 }
+
+const storage = (flags: string, what: string): Option =>
+  new Option(flags, what).choices(['filesystem', 'imagekit']).makeOptionMandatory()
 
 const shared = (command: Command): Command =>
   command

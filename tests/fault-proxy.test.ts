@@ -106,16 +106,18 @@ describe('the fault proxy', () => {
     await other.say(' commit').hears(' commit')
   })
 
-  it('lets all connections hang, also those that come', async () => {
+  it.each(['cut all', 'hang all'] as const)('does to %s connections what the pattern brings', async (fate) => {
     const [caller, other] = [new Caller().say('a'), new Caller()]
     await caller.hears('a')
-    const sprung = proxy.trap({ pattern: 'commit', reaches: true, fate: 'hang all' })
+    const sprung = proxy.trap({ pattern: 'commit', reaches: true, fate })
     caller.say(' commit')
     await sprung
     const late = new Caller().say('c')
     other.say('b')
     await aWhile()
     expect([caller.heard, other.heard, late.heard, received]).toEqual(['a', '', '', 'a commit'])
+    const over = fate === 'cut all' ? 'ECONNRESET' : undefined
+    expect([caller.over, other.over, late.over]).toEqual([over, over, over])
   })
 
   it('cuts after so many bytes, and slows down', async () => {

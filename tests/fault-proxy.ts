@@ -8,8 +8,8 @@ export interface Trap {
   readonly pattern: string
   /** Whether the store gets them; what it answers is kept from the caller in any case. */
   readonly reaches: boolean
-  /** Resets the connection, lets it fall silent, or lets all do so that there are and come. */
-  readonly fate: 'cut' | 'hang' | 'hang all'
+  /** Resets the connection, or lets it fall silent; the same of all that there are and of those that come. */
+  readonly fate: 'cut' | 'hang' | 'cut all' | 'hang all'
 }
 
 interface Connection {
@@ -130,12 +130,11 @@ export class FaultProxy {
     const trap = this.#trap
     if (!trap || !piece.includes(trap.pattern)) return true
     this.#trap = undefined
-    if (trap.fate === 'cut') connection.isToBeCut = trap.reaches || cut(connection)
-    else connection.isSilent = true
-    if (trap.fate === 'hang all') {
-      this.newOnes = 'hang'
-      this.silence()
-    }
+    if (trap.fate.endsWith(' all')) this.newOnes = trap.fate === 'cut all' ? 'reset' : 'hang'
+    if (trap.fate === 'hang all') this.silence()
+    if (trap.fate === 'cut all') for (const other of this.#connections) if (other !== connection) cut(other)
+    if (trap.fate.startsWith('hang')) connection.isSilent = true
+    else connection.isToBeCut = trap.reaches || cut(connection)
     trap.spring()
     return trap.reaches
   }

@@ -98,6 +98,7 @@ export const move: Part = async ({ isFull, say }) => {
       outcome: `${misses} not readable, ${named.size} moved, ${here.length} left behind, ${unknown} orphaned`,
       isAsPromised:
         status === 0 && killed === kills && misses === 0 && named.size === media && here.length === 0 && unknown === 0,
+      counts: { times: killed, lost: misses + media - named.size, doubled: 0, orphaned: here.length + unknown },
     },
   ]
 }

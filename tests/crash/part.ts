@@ -7,13 +7,25 @@ export interface Row {
   /** What was seen, such as `201, 0 lost`. */
   readonly outcome: string
   readonly isAsPromised: boolean
+  /** For the line below the table, which adds them up. */
+  readonly counts: Counts
 }
 
-export type Part = (options: {
+export interface Counts {
+  /** How often the fault happened. */
+  readonly times: number
+  readonly lost: number
+  readonly doubled: number
+  readonly orphaned: number
+}
+
+export interface Options {
   readonly isFull: boolean
   /** Shows that something goes on. */
   readonly say: (text: string) => void
-}) => Promise<readonly Row[]>
+}
+
+export type Part = (options: Options) => Promise<readonly Row[]>
 
 /** Runs one part for its own sake; the exit status is 1 where something is not as promised. */
 export async function runAlone(part: Part): Promise<void> {
@@ -24,3 +36,10 @@ export async function runAlone(part: Part): Promise<void> {
 
 export const toLine = ({ what, tried, outcome, isAsPromised }: Row): string =>
   `| ${what} | ${tried} | ${isAsPromised ? '' : '**NOT AS PROMISED** '}${outcome} |`
+
+/** The rows as Markdown, and what they come to in one line. */
+export function toTable(rows: readonly Row[]): string {
+  const total = (name: keyof Counts): number => rows.reduce((sum, { counts }) => sum + counts[name], 0)
+  const sum = `${rows.length} faults, ${total('times')} tried, ${total('lost')} lost, ${total('doubled')} doubled, ${total('orphaned')} orphaned`
+  return ['| fault | tried | outcome |', '|---|---|---|', ...rows.map(toLine), '', sum].join('\n')
+}

@@ -22,11 +22,17 @@ export async function run(args: string[], variables: Record<string, string>, cwd
 export class ServerProcess {
   readonly child: ChildProcess
   readonly ended: Promise<Ended>
-  readonly #lines: string[] = []
+  /** What the log says, as far as it has come. */
+  readonly messages: string[] = []
 
   private constructor(child: ChildProcess) {
     this.child = child
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#lines.push(...text.split('\n')))
+    let rest = ''
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+      const lines = (rest + text).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) if (line.endsWith('}')) this.messages.push(JSON.parse(line).msg)
+    })
     this.ended = ended(child)
   }
 
@@ -45,10 +51,6 @@ export class ServerProcess {
   /** Settles when the process has said so. */
   async ready(message = 'ready for uploads'): Promise<void> {
     await Promise.race([this.#sees(message), this.ended.then(failed)])
-  }
-
-  get messages(): string[] {
-    return this.#lines.filter((line) => line.endsWith('}')).map((line) => JSON.parse(line).msg)
   }
 
   get url(): string {

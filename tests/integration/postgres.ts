@@ -3,8 +3,6 @@ import { type Dialect, PostgresDialect } from 'kysely'
 import { Client, Pool, type PoolConfig, type QueryResult } from 'pg'
 import { addressOf } from '../services.ts'
 
-const server = addressOf('POSTGRES_URL')
-
 export interface TestDatabase {
   readonly url: string
   dialect(options?: PoolConfig): Dialect
@@ -14,7 +12,7 @@ export interface TestDatabase {
 }
 
 /** A database of its own on that server. */
-export async function newDatabase(): Promise<TestDatabase> {
+export async function newDatabase(server: string = addressOf('POSTGRES_URL')): Promise<TestDatabase> {
   const database = `integration_${randomBytes(8).toString('hex')}`
   await query(server, `create database ${database}`)
   const { href } = Object.assign(new URL(server), { pathname: `/${database}` })

@@ -1,0 +1,61 @@
+import { once } from 'node:events'
+import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
+import { setTimeout } from 'node:timers/promises'
+import { chunksOf } from '../samples.ts'
+
+export interface Asking {
+  readonly method?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: Uint8Array
+  /** Between two chunks of the body, in ms. */
+  readonly pause?: number
+  readonly signal?: AbortSignal
+}
+
+export interface Answer {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly body: Buffer
+}
+
+const CHUNK = 64 * 1024
+/** Nobody waits longer; a server that was stopped gives no answer and does not break the connection either. */
+const PATIENCE_MS = 30_000
+
+/**
+ * One request on a connection of its own. Nothing, where the connection broke or the patience ended before the whole answer
+ * was there: then nobody knows what became of it.
+ */
+export async function ask(url: string, asking: Asking = {}): Promise<Answer | undefined> {
+  try {
+    return await exchange(url, asking)
+  } catch {
+    return undefined
+  }
+}
+
+async function exchange(url: string, { method, headers, body, pause = 0, signal }: Asking): Promise<Answer> {
+  const patience = AbortSignal.timeout(PATIENCE_MS)
+  const sending = request(url, {
+    method: method ?? 'GET',
+    agent: false,
+    headers: { ...headers, ...(body && { 'Content-Length': body.length }) },
+    signal: signal ? AbortSignal.any([signal, patience]) : patience,
+  })
+  // Told by `answered`, which is heard below, after the last byte.
+  sending.on('error', () => {})
+  const answered = once(sending, 'response') as Promise<[IncomingMessage]>
+  answered.catch(() => undefined)
+  for (const chunk of body ? chunksOf(body, CHUNK) : []) {
+    if (sending.destroyed) break
+    sending.write(chunk)
+    if (pause > 0) await setTimeout(pause)
+  }
+  sending.end()
+  const [response] = await answered
+  const chunks: Buffer[] = []
+  for await (const chunk of response) chunks.push(chunk)
+  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }
+}
+
+export const jsonOf = ({ body }: Answer): Readonly<Record<string, unknown>> => JSON.parse(body.toString())

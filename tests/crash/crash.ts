@@ -1,0 +1,32 @@
+/**
+ * Everything that is done to real processes, stores and clients, and the table of what came of it:
+ *
+ *   npm run crash [-- --full] [-- --only NAME]
+ *
+ * Without --full a part of it that takes minutes. The exit status is 1 where something is not as promised.
+ */
+import { parseArgs } from 'node:util'
+import { move } from './move.ts'
+import { type Part, type Row, toTable } from './part.ts'
+import { planted } from './planted.ts'
+
+const PARTS: Readonly<Record<string, Part>> = { planted, move }
+
+const { values } = parseArgs({
+  options: { full: { type: 'boolean', default: false }, only: { type: 'string' } },
+})
+if (values.only !== undefined && !(values.only in PARTS)) {
+  console.error(`--only names one of ${Object.keys(PARTS).join(', ')}`)
+  process.exit(2)
+}
+
+const rows: Row[] = []
+for (const [name, part] of Object.entries(PARTS)) {
+  if (values.only !== undefined && name !== values.only) continue
+  const began = performance.now()
+  const seconds = () => Math.round((performance.now() - began) / 1000)
+  rows.push(...(await part({ isFull: values.full, say: (text) => console.error(`${name}, ${seconds()} s: ${text}`) })))
+  console.error(`${name}: done in ${seconds()} s`)
+}
+console.log(toTable(rows))
+process.exit(rows.every(({ isAsPromised }) => isAsPromised) ? 0 : 1)

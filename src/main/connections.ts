@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Kysely, PGliteDialect, PostgresDialect } from 'kysely'
@@ -22,6 +23,11 @@ export interface Connections extends Migrated {
 /** Milliseconds. An answer that the database owes must come before the client's patience ends. */
 const CONNECT_TIMEOUT = 2000
 const STATEMENT_TIMEOUT = 4000
+/**
+ * A connection that says nothing for so long is given up for a new one, whether or not a statement waits: where the other
+ * end is gone without a word, only the kernel would find out, after about a quarter of an hour (tcp(7), tcp_retries2).
+ */
+const SILENCE = STATEMENT_TIMEOUT + 500
 const RETRY_EVERY = 1000
 
 /** @param error what a connection met in the background, where nobody waits for an answer. */
@@ -79,7 +85,7 @@ async function open(config: Config, db: Kysely<Database>, jobs: PgBossJobs, migr
 
 /** On a connection of its own, because migrations may take long, and wait for those of another process. */
 async function migrateServer(databaseUrl: string): Promise<Migrated> {
-  const db = await server(databaseUrl, { max: 1, statement_timeout: 0, query_timeout: 0 })
+  const db = await server(databaseUrl, { max: 1, statement_timeout: 0, stream: undefined })
   try {
     return await migrate(db)
   } finally {
@@ -109,13 +115,20 @@ const troubled =
   (error: unknown): void =>
     onTrouble(error, 'the job queue met an error')
 
+function impatient(): Socket {
+  const socket = new Socket()
+  return socket.setTimeout(SILENCE, () => socket.destroy(new Error('the database has fallen silent')))
+}
+
 async function server(connectionString: string, options: object = {}): Promise<Kysely<Database>> {
   const { Pool } = await import('pg')
   const pool = new Pool({
     connectionString,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     statement_timeout: STATEMENT_TIMEOUT,
-    query_timeout: STATEMENT_TIMEOUT + 500,
+    stream: impatient,
+    // Sound ones that nobody needs end before that in good order.
+    idleTimeoutMillis: STATEMENT_TIMEOUT,
     idle_in_transaction_session_timeout: 10_000,
     ...options,
   })

@@ -6,11 +6,22 @@
  * Without --full a part of it that takes minutes. The exit status is 1 where something is not as promised.
  */
 import { parseArgs } from 'node:util'
+import { killLoop } from './kill-loop.ts'
 import { move } from './move.ts'
+import { outage } from './outage.ts'
 import { type Part, type Row, toTable } from './part.ts'
 import { planted } from './planted.ts'
+import { randomKills } from './random-kills.ts'
+import { restarts } from './restarts.ts'
 
-const PARTS: Readonly<Record<string, Part>> = { planted, move }
+const PARTS: Readonly<Record<string, Part>> = {
+  planted,
+  'random-kills': randomKills,
+  embedded: killLoop,
+  restarts,
+  outage,
+  move,
+}
 
 const { values } = parseArgs({
   options: { full: { type: 'boolean', default: false }, only: { type: 'string' } },

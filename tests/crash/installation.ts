@@ -20,6 +20,11 @@ export interface Services {
 
 /** Seconds. What a dead process left is put away after LEASE and REAP, and forgotten after FORGET more. */
 export const [LEASE, REAP, FORGET] = [2, 1, 3]
+export const SHORT_TIMES = {
+  UPLOAD_LEASE_SECONDS: `${LEASE}`,
+  REAP_EVERY_SECONDS: `${REAP}`,
+  FORGET_AFTER_SECONDS: `${FORGET}`,
+}
 
 const services = (): Services => ({
   postgres: addressOf('POSTGRES_URL'),
@@ -69,9 +74,7 @@ export class Installation {
       REDIS_URL: redis,
       REDIS_PREFIX: this.redisPrefix,
       STORAGE: storage,
-      UPLOAD_LEASE_SECONDS: `${LEASE}`,
-      REAP_EVERY_SECONDS: `${REAP}`,
-      FORGET_AFTER_SECONDS: `${FORGET}`,
+      ...SHORT_TIMES,
       ...(made.vendor && {
         IMAGEKIT_PRIVATE_KEY: made.vendor.privateKey,
         IMAGEKIT_URL_ENDPOINT: made.vendor.urlEndpoint,

@@ -81,7 +81,7 @@ describe('The judge of a crash', () => {
   })
 
   const both = [row('a'), row('b')]
-  const { files, documents, titles } = seen(both)
+  const { files, documents, titles = new Map() } = seen(both)
   const without = <T>(map: ReadonlyMap<string, T>): Map<string, T> =>
     new Map([...map].filter(([name]) => !name.endsWith('a')))
   it.each<[string, Seen]>([

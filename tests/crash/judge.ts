@@ -56,13 +56,18 @@ export function orphaned(seen: Seen, log: ClientLog): readonly string[] {
       .filter(([id, attempt]) => byId.get(id)?.attempt !== attempt)
       .map(([id, attempt]) => `no row wants the document about ${id}.${attempt}`),
     ...stored.filter(({ id }) => !seen.documents.has(id)).map((row) => `${nameOf(row)} has no document`),
-    ...[...seen.titles]
-      .filter(([id, title]) => !byId.has(id) && !isTombstone(title))
-      .map(([id]) => `no row wants the title of ${id}`),
-    ...stored
-      .filter((row) => !isTitleOf(row, seen.titles.get(row.id)))
-      .map((row) => `${nameOf(row)} is cached as another`),
+    ...(seen.titles ? strayTitles(stored, seen.titles) : []),
     ...seen.jobs,
+  ]
+}
+
+function strayTitles(stored: readonly Row[], titles: NonNullable<Seen['titles']>): readonly string[] {
+  const ids = new Set(stored.map(({ id }) => id))
+  const strays = [...titles].filter(([id, title]) => !ids.has(id) && !isTombstone(title))
+  const others = stored.filter((row) => !isTitleOf(row, titles.get(row.id)))
+  return [
+    ...strays.map(([id]) => `no row wants the title of ${id}`),
+    ...others.map((row) => `${nameOf(row)} is cached as another`),
   ]
 }
 

@@ -30,45 +30,44 @@ export interface Seen {
   readonly files: ReadonlyMap<string, FileSeen>
   /** Of the metadata store: which attempt each is about. */
   readonly documents: ReadonlyMap<string, string>
-  /** Of the title cache, as the hashes are. */
-  readonly titles: ReadonlyMap<string, Readonly<Record<string, string>>>
+  /** Of the title cache, as the hashes are; nothing where it is in the memory of a process. */
+  readonly titles: ReadonlyMap<string, Readonly<Record<string, string>>> | undefined
   /** Jobs that are still to be done, or that were given up. */
   readonly jobs: readonly string[]
 }
 
+/** Of a query that gives all rows, and of jobs that are still to be done or were given up. */
+export const ROWS = 'select * from media_job'
+export const JOBS = `select name, state, data from pgboss.job
+  where name = 'dead-jobs' or (name not like '\\_\\_%' and state in ('created', 'retry', 'active'))`
+
 /** Reads all stores: by SQL, from the disk or the vendor's library, and by the drivers of the projections. */
 export async function look(installation: Installation): Promise<Seen> {
-  const { database } = installation
-  const [{ rows }, jobs, files, documents, titles] = await Promise.all([
-    database.query('select * from media_job'),
-    database.query(
-      `select name, state, data from pgboss.job
-       where name = 'dead-jobs' or (name not like '\\_\\_%' and state in ('created', 'retry', 'active'))`,
-    ),
-    filesOf(installation),
+  const { database, variables, vendor } = installation
+  const [rows, jobs, files, documents, titles] = await Promise.all([
+    database.query(ROWS),
+    database.query(JOBS),
+    filesIn(variables['DATA_DIR'] ?? ''),
     documentsOf(installation),
     titlesOf(installation),
   ])
-  return {
-    rows,
-    files,
-    documents,
-    titles,
-    jobs: jobs.rows.map(({ name, state, data }) => `${name} is ${state}: ${JSON.stringify(data)}`),
-  }
+  for (const { name, bytes } of vendor?.library.all ?? []) files.set(`imagekit ${name}`, { key: name, path: bytes })
+  return { rows: rows.rows, files, documents, titles, jobs: jobs.rows.map(toJob) }
 }
 
-async function filesOf({ variables, vendor }: Installation): Promise<Seen['files']> {
+/** A job in words. */
+export const toJob = ({ name, state, data }: { name?: string; state?: string; data?: unknown }): string =>
+  `${name} is ${state}: ${JSON.stringify(data)}`
+
+/** Everything but the embedded database. Of all that may be there, rows want only the storage's files. */
+export async function filesIn(dataDir: string): Promise<Map<string, FileSeen>> {
   const files = new Map<string, FileSeen>()
-  const dataDir = variables['DATA_DIR'] ?? ''
   for (const entry of await readdir(dataDir, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile()) continue
     const path = join(entry.parentPath, entry.name)
-    // Of all that may be in the folder, only the storage's files are wanted by rows.
     const [folder = ''] = relative(dataDir, path).split(sep)
+    if (!entry.isFile() || folder.startsWith('db')) continue
     files.set(`${folder === 'files' ? 'filesystem' : folder} ${entry.name}`, { key: entry.name, path })
   }
-  for (const { name, bytes } of vendor?.library.all ?? []) files.set(`imagekit ${name}`, { key: name, path: bytes })
   return files
 }
 
@@ -77,7 +76,7 @@ async function documentsOf({ mongo }: Installation): Promise<Seen['documents']> 
   return new Map(documents.map(({ _id, attempt }) => [_id, attempt]))
 }
 
-async function titlesOf({ redis, redisPrefix }: Installation): Promise<Seen['titles']> {
+async function titlesOf({ redis, redisPrefix }: Installation): Promise<NonNullable<Seen['titles']>> {
   const prefix = `${redisPrefix}title:`
   const titles = new Map<string, Record<string, string>>()
   for (let cursor = '0'; ; ) {

@@ -1,130 +1,112 @@
 /**
- * Uploads while metadata store and title cache are down, starts both, and looks with their own drivers whether all is
- * there; then loses both stores' data and makes it again. Needs a PostgreSQL server, redis-server and FerretDB:
- *
- *   tests/services/all.sh node tests/crash/outage.ts [--uploads 500]
+ * Uploads while metadata store and title cache are down, starts both, and looks whether all is there; then loses both stores'
+ * data and makes it again.
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
-import { isDeepStrictEqual, parseArgs } from 'node:util'
-import { Redis } from 'ioredis'
-import { MongoClient } from 'mongodb'
-import { file, form } from '../e2e/multipart.ts'
-import { run, ServerProcess } from '../integration/mediaport-process.ts'
-import { newDatabase } from '../integration/postgres.ts'
+import { isDeepStrictEqual } from 'node:util'
+import { run } from '../integration/mediaport-process.ts'
 import { noise } from '../samples.ts'
+import { ask, jsonOf } from './ask.ts'
+import { CarefulClient } from './careful-client.ts'
+import { ClientLog } from './client-log.ts'
+import { Installation } from './installation.ts'
+import { look } from './look.ts'
 import { OwnServer } from './own-server.ts'
+import { type Part, runAlone } from './part.ts'
+import { offendersIn, toRow, verdict } from './verdict.ts'
 
-const { values } = parseArgs({ options: { uploads: { type: 'string', default: '500' } } })
-const UPLOADS = Number(values.uploads)
 const CLIENTS = 8
 
-const folder = await mkdtemp(join(tmpdir(), 'mediaport-outage-'))
-const [mongo, redis, database] = [await OwnServer.mongo(), await OwnServer.redis(), await newDatabase()]
-const filesRead = join(folder, 'files-read')
-const variables = {
-  DATA_DIR: join(folder, 'data'),
-  DATABASE_URL: database.url,
-  MONGODB_URL: `mongodb://127.0.0.1:${mongo.port}/media`,
-  REDIS_URL: `redis://127.0.0.1:${redis.port}`,
-  FILES_READ: filesRead,
-  NODE_OPTIONS: `--import=${new URL('count-files-read.ts', import.meta.url).href}`,
-}
-const photo = await readFile(join(import.meta.dirname, '../samples/picture.jpg'))
-let failures = 0
-const check = (isRight: boolean, what: string): void => {
-  console.log(`${isRight ? 'ok ' : 'NOT'} ${what}`)
-  if (!isRight) failures++
-}
-const areDown = async () => !(await mongo.isUp()) && !(await redis.isUp())
+export const outage: Part = async ({ isFull, say }) => {
+  const uploads = isFull ? 500 : 100
+  const folder = await mkdtemp(join(tmpdir(), 'mediaport-outage-'))
+  const filesRead = join(folder, 'files-read')
+  const [mongo, redis] = await Promise.all([OwnServer.mongo(), OwnServer.redis()])
+  const both = [mongo, redis]
+  await Promise.all(both.map((each) => each.start()))
+  const installation = await Installation.open(
+    'filesystem',
+    { FILES_READ: filesRead, NODE_OPTIONS: `--import=${new URL('count-files-read.ts', import.meta.url).href}` },
+    {
+      postgres: process.env['POSTGRES_URL'] ?? '',
+      mongo: `mongodb://127.0.0.1:${mongo.port}/`,
+      redis: `redis://127.0.0.1:${redis.port}`,
+    },
+  )
+  const server = await installation.start()
+  await Promise.all(both.map((each) => each.kill()))
 
-await Promise.all([mongo.start(), redis.start()])
-const server = await ServerProcess.start(variables)
-await Promise.all([mongo.kill(), redis.kill()])
-check(await areDown(), 'MongoDB and Redis are killed')
-
-const ids: string[] = []
-const statuses = new Map<number, number>()
-const began = performance.now()
-let next = 0
-await Promise.all(
-  Array.from({ length: CLIENTS }, async () => {
-    for (let n = next++; n < UPLOADS; n = next++) {
-      const body = form(file(Buffer.concat([photo, noise(1000, String(n))]), `photo ${n}.jpg`))
-      const headers = { 'Content-Type': 'multipart/form-data; boundary=the-boundary' }
-      const answer = await fetch(`${server.url}/upload/`, { method: 'POST', headers, body: new Uint8Array(body) })
-      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
-      const { id } = (await answer.json()) as { id: string }
-      ids.push(id)
-    }
-  }),
-)
-const seconds = ((performance.now() - began) / 1000).toFixed(1)
-check(statuses.get(201) === UPLOADS, `${UPLOADS} uploads in ${seconds} s: ${JSON.stringify([...statuses])}`)
-
-const [some = ''] = ids
-const timed = async (path: string) => {
-  const from = performance.now()
-  const answer = await fetch(`${server.url}${path}`)
-  const body = (await answer.json()) as Record<string, unknown>
-  return { status: answer.status, body, ms: performance.now() - from }
-}
-const direct = await timed(`/media/${some}/`)
-const title = await timed(`/media/${some}/title/`)
-check(
-  title.status === 200,
-  `a title is read in ${title.ms.toFixed(0)} ms, the media itself in ${direct.ms.toFixed(0)} ms`,
-)
-const pending = await timed(`/media/${some}/metadata/`)
-check(
-  pending.body['status'] === 'pending',
-  `metadata is ${String(pending.body['status'])} after ${pending.ms.toFixed(0)} ms`,
-)
-const health = await timed('/healthcheck/')
-check(health.status === 200 && health.body['status'] === 'degraded', `health: ${JSON.stringify(health.body)}`)
-check(await areDown(), 'MongoDB and Redis are still down')
-
-await Promise.all([mongo.start(), redis.start()])
-const client = new MongoClient(variables.MONGODB_URL)
-const cache = new Redis(variables.REDIS_URL)
-const documents = async () => client.db().collection('media_metadata').find().sort({ _id: 1 }).toArray()
-const titles = async () => {
-  const keys = (await cache.keys('mediaport:title:*')).toSorted()
-  return Promise.all(keys.map(async (key) => [key, await cache.hgetall(key)] as const))
-}
-const complete = async (patience: number) => {
-  const from = performance.now()
-  for (;;) {
-    const counts = [(await documents()).length, (await titles()).length]
-    const isOver = counts.every((count) => count === UPLOADS)
-    if (isOver || performance.now() - from > patience) return { isOver, counts, ms: performance.now() - from }
-    await setTimeout(100)
+  const log = new ClientLog()
+  const client = new CarefulClient({ log, server: () => server.url })
+  const photo = await readFile(join(import.meta.dirname, '../samples/picture.jpg'))
+  let next = 0
+  const upload = async () => {
+    for (let n = next++; n < uploads; n = next++)
+      await client.upload({
+        bytes: Buffer.concat([photo, noise(1000, `${n}`)]),
+        title: `photo ${n}`,
+        key: `photo-${n}`,
+        tries: 1,
+      })
   }
+  await Promise.all(Array.from({ length: CLIENTS }, upload))
+  const [some = ''] = log.acknowledged[0]?.ids ?? []
+  const [title, metadata, health] = await Promise.all(
+    [`/media/${some}/title/`, `/media/${some}/metadata/`, '/healthcheck/'].map((path) => ask(server.url + path)),
+  )
+  const whileDown = {
+    [`${log.acknowledged.length} × 201`]: log.acknowledged.length === uploads,
+    'titles readable': title?.status === 200,
+    'metadata pending': metadata !== undefined && jsonOf(metadata)['status'] === 'pending',
+    'health degraded': health?.status === 200 && jsonOf(health)['status'] === 'degraded',
+    'stores down': (await Promise.all(both.map((each) => each.isUp()))).every((isUp) => !isUp),
+  }
+  for (const [what, isTrue] of Object.entries(whileDown)) say(`${what}: ${isTrue}`)
+
+  await Promise.all(both.map((each) => each.start()))
+  const from = performance.now()
+  const caughtUp = await verdict(installation, log)
+  const seconds = ((performance.now() - from) / 1000).toFixed(1)
+  const read = (await readFile(filesRead, 'utf8')).length
+  say(`${read} files were read`)
+
+  const before = await projections(installation)
+  await installation.mongo.db().dropDatabase()
+  await installation.redis.flushall()
+  const rebuilt = await run(['rebuild'], installation.variables)
+  say(`rebuild: ${rebuilt.stdout.trim()}${rebuilt.stderr.trim()}`)
+  const afterwards = await verdict(installation, log, { patience: 0 })
+  const isEqual = isDeepStrictEqual(await projections(installation), before)
+  for (const offender of [...offendersIn(caughtUp), ...offendersIn(afterwards)]) say(offender)
+
+  await installation.close()
+  await Promise.all([...both.map((each) => each.remove()), rm(folder, { recursive: true })])
+  return [
+    toRow({
+      what: 'MongoDB and Redis both down during uploads',
+      times: uploads,
+      tried: `${uploads} uploads by ${CLIENTS} clients`,
+      verdict: caughtUp,
+      also: `${log.acknowledged.length} × 201, all described and cached ${seconds} s after their return, ${read} files read`,
+      isRight: Object.values(whileDown).every(Boolean) && read === uploads,
+    }),
+    toRow({
+      what: 'MongoDB dropped and Redis flushed, then `mediaport rebuild`',
+      times: 2,
+      tried: `${uploads} media`,
+      verdict: afterwards,
+      also: isEqual ? 'documents and titles equal to those before' : 'documents or titles DIFFER from those before',
+      isRight: rebuilt.status === 0 && isEqual,
+    }),
+  ]
 }
-const caughtUp = await complete(60_000)
-check(
-  caughtUp.isOver,
-  `${caughtUp.counts.join(' documents and ')} titles ${(caughtUp.ms / 1000).toFixed(1)} s after both came back`,
-)
-const read = (await readFile(filesRead, 'utf8')).length
-check(read === UPLOADS, `${read} files were read`)
 
-const before = { documents: await documents(), titles: await titles() }
-await client.db().dropDatabase()
-await cache.flushall()
-const rebuilt = await run(['rebuild'], variables)
-const after = { documents: await documents(), titles: await titles() }
-check(
-  rebuilt.status === 0 && after.documents.length === UPLOADS,
-  `rebuild: ${rebuilt.stdout.trim()}${rebuilt.stderr.trim()}`,
-)
-check(isDeepStrictEqual(after, before), 'documents and titles are equal to those before')
+/** All of both stores, as their drivers give it. */
+async function projections(installation: Installation) {
+  const documents = await installation.mongo.db().collection('media_metadata').find().sort({ _id: 1 }).toArray()
+  return { documents, titles: (await look(installation)).titles }
+}
 
-await client.close()
-cache.disconnect()
-await server.kill('SIGTERM')
-await Promise.all([mongo.remove(), redis.remove(), database.drop(), rm(folder, { recursive: true })])
-console.log(failures === 0 ? 'all held' : `${failures} did not hold`)
-process.exit(failures === 0 ? 0 : 1)
+if (import.meta.main) await runAlone(outage)

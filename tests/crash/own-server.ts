@@ -11,19 +11,21 @@ import { promisify } from 'node:util'
 export class OwnServer {
   readonly port: number
   readonly #folder: string
-  readonly #command: (port: number, folder: string) => readonly string[]
+  readonly #command: Command
+  readonly #isReady: (port: number) => Promise<boolean>
   #child: ChildProcess | undefined
 
-  private constructor(port: number, folder: string, command: (port: number, folder: string) => readonly string[]) {
+  private constructor(port: number, folder: string, command: Command, isReady = listens) {
     this.port = port
     this.#folder = folder
     this.#command = command
+    this.#isReady = isReady
     process.on('exit', () => this.#child?.kill('SIGKILL'))
   }
 
   /** It does not run yet. */
-  static async make(command: (port: number, folder: string) => readonly string[]): Promise<OwnServer> {
-    return new OwnServer(await freePort(), await mkdtemp(join(tmpdir(), 'mediaport-server-')), command)
+  static async make(command: Command, isReady?: (port: number) => Promise<boolean>): Promise<OwnServer> {
+    return new OwnServer(await freePort(), await mkdtemp(join(tmpdir(), 'mediaport-server-')), command, isReady)
   }
 
   static redis = (): Promise<OwnServer> =>
@@ -39,10 +41,19 @@ export class OwnServer {
   static async postgres(): Promise<OwnServer> {
     const bin = process.env['POSTGRES_BIN'] ?? ''
     const asUser = process.getuid?.() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : []
-    const server = await OwnServer.make((port, folder) => [
-      ...asUser,
-      ...`${bin}/postgres -D ${folder}/data -p ${port} -c listen_addresses=127.0.0.1 -k ${folder}`.split(' '),
-    ])
+    // It takes connections, and sends them away, before it has recovered.
+    const isReady = (port: number) =>
+      promisify(execFile)(`${bin}/pg_isready`, ['-q', '-h', '127.0.0.1', '-p', String(port)]).then(
+        () => true,
+        () => false,
+      )
+    const server = await OwnServer.make(
+      (port, folder) => [
+        ...asUser,
+        ...`${bin}/postgres -D ${folder}/data -p ${port} -c listen_addresses=127.0.0.1 -k ${folder}`.split(' '),
+      ],
+      isReady,
+    )
     if (asUser.length > 0) await promisify(execFile)('chown', ['postgres', server.#folder])
     const [command, ...args] = [
       ...asUser,
@@ -62,7 +73,7 @@ export class OwnServer {
   async start(): Promise<void> {
     const [command = '', ...args] = this.#command(this.port, this.#folder)
     this.#child = spawn(command, args, { cwd: this.#folder, stdio: 'ignore' })
-    while (!(await this.isUp())) {
+    while (!(await this.#isReady(this.port))) {
       if (this.#child.exitCode !== null) throw new Error(`${command} ended with ${this.#child.exitCode}`)
       await setTimeout(20)
     }
@@ -80,16 +91,22 @@ export class OwnServer {
     await rm(this.#folder, { recursive: true, force: true })
   }
 
-  async isUp(): Promise<boolean> {
-    const socket = connect(this.port, '127.0.0.1')
-    try {
-      await once(socket, 'connect')
-      return true
-    } catch {
-      return false
-    } finally {
-      socket.destroy()
-    }
+  isUp(): Promise<boolean> {
+    return listens(this.port)
+  }
+}
+
+type Command = (port: number, folder: string) => readonly string[]
+
+async function listens(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1')
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
   }
 }
 

@@ -2,7 +2,8 @@ import { setTimeout } from 'node:timers/promises'
 import type { ClientLog } from './client-log.ts'
 import type { Installation } from './installation.ts'
 import { doubled, lost, orphaned } from './judge.ts'
-import { digestsOf, look } from './look.ts'
+import { digestsOf, look, type Seen } from './look.ts'
+import type { Row } from './part.ts'
 
 /** The offenders against the promises, each by name. */
 export interface Verdict {
@@ -26,15 +27,46 @@ export async function verdict(
   log: ClientLog,
   { patience = PATIENCE_MS }: { patience?: number } = {},
 ): Promise<Verdict> {
-  for (const until = performance.now() + patience; ; await setTimeout(LOOK_EVERY_MS)) {
-    const seen = await look(installation)
-    const left = orphaned(seen, log)
-    if (left.length > 0 && performance.now() < until) continue
-    return {
-      lost: lost(seen, await digestsOf(seen), log),
-      doubled: doubled(seen, log),
-      orphaned: left,
-      wonders: [...installation.ends, ...log.wonders],
-    }
+  const until = performance.now() + patience
+  let seen = await look(installation)
+  while (orphaned(seen, log).length > 0 && performance.now() < until) {
+    await setTimeout(LOOK_EVERY_MS)
+    seen = await look(installation)
   }
+  return judge(seen, log, installation.ends)
 }
+
+/** @param ends how processes ended by themselves. */
+export const judge = async (seen: Seen, log: ClientLog, ends: readonly string[]): Promise<Verdict> => ({
+  lost: lost(seen, await digestsOf(seen), log),
+  doubled: doubled(seen, log),
+  orphaned: orphaned(seen, log),
+  wonders: [...ends, ...log.wonders],
+})
+
+export interface Judged {
+  readonly what: string
+  readonly times: number
+  /** Of what, beside the times. */
+  readonly tried: string
+  readonly verdict: Verdict
+  /** What else was seen. */
+  readonly also?: string
+  readonly isRight?: boolean
+}
+
+/** A row of the table. */
+export function toRow({ what, times, tried, verdict, also, isRight = true }: Judged): Row {
+  const { lost, doubled, orphaned, wonders } = verdict
+  const counts = { times, lost: lost.length, doubled: doubled.length, orphaned: orphaned.length }
+  const sum = `${counts.lost} lost, ${counts.doubled} doubled, ${counts.orphaned} orphaned`
+  const outcome = [sum, ...(wonders.length > 0 ? [`${wonders.length} unexpected`] : []), ...(also ? [also] : [])]
+  const isClean = lost.length + doubled.length + orphaned.length + wonders.length === 0
+  return { what, tried, outcome: outcome.join(', '), isAsPromised: isClean && isRight, counts }
+}
+
+/** The offenders' names, or the first of them where they are many. */
+export const offendersIn = (verdict: Verdict): readonly string[] =>
+  Object.entries(verdict).flatMap(([kind, names]: [string, readonly string[]]) =>
+    names.slice(0, 20).map((name) => `${kind}: ${name}`),
+  )

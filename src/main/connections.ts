@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { Kysely, PGliteDialect, PostgresDialect } from 'kysely'
+import { Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
 import { fromPglite } from 'pg-boss'
 import type { Database } from '../adapters/kysely/database.ts'
 import { type Migrated, migrate } from '../adapters/kysely/migrations.ts'
@@ -15,7 +15,7 @@ export interface Connections extends Migrated {
   readonly db: Kysely<Database>
   readonly jobs: PgBossJobs
   readonly projections: Projections
-  /** Whether the database answers, asked now. */
+  /** Whether the database answers and can be written, asked now. */
   isDatabaseUp(): Promise<boolean>
   close(): Promise<void>
 }
@@ -67,14 +67,10 @@ async function open(config: Config, db: Kysely<Database>, jobs: PgBossJobs, migr
     jobs,
     projections,
     isDatabaseUp: () =>
-      db
-        .selectFrom('installation')
-        .select('id')
-        .execute()
-        .then(
-          () => true,
-          () => false,
-        ),
+      sql<{ writable: boolean }>`select current_setting('transaction_read_only') = 'off' as writable`.execute(db).then(
+        ({ rows: [row] }) => row?.writable === true,
+        () => false,
+      ),
     close: async () => {
       await jobs.stop()
       await projections.close()

@@ -49,4 +49,16 @@ withServices(['POSTGRES_URL'], 'Connections to a PostgreSQL server', () => {
     await database.drop()
     rmSync(folder, { recursive: true })
   })
+
+  it('are no sign of health while the database can only be read, as in a failover', async () => {
+    const database = await newDatabase()
+    const folder = mkdtempSync(join(tmpdir(), 'mediaport-connections-'))
+    const connections = await connect(readConfig({ DATABASE_URL: database.url, DATA_DIR: folder })._unsafeUnwrap())
+    expect(await connections.isDatabaseUp()).toBe(true)
+    await sql`set default_transaction_read_only = on`.execute(connections.db)
+    expect(await connections.isDatabaseUp()).toBe(false)
+    await connections.close()
+    await database.drop()
+    rmSync(folder, { recursive: true })
+  })
 })

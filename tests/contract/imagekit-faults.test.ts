@@ -1,5 +1,8 @@
+import { copyFile, mkdtemp, readdir, rename, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { inspect } from 'node:util'
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
 import { ImagekitFileStorage } from '../../src/adapters/imagekit/imagekit-file-storage.ts'
 import type { ContentType } from '../../src/domain/content-type.ts'
 import type { StorageKey } from '../../src/domain/media.ts'
@@ -12,7 +15,7 @@ afterEach(() => vendor.close())
 
 const key = '01890000-0000-7000-8000-000000000000.0123456789abcdef' as StorageKey
 
-async function start(options: LocalOptions = {}, privateKey?: string) {
+async function start(options: LocalOptions = {}, privateKey?: string, spoolFolder?: string) {
   vendor = await startLocalImagekit(options)
   const storage = new ImagekitFileStorage({
     privateKey: privateKey ?? vendor.privateKey,
@@ -21,6 +24,7 @@ async function start(options: LocalOptions = {}, privateKey?: string) {
     uploadUrl: vendor.url,
     apiUrl: vendor.url,
     isPrivate: true,
+    spoolFolder,
   })
   const put = (bytes: Uint8Array = PNG, signal = new AbortController().signal) =>
     storage.put(key, inChunks(bytes), { contentType: 'image/png' as ContentType, signal })
@@ -119,6 +123,23 @@ describe('A file', () => {
     const { url } = (await put())._unsafeUnwrap()
     await storage.delete(key)
     expect(vendor.library.purged).toEqual([`${url}*`])
+  })
+
+  it('that a process had spooled when it was killed is gone from its disk once it is deleted', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'mediaport-spool-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    const { storage, put, kept } = await start({}, undefined, folder)
+    vendor.faults.upload = { type: 'no answer' }
+    const giveUp = new AbortController()
+    const putting = put(PNG, giveUp.signal)
+    await expect.poll(() => readdir(folder)).toEqual([key])
+    // What a killed process leaves, beside the one that clears it away.
+    await copyFile(join(folder, key), join(folder, 'copy'))
+    giveUp.abort(new Error('enough'))
+    await putting
+    await rename(join(folder, 'copy'), join(folder, key))
+    expect((await storage.delete(key)).isOk()).toBe(true)
+    expect([await readdir(folder), kept()]).toEqual([[], 0])
   })
 
   it('that lists do not show yet is deleted when it is tried again', async () => {

@@ -6,6 +6,7 @@
  * Without --full a part of it that takes minutes. The exit status is 1 where something is not as promised.
  */
 import { parseArgs } from 'node:util'
+import { failPoints } from './fail-points.ts'
 import { killLoop } from './kill-loop.ts'
 import { move } from './move.ts'
 import { outage } from './outage.ts'
@@ -16,6 +17,7 @@ import { restarts } from './restarts.ts'
 
 const PARTS: Readonly<Record<string, Part>> = {
   planted,
+  'fail-points': failPoints,
   'random-kills': randomKills,
   embedded: killLoop,
   restarts,

@@ -16,22 +16,28 @@ export interface Verdict {
 
 /** The jobs of a process that died are another's after 15 s without a sign of life and a round of 5 s; see PgBossJobs. */
 const PATIENCE_MS = 60_000
+const LONGEST_MS = 600_000
 const LOOK_EVERY_MS = 250
 
 /**
  * Waits until everything is at rest, which is when nothing is left to be put away, and then looks what is there. No client
  * may be under way any more, and at least one process has to run that does jobs.
+ * @param patience how long nothing may get better before what is left is taken for left behind, in ms.
  */
 export async function verdict(
   installation: Installation,
   log: ClientLog,
   { patience = PATIENCE_MS }: { patience?: number } = {},
 ): Promise<Verdict> {
-  const until = performance.now() + patience
+  const began = performance.now()
+  let until = began + patience
   let seen = await look(installation)
-  while (orphaned(seen, log).length > 0 && performance.now() < until) {
+  for (let fewest = orphaned(seen, log).length; fewest > 0 && performance.now() < until; ) {
     await setTimeout(LOOK_EVERY_MS)
     seen = await look(installation)
+    const left = orphaned(seen, log).length
+    if (left < fewest) until = Math.min(performance.now() + patience, began + LONGEST_MS)
+    fewest = Math.min(fewest, left)
   }
   return judge(seen, log, installation.ends)
 }

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises'
 import { ImageKit } from '@imagekit/nodejs'
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import { z } from 'zod'
@@ -15,7 +16,7 @@ import type { StorageKey } from '../../domain/media.ts'
 import { CountedBody } from './counted-body.ts'
 import { download } from './download.ts'
 import { isMissing, mayAskAgainAfter, toCause, toPutError } from './errors.ts'
-import { upload } from './upload.ts'
+import { spooledAt, upload } from './upload.ts'
 
 export interface ImagekitOptions {
   readonly privateKey: string
@@ -95,7 +96,7 @@ export class ImagekitFileStorage implements FileStorage {
     })
   }
 
-  /** Purges what delivery keeps of it, too, which may be for 180 days. */
+  /** Takes what a killed process has spooled of it, and purges what delivery keeps of it, which may be for 180 days. */
   delete(key: StorageKey): ResultAsync<void, Unavailable> {
     return ResultAsync.fromPromise(this.#delete(key), toUnavailable)
   }
@@ -143,6 +144,8 @@ export class ImagekitFileStorage implements FileStorage {
   }
 
   async #delete(key: StorageKey): Promise<void> {
+    const { spoolFolder } = this.#options
+    if (spoolFolder !== undefined) await rm(spooledAt(spoolFolder, key), { force: true })
     for (const { fileId, url } of await this.#search(`name = "${key}"`)) {
       await this.#limited(() => this.#api.files.delete(fileId)).catch(ifMissing)
       await this.#limited(() => this.#api.cache.invalidation.create({ url: `${url.replace(/\?.*/, '')}*` }))

@@ -37,6 +37,9 @@ async function stream(client: ImageKit, body: CountedBody, { fields, signal }: S
   })
 }
 
+/** Where a process that dies while it spools leaves what it has. */
+export const spooledAt = (folder: string, fileName: string): string => join(folder, fileName)
+
 /** By way of the disk, so that the request can say how long it is. */
 async function spool(
   client: ImageKit,
@@ -44,7 +47,7 @@ async function spool(
   { fields, signal, spoolFolder = '' }: Sending,
 ): Promise<unknown> {
   await mkdir(spoolFolder, { recursive: true, mode: 0o700 })
-  const path = join(spoolFolder, fields.fileName)
+  const path = spooledAt(spoolFolder, fields.fileName)
   try {
     await pipeline(body, createWriteStream(path, { mode: 0o600 }), { signal })
     const form = new FormData()

@@ -39,7 +39,6 @@ describe('An upload', () => {
     ['that is refused early', { type: 'early refusal', status: 400 }, 'storage-error', 0],
     ['beyond the quota', { type: 'early refusal', status: 403 }, 'insufficient-storage', 0],
     ['that is answered before it is done', { type: 'accepted' }, 'unavailable', 1],
-    ['of which other bytes were counted', { type: 'wrong size' }, 'unavailable', 1],
     ['that comes too often', { type: 'rate limit', ms: 100, times: 1 }, 'unavailable', 0],
   ])('%s is no success, and can be cleared away', async (_, fault, error, kept) => {
     const { storage, put, kept: count } = await start()
@@ -49,6 +48,12 @@ describe('An upload', () => {
     expect(count()).toBe(kept)
     expect((await storage.delete(key)).isOk()).toBe(true)
     expect(count()).toBe(0)
+  })
+
+  it('tells how many bytes were counted there', async () => {
+    const { put } = await start()
+    vendor.faults.upload = { type: 'wrong size' }
+    expect((await put(pngOf(500_000)))._unsafeUnwrap().size).toBe(499_999)
   })
 
   it('that is too large for the plan is refused for good', async () => {

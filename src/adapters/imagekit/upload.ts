@@ -4,7 +4,7 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import type { ImageKit } from '@imagekit/nodejs'
-import type { CountedBody } from './counted-body.ts'
+import type { SentBody } from './sent-body.ts'
 
 export interface Sending {
   readonly fields: Readonly<Record<string, string>> & { readonly fileName: string }
@@ -22,11 +22,11 @@ const WITHOUT_COPY = { redirect: 'error' } as const
  * Sends one file as a multipart form, the text fields first. `files.upload` of the client would gather five times the file
  * in memory. @returns the answer as it came.
  */
-export function upload(client: ImageKit, body: CountedBody, sending: Sending): Promise<unknown> {
+export function upload(client: ImageKit, body: SentBody, sending: Sending): Promise<unknown> {
   return sending.spoolFolder === undefined ? stream(client, body, sending) : spool(client, body, sending)
 }
 
-async function stream(client: ImageKit, body: CountedBody, { fields, signal }: Sending): Promise<unknown> {
+async function stream(client: ImageKit, body: SentBody, { fields, signal }: Sending): Promise<unknown> {
   const boundary = `mediaport-${randomBytes(16).toString('hex')}`
   return client.post<unknown>(PATH, {
     body: multipart(boundary, fields, body),
@@ -43,7 +43,7 @@ export const spooledAt = (folder: string, fileName: string): string => join(fold
 /** By way of the disk, so that the request can say how long it is. */
 async function spool(
   client: ImageKit,
-  body: CountedBody,
+  body: SentBody,
   { fields, signal, spoolFolder = '' }: Sending,
 ): Promise<unknown> {
   await mkdir(spoolFolder, { recursive: true, mode: 0o700 })
@@ -60,7 +60,7 @@ async function spool(
 }
 
 /** RFC 7578. Names and values are ours: none of them needs quoting. */
-async function* multipart(boundary: string, fields: Sending['fields'], body: CountedBody): AsyncGenerator<Uint8Array> {
+async function* multipart(boundary: string, fields: Sending['fields'], body: SentBody): AsyncGenerator<Uint8Array> {
   const part = (disposition: string) => `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n`
   const texts = Object.entries(fields).map(([name, value]) => `${part(`name="${name}"`)}${value}\r\n`)
   yield Buffer.from(`${texts.join('')}${part(`name="file"; filename="${fields.fileName}"`)}`)

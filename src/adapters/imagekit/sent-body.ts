@@ -1,6 +1,5 @@
-/** A body that counts its bytes, and remembers how it ended. */
-export class CountedBody implements AsyncIterable<Uint8Array> {
-  size = 0
+/** A body that remembers how it ended. */
+export class SentBody implements AsyncIterable<Uint8Array> {
   /** Its last byte was taken. */
   isOver = false
   /** What it threw: whoever sends it hides that behind an error of their own. */
@@ -15,7 +14,6 @@ export class CountedBody implements AsyncIterable<Uint8Array> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
     try {
       for await (const chunk of this.#body) {
-        this.size += chunk.length
         if (chunk.length > 0) yield chunk
       }
     } catch (cause) {

@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { Kysely, PGliteDialect, PostgresDialect } from 'kysely'
+import { Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
 import { fromPglite } from 'pg-boss'
 import type { Database } from '../adapters/kysely/database.ts'
 import { type Migrated, migrate } from '../adapters/kysely/migrations.ts'
@@ -14,7 +15,7 @@ export interface Connections extends Migrated {
   readonly db: Kysely<Database>
   readonly jobs: PgBossJobs
   readonly projections: Projections
-  /** Whether the database answers, asked now. */
+  /** Whether the database answers and can be written, asked now. */
   isDatabaseUp(): Promise<boolean>
   close(): Promise<void>
 }
@@ -22,6 +23,11 @@ export interface Connections extends Migrated {
 /** Milliseconds. An answer that the database owes must come before the client's patience ends. */
 const CONNECT_TIMEOUT = 2000
 const STATEMENT_TIMEOUT = 4000
+/**
+ * A connection that says nothing for so long is given up for a new one, whether or not a statement waits: where the other
+ * end is gone without a word, only the kernel would find out, after about a quarter of an hour (tcp(7), tcp_retries2).
+ */
+const SILENCE = STATEMENT_TIMEOUT + 500
 const RETRY_EVERY = 1000
 
 /** @param error what a connection met in the background, where nobody waits for an answer. */
@@ -61,14 +67,10 @@ async function open(config: Config, db: Kysely<Database>, jobs: PgBossJobs, migr
     jobs,
     projections,
     isDatabaseUp: () =>
-      db
-        .selectFrom('installation')
-        .select('id')
-        .execute()
-        .then(
-          () => true,
-          () => false,
-        ),
+      sql<{ writable: boolean }>`select current_setting('transaction_read_only') = 'off' as writable`.execute(db).then(
+        ({ rows: [row] }) => row?.writable === true,
+        () => false,
+      ),
     close: async () => {
       await jobs.stop()
       await projections.close()
@@ -79,7 +81,7 @@ async function open(config: Config, db: Kysely<Database>, jobs: PgBossJobs, migr
 
 /** On a connection of its own, because migrations may take long, and wait for those of another process. */
 async function migrateServer(databaseUrl: string): Promise<Migrated> {
-  const db = await server(databaseUrl, { max: 1, statement_timeout: 0, query_timeout: 0 })
+  const db = await server(databaseUrl, { max: 1, statement_timeout: 0, stream: undefined })
   try {
     return await migrate(db)
   } finally {
@@ -109,13 +111,20 @@ const troubled =
   (error: unknown): void =>
     onTrouble(error, 'the job queue met an error')
 
+function impatient(): Socket {
+  const socket = new Socket()
+  return socket.setTimeout(SILENCE, () => socket.destroy(new Error('the database has fallen silent')))
+}
+
 async function server(connectionString: string, options: object = {}): Promise<Kysely<Database>> {
   const { Pool } = await import('pg')
   const pool = new Pool({
     connectionString,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     statement_timeout: STATEMENT_TIMEOUT,
-    query_timeout: STATEMENT_TIMEOUT + 500,
+    stream: impatient,
+    // Sound ones that nobody needs end before that in good order.
+    idleTimeoutMillis: STATEMENT_TIMEOUT,
     idle_in_transaction_session_timeout: 10_000,
     ...options,
   })

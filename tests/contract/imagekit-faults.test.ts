@@ -42,7 +42,6 @@ describe.each([
     ['refused early', { type: 'early refusal', status: 400 }, 'storage-error', 0],
     ['beyond the quota', { type: 'early refusal', status: 403 }, 'insufficient-storage', 0],
     ['answered before it is done', { type: 'accepted' }, 'unavailable', 1],
-    ['counted wrong', { type: 'wrong size' }, 'unavailable', 1],
     ['one of too many', { type: 'rate limit', ms: 100, times: 1 }, 'unavailable', 0],
   ])('and %s is no success, and can be cleared away', async (_, fault, error, kept) => {
     const spoolFolder = spools ? await mkdtemp(join(tmpdir(), 'mediaport-spool-')) : undefined
@@ -68,6 +67,12 @@ describe('An upload', () => {
     expect((await Promise.all(links)).filter((path) => path.startsWith(spoolFolder))).toEqual([])
     expect(await readdir(spoolFolder)).toEqual([])
     await rm(spoolFolder, { recursive: true })
+  })
+
+  it('tells how many bytes were counted there', async () => {
+    const { put } = await start()
+    vendor.faults.upload = { type: 'wrong size' }
+    expect((await put(pngOf(500_000)))._unsafeUnwrap().size).toBe(499_999)
   })
 
   it('that is too large for the plan is refused for good', async () => {

@@ -6,15 +6,15 @@ import { RedisTitleCache } from '../../src/adapters/redis/redis-title-cache.ts'
 import type { Attempt, MediaId } from '../../src/domain/media.ts'
 import type { Metadata } from '../../src/domain/metadata.ts'
 import type { Title } from '../../src/domain/title.ts'
+import { FaultProxy } from '../fault-proxy.ts'
 import { addressOf, withServices } from '../services.ts'
-import { SilentProxy } from './silent-proxy.ts'
 
 const id = randomUUID() as MediaId
 
 withServices(['REDIS_URL'], 'a Redis server that falls silent', () => {
   const open = async ({ silent = false } = {}) => {
     const proxy = await proxyOf('REDIS_URL')
-    proxy.answerNew(!silent)
+    proxy.newOnes = silent ? 'hang' : 'pass'
     const cache = new RedisTitleCache(`redis://127.0.0.1:${proxy.port}`, {
       prefix: `silent:${randomBytes(8).toString('hex')}:`,
       ttlSeconds: 60,
@@ -40,7 +40,7 @@ withServices(['REDIS_URL'], 'a Redis server that falls silent', () => {
     const { result, milliseconds } = await timed(() => cache.put(id, entry))
     expect(result._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'titles' })
     expect(milliseconds).toBeLessThan(1000)
-    proxy.answerNew(true)
+    proxy.newOnes = 'pass'
     await vi.waitUntil(() => cache.isUp(), 10_000)
   })
 })
@@ -70,19 +70,19 @@ withServices(['MONGODB_URL'], "a server of MongoDB's protocol that falls silent"
       const { store, proxy } = await open()
       if (isUsedBefore) (await store.save(id, attempt, metadata))._unsafeUnwrap()
       proxy.silence()
-      proxy.answerNew(false)
+      proxy.newOnes = 'hang'
       const { result, milliseconds } = await timed(() => store.save(id, attempt, metadata))
       expect(result._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'metadata' })
       expect(milliseconds).toBeLessThan(10_000)
-      proxy.answerNew(true)
+      proxy.newOnes = 'pass'
       await vi.waitFor(async () => (await store.save(id, attempt, metadata))._unsafeUnwrap(), 10_000)
       expect((await store.find(id, attempt))._unsafeUnwrap()).toEqual(metadata)
     })
   })
 })
 
-async function proxyOf(service: 'REDIS_URL' | 'MONGODB_URL'): Promise<SilentProxy> {
-  const proxy = await SilentProxy.before(Number(new URL(addressOf(service)).port))
+async function proxyOf(service: 'REDIS_URL' | 'MONGODB_URL'): Promise<FaultProxy> {
+  const proxy = await FaultProxy.before(Number(new URL(addressOf(service)).port))
   onTestFinished(() => proxy.close())
   return proxy
 }

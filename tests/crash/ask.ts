@@ -10,6 +10,8 @@ export interface Asking {
   /** Between two chunks of the body, in ms. */
   readonly pause?: number
   readonly signal?: AbortSignal
+  /** In ms. */
+  readonly patience?: number
 }
 
 export interface Answer {
@@ -19,7 +21,7 @@ export interface Answer {
 }
 
 const CHUNK = 64 * 1024
-/** Nobody waits longer; a server that was stopped gives no answer and does not break the connection either. */
+/** Nobody waits longer unless told; a server that was stopped gives no answer and does not break the connection either. */
 const PATIENCE_MS = 30_000
 
 /**
@@ -34,8 +36,9 @@ export async function ask(url: string, asking: Asking = {}): Promise<Answer | un
   }
 }
 
-async function exchange(url: string, { method, headers, body, pause = 0, signal }: Asking): Promise<Answer> {
-  const patience = AbortSignal.timeout(PATIENCE_MS)
+async function exchange(url: string, asking: Asking): Promise<Answer> {
+  const { method, headers, body, pause = 0, signal } = asking
+  const patience = AbortSignal.timeout(asking.patience ?? PATIENCE_MS)
   const sending = request(url, {
     method: method ?? 'GET',
     agent: false,

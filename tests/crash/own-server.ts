@@ -28,10 +28,14 @@ export class OwnServer {
     return new OwnServer(await freePort(), await mkdtemp(join(tmpdir(), 'mediaport-server-')), command, isReady)
   }
 
-  static redis = (): Promise<OwnServer> =>
-    OwnServer.make((port, folder) =>
-      `redis-server --bind 127.0.0.1 --port ${port} --dir ${folder} --appendonly yes --appendfsync always`.split(' '),
-    )
+  /** @param options more of its command line. */
+  static redis = (options: readonly string[] = []): Promise<OwnServer> =>
+    OwnServer.make((port, folder) => [
+      ...`redis-server --bind 127.0.0.1 --port ${port} --dir ${folder} --appendonly yes --appendfsync always`.split(
+        ' ',
+      ),
+      ...options,
+    ])
 
   /** The one that `tests/services/mongo.sh` has built. */
   static mongo = (): Promise<OwnServer> =>

@@ -5,6 +5,7 @@ import { sql } from 'kysely'
 import { expect, it, vi } from 'vitest'
 import { readConfig } from '../../src/main/config.ts'
 import { connect } from '../../src/main/connections.ts'
+import { FaultProxy } from '../fault-proxy.ts'
 import { withServices } from '../services.ts'
 import { newDatabase } from './postgres.ts'
 
@@ -25,6 +26,37 @@ withServices(['POSTGRES_URL'], 'Connections to a PostgreSQL server', () => {
     })
     await expect(broken).rejects.toThrow()
     expect(await connections.isDatabaseUp()).toBe(true)
+    await connections.close()
+    await database.drop()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('may fall silent, and new ones take their place though those never end', async () => {
+    const database = await newDatabase()
+    const proxy = await FaultProxy.before(Number(new URL(database.url).port))
+    const { href } = Object.assign(new URL(database.url), { port: String(proxy.port) })
+    const folder = mkdtempSync(join(tmpdir(), 'mediaport-connections-'))
+    const connections = await connect(readConfig({ DATABASE_URL: href, DATA_DIR: folder })._unsafeUnwrap())
+    const asked = () => Promise.all(Array.from({ length: 5 }, () => connections.isDatabaseUp()))
+    expect(await asked()).toEqual([true, true, true, true, true])
+    proxy.silence()
+    const began = performance.now()
+    expect(await asked()).toContain(false)
+    expect(performance.now() - began).toBeLessThan(5000)
+    await vi.waitFor(async () => expect(await asked()).toEqual([true, true, true, true, true]), 10_000)
+    proxy.close()
+    await connections.close()
+    await database.drop()
+    rmSync(folder, { recursive: true })
+  })
+
+  it('are no sign of health while the database can only be read, as in a failover', async () => {
+    const database = await newDatabase()
+    const folder = mkdtempSync(join(tmpdir(), 'mediaport-connections-'))
+    const connections = await connect(readConfig({ DATABASE_URL: database.url, DATA_DIR: folder })._unsafeUnwrap())
+    expect(await connections.isDatabaseUp()).toBe(true)
+    await sql`set default_transaction_read_only = on`.execute(connections.db)
+    expect(await connections.isDatabaseUp()).toBe(false)
     await connections.close()
     await database.drop()
     rmSync(folder, { recursive: true })

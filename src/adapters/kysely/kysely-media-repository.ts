@@ -50,7 +50,7 @@ export class KyselyMediaRepository implements MediaRepository {
       })
       .onConflict((conflict) => conflict.column('id').doNothing())
       .returning(['created_at', 'lease_expires_at'])
-    return answer(inserted.executeTakeFirst()).andThen((row) =>
+    return answer(() => inserted.executeTakeFirst()).andThen((row) =>
       row?.lease_expires_at
         ? ok({
             ...intent,
@@ -65,8 +65,8 @@ export class KyselyMediaRepository implements MediaRepository {
   }
 
   get(id: MediaId): ResultAsync<Media, NotFound | Unavailable> {
-    const found = this.#db.selectFrom('media_job').selectAll().where('id', '=', id).executeTakeFirst()
-    return answer(found).andThen((row) => (row ? ok(toMedia(row)) : err(NOT_FOUND)))
+    const row = this.#db.selectFrom('media_job').selectAll().where('id', '=', id)
+    return answer(() => row.executeTakeFirst()).andThen((row) => (row ? ok(toMedia(row)) : err(NOT_FOUND)))
   }
 
   list({ owner, tag, after, limit }: ListQuery): ResultAsync<readonly Stored[], Unavailable> {
@@ -75,12 +75,12 @@ export class KyselyMediaRepository implements MediaRepository {
     if (tag !== undefined) query = query.where(sql<boolean>`tags @> ${[tag]}::text[]`)
     if (after)
       query = query.where(sql<boolean>`(created_at, id) < (${after.createdAt}::timestamptz, ${after.id}::uuid)`)
-    const page = query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit).execute()
-    return answer(page).map((rows) => rows.map(toStored))
+    const page = query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
+    return answer(() => page.execute()).map((rows) => rows.map(toStored))
   }
 
   update<To extends Media, E>(id: MediaId, change: Change<To, E>): ResultAsync<To, E | NotFound | Unavailable> {
-    return answer(retried(() => this.#change(id, change))).andThen((result) => result)
+    return answer(() => this.#change(id, change)).andThen((result) => result)
   }
 
   renew(id: MediaId, attempt: Attempt, leaseSeconds: number): ResultAsync<void, LeaseLost | Unavailable> {
@@ -91,8 +91,9 @@ export class KyselyMediaRepository implements MediaRepository {
       .where('attempt', '=', attempt)
       .where('state', '=', 'receiving')
       .returning('id')
-      .executeTakeFirst()
-    return answer(renewed).andThen((row) => (row ? ok() : err({ type: 'lease-lost' } as const)))
+    return answer(() => renewed.executeTakeFirst()).andThen((row) =>
+      row ? ok() : err({ type: 'lease-lost' } as const),
+    )
   }
 
   due(forgetAfterSeconds: number, after: MediaId | undefined, limit: number): ResultAsync<readonly Due[], Unavailable> {
@@ -113,7 +114,7 @@ export class KyselyMediaRepository implements MediaRepository {
       .orderBy('id')
       .limit(limit)
     if (after !== undefined) rows = rows.where('id', '>', after)
-    return answer(rows.execute()).map((found) => found.map(toMedia).filter((media) => media.state !== 'stored'))
+    return answer(() => rows.execute()).map((found) => found.map(toMedia).filter((media) => media.state !== 'stored'))
   }
 
   forget(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable> {
@@ -122,13 +123,13 @@ export class KyselyMediaRepository implements MediaRepository {
       .where('id', '=', id)
       .where('attempt', '=', attempt)
       .where('state', 'in', ['abandoned', 'deleted'])
-    return answer(removed.execute()).map(() => undefined)
+    return answer(() => removed.execute()).map(() => undefined)
   }
 
   scan(after: MediaId | undefined, limit: number): ResultAsync<readonly Media[], Unavailable> {
     let rows = this.#db.selectFrom('media_job').selectAll().orderBy('id').limit(limit)
     if (after !== undefined) rows = rows.where('id', '>', after)
-    return answer(rows.execute()).map((found) => found.map(toMedia))
+    return answer(() => rows.execute()).map((found) => found.map(toMedia))
   }
 
   #change<To extends Media, E>(id: MediaId, change: Change<To, E>): Promise<Result<To, E | NotFound>> {
@@ -168,8 +169,8 @@ async function retried<T>(work: () => Promise<T>): Promise<T> {
 
 const NOT_FOUND = { type: 'not-found' } as const
 
-const answer = <T>(work: Promise<T>): ResultAsync<T, Unavailable> =>
-  ResultAsync.fromPromise(work, unavailable('database'))
+const answer = <T>(work: () => Promise<T>): ResultAsync<T, Unavailable> =>
+  ResultAsync.fromPromise(retried(work), unavailable('database'))
 
 /** The row that stood in the way is no longer there: as good as no answer. */
 const gone = (error: NotFound | Unavailable): Unavailable =>

@@ -19,6 +19,11 @@ const HEARTBEAT = 15
 const SUPERVISE_EVERY = 5
 const POLL_EVERY = 1
 const AT_ONCE = 5
+/**
+ * Of pg's pools: a connection whose statement takes longer is taken to have fallen silent, and replaced. Longer than any
+ * of the queue's own statements needs, in ms.
+ */
+const POOL = { max: 4, query_timeout: 30_000 }
 /** How long a job waits for what does not answer before it goes back to the queue, and how often it looks, in ms. */
 const OUTAGE_PATIENCE = 20_000
 const OUTAGE_RETRY = 1_000
@@ -31,7 +36,7 @@ export class PgBossJobs {
   /** @param database a connection string, or an embedded database that others use, too. */
   constructor(database: string | Db, onError: (error: unknown) => void) {
     this.#boss = new PgBoss({
-      ...(typeof database === 'string' ? { connectionString: database, max: 4 } : { db: database, backend: 'pglite' }),
+      ...(typeof database === 'string' ? { connectionString: database, ...POOL } : { db: database, backend: 'pglite' }),
       schedule: false,
       superviseIntervalSeconds: SUPERVISE_EVERY,
       monitorIntervalSeconds: SUPERVISE_EVERY,

@@ -1,12 +1,14 @@
 import { writeFileSync } from 'node:fs'
 
-const { FAIL_POINT, FAIL_FIRED = '' } = process.env
+const { FAIL_POINT, FAIL_FIRED = '', FAIL_SIGNAL = 'SIGKILL' } = process.env
+let hasFired = false
 
-/** Ends this process as `kill -9` would, if it is to end here; leaves word where it was. */
+/** Ends this process as `kill -9` would, or gives it another signal, if that is to be here; leaves word where it was. */
 export function pass(point: string): void {
-  if (point !== FAIL_POINT) return
+  if (point !== FAIL_POINT || hasFired) return
+  hasFired = true
   writeFileSync(FAIL_FIRED, point)
-  process.kill(process.pid, 'SIGKILL')
+  process.kill(process.pid, FAIL_SIGNAL)
 }
 
 /** What is to be ended instead of this process. */

@@ -91,6 +91,7 @@ describe.each(['stream', 'spool'])('An upload to ImageKit (IMAGEKIT_UPLOAD=%s)',
     ['is reset half way', { type: 'reset', afterBytes: 500_000 }, 503, 'unavailable', 0],
     ['is refused before it has come', { type: 'early refusal', status: 400 }, 502, 'storage-error', 0],
     ['is beyond the quota', { type: 'early refusal', status: 403 }, 507, 'insufficient-storage', 0],
+    ['is counted wrong', { type: 'wrong size' }, 502, 'storage-error', 1],
     ['is answered with 202', { type: 'accepted' }, 503, 'unavailable', 1],
   ])('that %s', async (_, fault, status, code, kept) => {
     const vendor = at.vendor()

@@ -1,10 +1,12 @@
 import { createHmac } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { noise, PNG } from '../samples.ts'
 import { isSigned } from './delivery-route.ts'
 import { type LocalImagekit, type LocalOptions, startLocalImagekit } from './local-server.ts'
+import { EXPECTED, OTHERWISE, type Switches } from './switches.ts'
 
 // What the contract of FileStorage does not ask for, and others who try ImageKit's protocol here would notice.
 
@@ -258,6 +260,12 @@ describe('Delivery', () => {
     expect((await ask('/v1/files/purge/other')).status).toBe(400)
     for (const wrong of ['https://example.com/m/a.png', `${vendor.urlEndpoint}/*`, `${vendor.urlEndpoint}/m/*/a.png`])
       expect((await post('/v1/files/purge', { url: wrong })).status).toBe(400)
+    for (const [path, allowed] of [
+      ['/m*', 400],
+      ['/m/n*', 201],
+      ['/fifteen-letters*', 201],
+    ] as const)
+      expect((await post('/v1/files/purge', { url: vendor.urlEndpoint + path })).status).toBe(allowed)
   })
 })
 
@@ -374,4 +382,11 @@ describe('A search', () => {
     await start()
     expect((await search({ searchQuery })).status).toBe(400)
   })
+})
+
+it('What nobody knows for sure is a switch, and docs/imagekit.md names it', () => {
+  const rows = readFileSync(new URL('../../docs/imagekit.md', import.meta.url), 'utf8').match(/^\|.*\[\?\] \|$/gm) ?? []
+  const named = rows.map((row) => /`(\w+)` \|/.exec(row)?.[1])
+  expect(named.toSorted()).toEqual(Object.keys(EXPECTED).toSorted())
+  for (const [name, value] of Object.entries(OTHERWISE)) expect(value, name).not.toBe(EXPECTED[name as keyof Switches])
 })

@@ -62,7 +62,8 @@ async function purge(req: IncomingMessage, { library, urlEndpoint }: Account): P
   if (typeof url !== 'string' || !url.startsWith(`${urlEndpoint}/`)) throw new Refusal(400, 'Invalid url parameter')
   const path = decodeURIComponent(url.slice(urlEndpoint.length).replace(/\?.*/, ''))
   const [, before = '', after] = /^([^*]*)\*(.*)$/.exec(path) ?? []
-  const isWide = before.split('/').length < 4 && before.length < 15 && !library.serves(before)
+  const levels = before.split('/').filter((part) => part !== '').length
+  const isWide = levels < 2 && before.length < 15 && !library.serves(before)
   if (after !== undefined && (after !== '' || isWide)) throw new Refusal(400, 'Invalid wildcard in url parameter')
   const requestId = randomUUID()
   library.purges.set(requestId, url)

@@ -4,7 +4,8 @@
  *
  *   npm run imagekit:verify [-- --look-only]
  *
- * Everything happens in a folder of its own, which is deleted at the end. It sends some 200 MB and purges some 50 files.
+ * Everything happens in a folder of its own, which is deleted at the end. It sends about 110 MB in 1,250 files, and purges a dozen
+ * addresses.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'

@@ -1,4 +1,4 @@
-import { err, ok, type ResultAsync, safeTry } from 'neverthrow'
+import { err, ok, type Result, type ResultAsync, safeTry } from 'neverthrow'
 import {
   holds,
   isUnwanted,
@@ -11,7 +11,7 @@ import {
 import type { DiscardMedia } from './discard-media.ts'
 import { examineProjections, type ProjectionFinding } from './doctor-projections.ts'
 import { rowOf } from './get-media.ts'
-import type { Ports } from './mediaport.ts'
+import { type Ports, storageNamed } from './mediaport.ts'
 import type { Policy } from './policy.ts'
 import type { FileStorage, ListedFile } from './ports/file-storage.ts'
 import type { Unavailable } from './ports/unavailable.ts'
@@ -84,6 +84,16 @@ export const doctor = (
       : []
   }
 
+  /** A list may not know of a new file yet; of an old one, what else the storage says may be a copy that it serves on. */
+  const isGone = async (row: Media): Promise<Result<boolean, Unavailable>> => {
+    const storage = storageNamed(storages, row.storage)
+    if (storage.isErr() || isOlder(row.createdAt, PATIENCE)) return ok(true)
+    const file = await storage.value.open(row.storageKey)
+    if (file.isErr()) return file.error.type === 'unavailable' ? err(file.error) : ok(true)
+    await file.value[Symbol.asyncIterator]().return?.()
+    return ok(false)
+  }
+
   return {
     examine: () =>
       safeTry(async function* () {
@@ -119,8 +129,9 @@ export const doctor = (
           // It may have been deleted, or described, since it was read.
           const now = yield* rowOf(media, row.id)
           if (!now || !holds(now, row.storageKey)) continue
-          if (!isThere) findings.push(finding(row, 'file-missing', `${row.sizeBytes} bytes`))
-          else if (!(yield* metadata.find(row.id, row.attempt))) findings.push(finding(row, 'never-described', ''))
+          if (!isThere) {
+            if (yield* await isGone(now)) findings.push(finding(row, 'file-missing', `${row.sizeBytes} bytes`))
+          } else if (!(yield* metadata.find(row.id, row.attempt))) findings.push(finding(row, 'never-described', ''))
         }
         findings.push(...projections.findings)
         const { described, titles } = projections

@@ -1,4 +1,4 @@
-import { errAsync, ok } from 'neverthrow'
+import { errAsync, ok, okAsync } from 'neverthrow'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type DoctorOptions, examine } from '../../src/adapters/cli/doctor-command.ts'
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
@@ -44,6 +44,19 @@ function workers(at: World) {
 }
 
 describe('the doctor', () => {
+  it('finds nothing wrong with a file that lists do not show yet, but with one that they have lost', async () => {
+    const at = world({ wrapStorage: (storage) => over(storage, { list: () => okAsync([]) }) })
+    const { id } = await at.upload()
+    expect(await findings(at)).toEqual([])
+    pass(301)
+    expect(await findings(at)).toMatchObject(
+      [
+        { problem: 'file-missing', id },
+        { problem: 'never-described', id },
+      ].slice(0, 1),
+    )
+  })
+
   it('finds nothing where all is well, in every state of the life', async () => {
     const at = world()
     await at.upload()

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { closeAfterAnswer } from '../../src/adapters/http/linger.ts'
 import { Refusal, send } from './answers.ts'
 import { deliver } from './delivery-route.ts'
 import { Library } from './library.ts'
@@ -60,7 +61,8 @@ export async function startLocalImagekit(options: LocalOptions = {}): Promise<Lo
       send(res, 200, answer)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
-      if (!req.complete) res.setHeader('Connection', 'close')
+      // As servers do that want their answer to be read; the fault `reset` is for those that don't.
+      if (!req.complete) closeAfterAnswer(req, res)
       send(res, error.status, error.body, error.headers)
     }
   }

@@ -24,7 +24,7 @@ export async function told(url: string, asking: Asking = {}): Promise<Told> {
 export const inWords = ({ status, code, seconds }: Told): string =>
   `${status ?? 'no answer'}${code === undefined ? '' : ` ${code}`} after ${seconds.toFixed(1)} s`
 
-export interface Sent extends Pick<Asking, 'pause' | 'signal' | 'patience'> {
+export interface Sent extends Pick<Asking, 'pause' | 'patience'> {
   /** Names the upload, and makes its bytes, which are like no other's. */
   readonly title: string
   readonly size?: number

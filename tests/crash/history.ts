@@ -23,8 +23,10 @@ const PLANTED_OPERATIONS = 800
 
 export const history: Part = async (options) => [
   await underFaults(options),
-  await planted('a title cache that looks at no version', 'plant-blind-cache.ts', /^older/, options),
-  await planted('a list that shows what is not complete', 'plant-early-list.ts', /^half/, options),
+  ...(await Promise.all([
+    planted('a title cache that looks at no version', 'plant-blind-cache.ts', /^older/, options),
+    planted('a list that shows what is not complete', 'plant-early-list.ts', /^half/, options),
+  ])),
 ]
 
 async function underFaults({ isFull, say }: Options): Promise<Row> {
@@ -60,7 +62,7 @@ async function underFaults({ isFull, say }: Options): Promise<Row> {
   return toRow({
     what: `history of ${CLIENTS} clients of two servers, with a fault every ${FAULT_EVERY_MS / 1000} s`,
     times,
-    tried: `${[...faults.done].map(([kind, count]) => `${count} × ${kind}`).join(', ')}; ${answered} operations on ${media} media`,
+    tried: `${faults.summary}; ${answered} operations on ${media} media`,
     verdict: found,
     also: `${anomalies.length} anomalies`,
     isRight: anomalies.length === 0 && lists > 0,

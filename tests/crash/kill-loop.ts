@@ -64,7 +64,7 @@ export const killLoop: Part = async ({ isFull, say }) => {
     toRow({
       what: 'server on its embedded database, killed (-9) at random moments',
       times: kills,
-      tried: `${kills} kills under ${CLIENTS} clients: ${crew.summary}`,
+      tried: `${kills} kills, ${crew.summary} by ${CLIENTS} clients`,
       verdict,
     }),
   ]

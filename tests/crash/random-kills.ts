@@ -22,7 +22,7 @@ const STORAGES: Readonly<Record<StorageName, string>> = {
 
 export const randomKills: Part = async (options) => {
   const kills = options.isFull ? 250 : 13
-  return [await killAtRandom('filesystem', kills, options), await killAtRandom('imagekit', kills, options)]
+  return Promise.all([killAtRandom('filesystem', kills, options), killAtRandom('imagekit', kills, options)])
 }
 
 async function killAtRandom(storage: StorageName, kills: number, { say }: Options): Promise<Row> {
@@ -50,7 +50,7 @@ async function killAtRandom(storage: StorageName, kills: number, { say }: Option
   return toRow({
     what: `two servers and a worker on ${STORAGES[storage]}, PostgreSQL, MongoDB and Redis, killed (-9) at random moments`,
     times: kills,
-    tried: `${kills} kills under ${CLIENTS} clients: ${crew.summary}`,
+    tried: `${kills} kills, ${crew.summary} by ${CLIENTS} clients`,
     verdict: found,
   })
 }

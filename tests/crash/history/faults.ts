@@ -34,6 +34,14 @@ export class Faults {
     return what
   }
 
+  /** What was done how often, in words. */
+  get summary(): string {
+    return [...this.done]
+      .toSorted()
+      .map(([kind, times]) => `${times} × ${kind}`)
+      .join(', ')
+  }
+
   /** Lets all go on. */
   async end(): Promise<void> {
     await Promise.all(this.#pauses)

@@ -93,7 +93,7 @@ export class FaultProxy {
     const connection: Connection = { near, far, isSilent: false, isToBeCut: false, towardsStore: 0 }
     this.#connections.add(connection)
     for (const end of [near, far]) end?.on('error', () => end.destroy()).on('close', () => this.#end(connection))
-    if (!far) return void near.resume()
+    if (!far) return
     near.pipe(this.#passage(connection, (piece) => this.#goesOn(connection, piece))).pipe(far)
     far.pipe(this.#passage(connection, () => !connection.isToBeCut || cut(connection))).pipe(near)
   }
@@ -117,7 +117,8 @@ export class FaultProxy {
     }
     return new Transform({
       transform(bytes: Buffer, _, done) {
-        void pass(bytes, this).finally(done)
+        // What falls silent takes nothing more either, so that its sender has to wait.
+        void pass(bytes, this).finally(() => (connection.isSilent ? undefined : done()))
       },
       flush: (done) => (connection.isSilent ? undefined : done()),
     })

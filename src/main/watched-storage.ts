@@ -1,15 +1,15 @@
-import type { ResultAsync } from 'neverthrow'
 import type { FileStorage } from '../application/ports/file-storage.ts'
 
 const PROBE_EVERY_MS = 30_000
 const FAILURES = new Set(['unavailable', 'storage-error', 'insufficient-storage'])
 
-/** A storage that remembers how its last use went, so that asking for its health costs it nothing. */
+/** A storage that remembers how its last uses went, so that asking for its health costs it nothing. */
 export class WatchedStorage implements FileStorage {
   readonly name: string
   readonly address?: NonNullable<FileStorage['address']>
   readonly #storage: FileStorage
-  #up = true
+  /** What went wrong when it was last tried. That a full disk can be read does not mean that it takes more. */
+  readonly #failing = new Set<'writing' | 'reading'>()
   #at = Number.NEGATIVE_INFINITY
 
   constructor(storage: FileStorage) {
@@ -18,24 +18,39 @@ export class WatchedStorage implements FileStorage {
     if (storage.address) this.address = storage.address.bind(storage)
   }
 
-  put: FileStorage['put'] = (key, body, hints) => this.#watch(this.#storage.put(key, body, hints))
-  open: FileStorage['open'] = (key, range) => this.#watch(this.#storage.open(key, range))
-  // That something could be deleted does not mean that a full disk takes more.
-  delete: FileStorage['delete'] = (...file) => this.#storage.delete(...file).orTee(() => this.#note(false))
-  list: FileStorage['list'] = (after) => this.#watch(this.#storage.list(after))
+  put: FileStorage['put'] = (key, body, hints) =>
+    this.#storage
+      .put(key, body, hints)
+      .andTee(() => this.#isWell())
+      .orTee(({ type }) => FAILURES.has(type) && this.#fails('writing'))
 
-  /** By its last outcome; when that is older than 30 seconds, by asking it for its list. */
+  open: FileStorage['open'] = (key, range) =>
+    this.#storage
+      .open(key, range)
+      .andTee(() => this.#failing.delete('reading'))
+      .orTee(({ type }) => FAILURES.has(type) && this.#fails('reading'))
+
+  delete: FileStorage['delete'] = (...file) => this.#storage.delete(...file).orTee(() => this.#fails('writing'))
+
+  list: FileStorage['list'] = (after) =>
+    this.#storage
+      .list(after)
+      .andTee(() => this.#isWell())
+      .orTee(() => this.#fails('reading'))
+
+  /** By the last outcomes; when those are older than 30 seconds, by asking for its list. */
   async isUp(): Promise<boolean> {
     if (performance.now() - this.#at > PROBE_EVERY_MS) await this.list()
-    return this.#up
+    return this.#failing.size === 0
   }
 
-  #watch<T, E extends { readonly type: string }>(work: ResultAsync<T, E>): ResultAsync<T, E> {
-    return work.andTee(() => this.#note(true)).orTee(({ type }) => FAILURES.has(type) && this.#note(false))
+  #isWell(): void {
+    this.#failing.clear()
+    this.#at = performance.now()
   }
 
-  #note(up: boolean): void {
-    this.#up = up
+  #fails(what: 'writing' | 'reading'): void {
+    this.#failing.add(what)
     this.#at = performance.now()
   }
 }

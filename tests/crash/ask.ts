@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:http'
 import { setTimeout } from 'node:timers/promises'
-import { chunksOf } from '../samples.ts'
+import { chunksOf, collect } from '../samples.ts'
 
 export interface Asking {
   readonly method?: string
@@ -9,9 +9,10 @@ export interface Asking {
   readonly body?: Uint8Array
   /** Between two chunks of the body, in ms. */
   readonly pause?: number
-  readonly signal?: AbortSignal
-  /** In ms. */
+  /** How long to wait for the whole answer, in ms. */
   readonly patience?: number
+  /** Called before the last chunk of the body is sent. */
+  readonly onLast?: () => void
 }
 
 export interface Answer {
@@ -21,7 +22,7 @@ export interface Answer {
 }
 
 const CHUNK = 64 * 1024
-/** Nobody waits longer unless told; a server that was stopped gives no answer and does not break the connection either. */
+/** Nobody waits longer; a server that was stopped gives no answer and does not break the connection either. */
 const PATIENCE_MS = 30_000
 
 /**
@@ -37,28 +38,27 @@ export async function ask(url: string, asking: Asking = {}): Promise<Answer | un
 }
 
 async function exchange(url: string, asking: Asking): Promise<Answer> {
-  const { method, headers, body, pause = 0, signal } = asking
-  const patience = AbortSignal.timeout(asking.patience ?? PATIENCE_MS)
+  const { method, headers, body, pause = 0, patience = PATIENCE_MS, onLast } = asking
   const sending = request(url, {
     method: method ?? 'GET',
     agent: false,
     headers: { ...headers, ...(body && { 'Content-Length': body.length }) },
-    signal: signal ? AbortSignal.any([signal, patience]) : patience,
+    signal: AbortSignal.timeout(patience),
   })
   // Told by `answered`, which is heard below, after the last byte.
   sending.on('error', () => {})
   const answered = once(sending, 'response') as Promise<[IncomingMessage]>
   answered.catch(() => undefined)
-  for (const chunk of body ? chunksOf(body, CHUNK) : []) {
+  const chunks = body ? chunksOf(body, CHUNK) : []
+  for (const [n, chunk] of chunks.entries()) {
     if (sending.destroyed) break
+    if (n === chunks.length - 1) onLast?.()
     sending.write(chunk)
     if (pause > 0) await setTimeout(pause)
   }
   sending.end()
   const [response] = await answered
-  const chunks: Buffer[] = []
-  for await (const chunk of response) chunks.push(chunk)
-  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }
+  return { status: response.statusCode ?? 0, headers: response.headers, body: await collect(response) }
 }
 
 export const jsonOf = ({ body }: Answer): Readonly<Record<string, unknown>> => JSON.parse(body.toString())

@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util'
 import { failPoints } from './fail-points.ts'
+import { history } from './history.ts'
 import { killLoop } from './kill-loop.ts'
 import { move } from './move.ts'
 import { outage } from './outage.ts'
@@ -19,6 +20,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   planted,
   'fail-points': failPoints,
   'random-kills': randomKills,
+  history,
   embedded: killLoop,
   restarts,
   outage,

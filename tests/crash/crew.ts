@@ -17,8 +17,8 @@ const LARGEST = 2_000_000
 
 /** Clients that upload, read, rename and delete, each one thing after the other on media of its own. */
 export class Crew {
-  /** How often each thing was done to its end. */
-  readonly done = new Map<string, number>()
+  /** How many things were done to their end. */
+  done = 0
   readonly #working: Promise<unknown>
   #deadline = Number.POSITIVE_INFINITY
 
@@ -40,9 +40,9 @@ export class Crew {
     await this.#working
   }
 
-  /** For people. */
+  /** How much was done, in words. */
   get summary(): string {
-    return [...this.done].map(([what, times]) => `${times} ${what}`).join(', ')
+    return `${this.done} uploads, reads, renames and deletions`
   }
 
   async #work(client: CarefulClient, name: string, random: () => number): Promise<void> {
@@ -53,10 +53,10 @@ export class Crew {
       if (!media || what < 0.5) {
         const uploaded = await this.#upload(client, `${name}-upload-${n}`, random)
         if (uploaded) mine.push(uploaded)
-      } else if (what < 0.75) await this.#did('reads', client.read(media))
-      else if (what < 0.9) await this.#did('renames', client.rename(media, `${media.title}, ${n}`.slice(-200)))
+      } else if (what < 0.75) await this.#did(client.read(media))
+      else if (what < 0.9) await this.#did(client.rename(media, `${name}-rename-${n}`))
       if (media && what < 0.9) mine.push(media)
-      else if (media) await this.#did('deletions', client.delete(media))
+      else if (media) await this.#did(client.delete(media))
     }
   }
 
@@ -65,15 +65,15 @@ export class Crew {
     const pause = random() < 0.5 ? 0 : random() * 60
     const kind = random()
     const sending = { bytes, title: name, pause }
-    if (kind < 0.2) return this.#did('uploads without key', client.upload(sending))
+    if (kind < 0.2) return this.#did(client.upload(sending))
     // Some never come back: what they left is for the server alone to clear away.
-    if (kind < 0.35) return this.#did('uploads sent once', client.upload({ ...sending, key: name, tries: 1 }))
-    return this.#did('uploads', client.upload({ ...sending, key: name }))
+    if (kind < 0.35) return this.#did(client.upload({ ...sending, key: name, tries: 1 }))
+    return this.#did(client.upload({ ...sending, key: name }))
   }
 
-  async #did<T>(what: string, doing: Promise<T>): Promise<T> {
+  async #did<T>(doing: Promise<T>): Promise<T> {
     const result = await doing
-    this.done.set(what, (this.done.get(what) ?? 0) + 1)
+    this.done++
     return result
   }
 }

@@ -124,6 +124,10 @@ export class Installation {
     this.#mayEnd.add(victim)
   }
 
+  get running(): readonly ServerProcess[] {
+    return [...this.#running.keys()]
+  }
+
   /** Addresses of the servers that listen just now. */
   get addresses(): readonly string[] {
     return [...this.#running].flatMap(([server, command]) => (command === 'serve' && server.url ? [server.url] : []))

@@ -12,7 +12,7 @@ import { ClientLog } from './client-log.ts'
 import { Crew } from './crew.ts'
 import { SHORT_TIMES } from './installation.ts'
 import { orphaned } from './judge.ts'
-import { filesIn, JOBS, ROWS, type Row, type Seen, toJob } from './look.ts'
+import { filesIn, JOBS, type JobRow, ROWS, type Row, type Seen, toJob } from './look.ts'
 import { type Part, runAlone } from './part.ts'
 import { seeded } from './seeded.ts'
 import { judge, offendersIn, toRow } from './verdict.ts'
@@ -64,7 +64,7 @@ export const killLoop: Part = async ({ isFull, say }) => {
     toRow({
       what: 'server on its embedded database, killed (-9) at random moments',
       times: kills,
-      tried: `${kills} kills under ${CLIENTS} clients: ${crew.summary}`,
+      tried: `${kills} kills, ${crew.summary} by ${CLIENTS} clients`,
       verdict,
     }),
   ]
@@ -75,7 +75,7 @@ async function lookInside(folder: string): Promise<Seen> {
   const database = await PGlite.create(join(folder, 'db'))
   const [rows, jobs, documents] = [
     await database.query<Row>(ROWS),
-    await database.query<{ name: string }>(JOBS),
+    await database.query<JobRow>(JOBS),
     await database.query<{ id: string; attempt: string }>('select id, attempt from media_metadata'),
   ]
   await database.close()

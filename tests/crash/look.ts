@@ -38,7 +38,9 @@ export interface Seen {
 
 /** Of a query that gives all rows, and of jobs that are still to be done or were given up. */
 export const ROWS = 'select * from media_job'
-export const JOBS = `select name, state, data from pgboss.job
+export const JOBS = `select name, state, data,
+    extract(epoch from now() - started_on)::int as age, extract(epoch from now() - heartbeat_on)::int as silence
+  from pgboss.job
   where name = 'dead-jobs' or (name not like '\\_\\_%' and state in ('created', 'retry', 'active'))`
 
 /** Reads all stores: by SQL, from the disk or the vendor's library, and by the drivers of the projections. */
@@ -55,9 +57,17 @@ export async function look(installation: Installation): Promise<Seen> {
   return { rows: rows.rows, files, documents, titles, jobs: jobs.rows.map(toJob) }
 }
 
-/** A job in words. */
-export const toJob = ({ name, state, data }: { name?: string; state?: string; data?: unknown }): string =>
-  `${name} is ${state}: ${JSON.stringify(data)}`
+export interface JobRow {
+  readonly name: string
+  readonly state: string
+  readonly data: unknown
+  /** Seconds since somebody began it, and since they last gave a sign of life. */
+  readonly age: number | null
+  readonly silence: number | null
+}
+
+export const toJob = ({ name, state, data, age, silence }: JobRow): string =>
+  `${name} is ${state}, begun ${age} s ago, without a sign for ${silence} s: ${JSON.stringify(data)}`
 
 /** Everything but the embedded database. Of all that may be there, rows want only the storage's files. */
 export async function filesIn(dataDir: string): Promise<Map<string, FileSeen>> {

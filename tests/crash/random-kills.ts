@@ -1,4 +1,4 @@
-/** Kills two servers and their worker at random moments, on real services, under clients that upload, read and change. */
+/** Kills two servers, which do jobs, too, and a worker at random moments, on real services, under clients that upload, read and change. */
 import { setTimeout } from 'node:timers/promises'
 import type { ServerProcess } from '../integration/mediaport-process.ts'
 import { ClientLog } from './client-log.ts'
@@ -22,14 +22,14 @@ const STORAGES: Readonly<Record<StorageName, string>> = {
 
 export const randomKills: Part = async (options) => {
   const kills = options.isFull ? 250 : 13
-  return [await killAtRandom('filesystem', kills, options), await killAtRandom('imagekit', kills, options)]
+  return Promise.all([killAtRandom('filesystem', kills, options), killAtRandom('imagekit', kills, options)])
 }
 
 async function killAtRandom(storage: StorageName, kills: number, { say }: Options): Promise<Row> {
   const installation = await Installation.open(storage)
-  const server = () => installation.launch('serve', { WORKER: 'off' })
+  const server = () => installation.launch('serve')
   const crewOf: (() => ServerProcess)[] = [server, server, () => installation.launch('worker')]
-  const running = [await installation.start('serve', { WORKER: 'off' }), server(), installation.launch('worker')]
+  const running = [await installation.start('serve'), server(), installation.launch('worker')]
   const log = new ClientLog()
   const crew = new Crew({ clients: CLIENTS, seed: SEED, log, servers: () => installation.addresses })
   const random = seeded(SEED)
@@ -50,7 +50,7 @@ async function killAtRandom(storage: StorageName, kills: number, { say }: Option
   return toRow({
     what: `two servers and a worker on ${STORAGES[storage]}, PostgreSQL, MongoDB and Redis, killed (-9) at random moments`,
     times: kills,
-    tried: `${kills} kills under ${CLIENTS} clients: ${crew.summary}`,
+    tried: `${kills} kills, ${crew.summary} by ${CLIENTS} clients`,
     verdict: found,
   })
 }

@@ -31,7 +31,7 @@ export const restarts: Part = async ({ isFull, say }) => {
     toRow({
       what: 'PostgreSQL, MongoDB and Redis killed and started again in turn',
       times,
-      tried: `${times} restarts under ${CLIENTS} clients: ${crew.summary}`,
+      tried: `${times} restarts, ${crew.summary} by ${CLIENTS} clients`,
       verdict: found,
     }),
   ]

@@ -24,15 +24,20 @@ export async function told(url: string, asking: Asking = {}): Promise<Told> {
 export const inWords = ({ status, code, seconds }: Told): string =>
   `${status ?? 'no answer'}${code === undefined ? '' : ` ${code}`} after ${seconds.toFixed(1)} s`
 
-export interface Sent extends Pick<Asking, 'pause' | 'signal' | 'patience'> {
+export interface Sent extends Pick<Asking, 'pause' | 'patience'> {
   /** Names the upload, and makes its bytes, which are like no other's. */
   readonly title: string
   readonly size?: number
   readonly key?: string
+  readonly filename?: string
 }
 
 /** Sends one upload once and notes in the log what was said to it; the same title again is the same upload again. */
-export async function upload(server: string, log: ClientLog, { title, size, key, ...how }: Sent): Promise<Told> {
+export async function upload(
+  server: string,
+  log: ClientLog,
+  { title, size, key, filename, ...how }: Sent,
+): Promise<Told> {
   const bytes = pngOf(size ?? 50_000, title)
   const digest = sha256(bytes)
   const noted = log.of(digest) ?? log.sends(digest, title, key)
@@ -43,7 +48,7 @@ export async function upload(server: string, log: ClientLog, { title, size, key,
       'Content-Type': `multipart/form-data; boundary=${BOUNDARY}`,
       ...(key !== undefined && { 'Idempotency-Key': key }),
     },
-    body: form(field('title', title), file(bytes)),
+    body: form(field('title', title), file(bytes, filename)),
   })
   const { id } = answer.body
   if (answer.status === 201) noted.ids.add(String(id))

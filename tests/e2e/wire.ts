@@ -78,6 +78,11 @@ export class Wire {
     this.#socket.destroy()
   }
 
+  /** The same with a reset, whatever is still on its way. */
+  reset(): void {
+    this.#socket.resetAndDestroy()
+  }
+
   /** The next answer, which must have the length it says. An answer to HEAD has no body. */
   async answer({ toHead = false } = {}): Promise<Answer> {
     const interim: number[] = []

@@ -85,6 +85,7 @@ export async function startLocalImagekit(options: LocalOptions = {}): Promise<Lo
       send(res, 200, answer)
     } catch (error) {
       if (!(error instanceof Refusal)) throw error
+      // As servers do that want their answer to be read; the fault `reset` is for those that don't.
       if (!req.complete) closeAfterAnswer(req, res)
       send(res, error.status, error.body, error.headers)
     }

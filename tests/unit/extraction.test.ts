@@ -169,8 +169,8 @@ describe('a file that is read no further than 32 MiB', () => {
   })
 
   it('in aac says what it is', async () => {
-    // ADTS, 44.1 kHz, stereo: frames of 512 bytes, and nothing that says how many there are.
-    const frame = Buffer.concat([Buffer.from('fff150804000fc', 'hex'), Buffer.alloc(505)])
+    // ADTS, 44.1 kHz, stereo: frames of 8,184 bytes, and nothing that says how many there are.
+    const frame = Buffer.concat([Buffer.from('fff15083ff00fc', 'hex'), Buffer.alloc(8177)])
     const { metadata } = await describing('audio/aac', Buffer.alloc(36 * 1024 * 1024, frame))
     expect(metadata).toMatchObject({ status: 'partial', format: 'aac' })
   })

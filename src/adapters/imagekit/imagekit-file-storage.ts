@@ -36,8 +36,11 @@ export interface ImagekitOptions {
 }
 
 const PAGE = 1000
-/** How long ImageKit may take to answer once it has all bytes, and any other request, in ms. */
-const ANSWER_TIMEOUT = 60_000
+/**
+ * How long ImageKit may take to answer once it has all bytes, and any other request, in ms. An upload has less patience, and
+ * says so by itself.
+ */
+const ANSWER_TIMEOUT = 75_000
 const REQUEST_TIMEOUT = 15_000
 /** How long a request may be put off by rate limits, in ms. */
 const RATE_LIMIT_PATIENCE = 10_000

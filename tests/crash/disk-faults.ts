@@ -1,0 +1,156 @@
+/** A disk that is full, read-only, forbidden or broken. Needs to be root, for a small file system of its own. */
+import { execFile, execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { file, form, get, post } from '../e2e/multipart.ts'
+import { Wire } from '../e2e/wire.ts'
+import { ClientLog } from './client-log.ts'
+import { type Fault, notHere, playFaults, type See, seeUntil } from './faults.ts'
+import { Installation, type Variables } from './installation.ts'
+import { type Part, runAlone } from './part.ts'
+import { inWords, type Told, told, upload } from './told.ts'
+
+const run = promisify(execFile)
+const SIZE = '8m'
+const TOO_MUCH = 12_000_000
+const NOBODY = 65_534
+const AS_NOBODY = new URL('as-nobody.ts', import.meta.url).href
+const TRIES = 12
+/** libfiu (Debian: fiu-utils) fails calls of the C library in the process that it is loaded into. */
+const LIBFIU = ['/usr/lib/fiu/fiu_run_preload.so', '/usr/lib/fiu/fiu_posix_preload.so']
+const BROKEN_CALLS = { 'fsync fails (EIO)': 'posix/io/sync/fsync', 'rename fails (EIO)': 'posix/io/dir/rename' }
+
+export const diskFaults: Part = async (options) => {
+  const folder = await mkdtemp(join(tmpdir(), 'mediaport-disk-'))
+  const mounted = await run('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=755`, 'tmpfs', folder]).catch(String)
+  if (typeof mounted === 'string') return [notHere('a disk of its own: full, read-only, forbidden, broken', mounted)]
+  // However this process ends.
+  process.on('exit', () => execFileSync('umount', ['--lazy', folder]))
+  const [installation, log] = [await Installation.open('filesystem', { DATA_DIR: folder }), new ClientLog()]
+  const { url, child } = await installation.start()
+  let count = 0
+  const send = (size = 50_000, server = url) => upload(server, log, { title: `upload ${++count}`, size })
+  const works = (see: See, server = url) =>
+    seeUntil(see, 'uploads taken again', async () => (await send(50_000, server)).status === 201)
+  const prlimit = (files: number) => run('prlimit', ['--pid', `${child.pid}`, `--nofile=${files}:`])
+
+  const faults: Fault[] = [
+    {
+      what: 'the disk is full (ENOSPC) in the midst of a file, and another upload beside it',
+      isAlone: true,
+      async play(see) {
+        const [large, small] = await Promise.all([send(TOO_MUCH), send(10_000)])
+        see(inWords(large), large.status === 507 && large.code === 'insufficient-storage')
+        see(`the other ${inWords(small)}`, [201, 507].includes(small.status ?? 0))
+        await works(see)
+      },
+    },
+    {
+      what: 'the disk is full (ENOSPC) from the start',
+      isAlone: true,
+      async play(see) {
+        const filler = join(folder, 'filler')
+        await run('dd', ['if=/dev/zero', `of=${filler}`, 'bs=64k']).catch(() => undefined)
+        const answer = await send()
+        see(inWords(answer), answer.status === 507 && answer.code === 'insufficient-storage')
+        await seeReads(see, url, log)
+        await seeHealth(see, url, 503)
+        await rm(filler)
+        await works(see)
+      },
+    },
+    {
+      what: 'the disk is read-only (EROFS)',
+      isAlone: true,
+      async play(see) {
+        await run('mount', ['-o', 'remount,ro', folder])
+        seeUnavailable(see, await send())
+        await seeReads(see, url, log)
+        await seeHealth(see, url, 503)
+        await run('mount', ['-o', 'remount,rw', folder])
+        await works(see)
+      },
+    },
+    {
+      what: 'the process may open no further file (EMFILE)',
+      isAlone: true,
+      async play(see) {
+        const wire = new Wire(Number(new URL(url).port))
+        // So that neither the client nor the database needs another one.
+        await (await wire.send(get('/media/'))).answer()
+        const open = new Set(await readdir(`/proc/${child.pid}/fd`))
+        await prlimit([...open, ''].findIndex((_, n) => !open.has(String(n))))
+        const { status, body } = await (await wire.send(post(form(file())))).answer()
+        wire.leave()
+        see(`${status} ${/"dependency":"(\w+)"/.exec(body.toString())?.[1]}`, status === 503)
+        await prlimit(1024)
+        await works(see)
+      },
+    },
+    {
+      what: 'the folder is forbidden to the process (EACCES)',
+      isAlone: true,
+      async play(see) {
+        await run('chown', ['-R', `${NOBODY}:${NOBODY}`, folder])
+        const server = await installation.start('serve', { NODE_OPTIONS: `--import=${AS_NOBODY}`, WORKER: 'off' })
+        await works(see, server.url)
+        const [files = ''] = (await readdir(join(folder, 'files'))).map((name) => join(folder, 'files', name))
+        await chown(files, 0, 0)
+        await chmod(files, 0o700)
+        seeUnavailable(see, await send(50_000, server.url))
+        await chown(files, NOBODY, NOBODY)
+        await works(see, server.url)
+        await installation.kill(server)
+      },
+    },
+    ...(LIBFIU.every((library) => existsSync(library)) ? Object.entries(BROKEN_CALLS) : []).map(
+      ([what, call]): Fault => ({
+        what: `now and then ${what}`,
+        tried: `${TRIES} uploads`,
+        isAlone: true,
+        async play(see) {
+          const server = await installation.start('serve', broken(call))
+          const answers: Told[] = []
+          for (let n = 0; n < TRIES; n++) answers.push(await send(50_000, server.url))
+          const taken = answers.filter(({ status }) => status === 201).length
+          const refused = answers.filter(({ status, code }) => status === 503 && code === 'unavailable').length
+          see(`${taken} × 201, ${refused} × 503 unavailable`, taken + refused === TRIES && refused > 0)
+          await installation.kill(server)
+        },
+      }),
+    ),
+  ]
+  const rows = await playFaults('disk', faults, installation, log, options)
+  return [
+    ...rows,
+    notHere('the user has used up their share (EDQUOT)', 'a tmpfs has no quotas; it is taken for ENOSPC'),
+    notHere('a write fails (EIO)', 'libfiu would fail what is written to sockets, too; fsync and rename stand for it'),
+    ...(faults.length > 5 ? [] : [notHere('fsync and rename fail', 'libfiu is not installed (Debian: fiu-utils)')]),
+  ]
+}
+
+const broken = (call: string): Variables => ({
+  LD_PRELOAD: LIBFIU.join(':'),
+  FIU_ENABLE: `enable_random name=${call},probability=0.3,failinfo=5`,
+})
+
+function seeUnavailable(see: See, answer: Told): void {
+  const isRight = answer.status === 503 && answer.code === 'unavailable'
+  see(inWords(answer), isRight && answer.headers['retry-after'] !== undefined)
+}
+
+async function seeHealth(see: See, url: string, wanted: number): Promise<void> {
+  const { status, body } = await told(`${url}/healthcheck/`)
+  see(`health ${status} ${String(body['status'])}`, status === wanted)
+}
+
+async function seeReads(see: See, url: string, log: ClientLog): Promise<void> {
+  const [id = ''] = log.acknowledged[0]?.ids ?? []
+  const { status } = await told(`${url}/media/${id}/content/`)
+  see(`an earlier file ${status}`, status === 200)
+}
+
+if (import.meta.main) await runAlone(diskFaults)

@@ -1,0 +1,95 @@
+/** A process that stands still, one that has little memory, and jobs that can't be done. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { run } from '../integration/mediaport-process.ts'
+import { ClientLog } from './client-log.ts'
+import { type Fault, playFaults, seeUntil } from './faults.ts'
+import { Installation } from './installation.ts'
+import { type Part, runAlone } from './part.ts'
+import { inWords, told, upload } from './told.ts'
+
+const MISBEHAVIOUR = { NODE_OPTIONS: `--import=${new URL('misbehaviour.ts', import.meta.url).href}` }
+/** How often a job that throws is tried. */
+const ATTEMPTS = 5
+/** MB; a server that has just started needs more than half of it. */
+const HEAP = 48
+const MANY = 8
+
+export const misbehaving: Part = async (options) => {
+  const folder = await mkdtemp(join(tmpdir(), 'mediaport-misbehaving-'))
+  const [installation, log] = [await Installation.open('filesystem'), new ClientLog()]
+  const { database } = installation
+  const { url } = await installation.start()
+
+  const faults: Fault[] = [
+    {
+      what: 'one of two processes stands still for 5 s',
+      async play(see) {
+        const blocked = await installation.start('serve', { ...MISBEHAVIOUR, WORKER: 'off' })
+        const sending = upload(blocked.url, log, { title: 'on a process that stands still', size: 900_000, pause: 500 })
+        await setTimeout(1000)
+        blocked.child.kill('SIGUSR2')
+        const [ping, other] = await Promise.all([
+          told(`${blocked.url}/ping/`),
+          upload(url, log, { title: 'meanwhile' }),
+        ])
+        see(`it answers after ${ping.seconds.toFixed(1)} s`, ping.seconds > 3)
+        see(`the other ${inWords(other)}`, other.status === 201 && other.seconds < 2)
+        const answer = await sending
+        // Its lease may have run out, and then it was put away.
+        see(`its upload ${inWords(answer)}`, [201, 408, 503].includes(answer.status ?? 0))
+        await installation.kill(blocked)
+      },
+    },
+    {
+      what: `a heap of ${HEAP} MB at most`,
+      tried: `${MANY} uploads of 20 MB at once`,
+      async play(see) {
+        const small = await installation.start('serve', { NODE_OPTIONS: `--max-old-space-size=${HEAP}`, WORKER: 'off' })
+        const sending = Array.from({ length: MANY }, (_, n) =>
+          upload(small.url, log, { title: `large ${n}`, size: 20_000_000 }),
+        )
+        const statuses = (await Promise.all(sending)).map(({ status }) => status)
+        see(
+          `${statuses.filter((status) => status === 201).length} × 201`,
+          statuses.every((status) => status === 201),
+        )
+        await installation.kill(small)
+      },
+    },
+    {
+      what: 'a job that always throws',
+      isLong: true,
+      isAlone: true,
+      async play(see) {
+        await Promise.all(installation.running.map((each) => installation.kill(each)))
+        const poisoned = join(folder, 'poisoned')
+        await writeFile(poisoned, '')
+        const server = await installation.start('serve', { ...MISBEHAVIOUR, POISONED: poisoned })
+        const { id } = (await upload(server.url, log, { title: 'poisoned' })).body
+        const dead = async () =>
+          (await database.query(`select from pgboss.job where name = 'dead-jobs' and data->>'id' = '${String(id)}'`))
+            .rowCount === 1
+        await seeUntil(see, 'among the dead jobs', dead, 120_000)
+        const attempts = (await readFile(poisoned, 'utf8')).split('\n').filter((line) => line === id).length
+        see(`${attempts} attempts`, attempts === ATTEMPTS)
+        await rm(poisoned)
+        const next = await upload(server.url, log, { title: 'the next one' })
+        see(`the next upload ${inWords(next)}`, next.status === 201)
+        const rebuilt = await run(['rebuild'], installation.variables)
+        see(`rebuild ended with ${rebuilt.status}`, rebuilt.status === 0)
+        const status = async () =>
+          (await told(`${server.url}/media/${String(id)}/metadata/`)).body['status'] !== 'pending'
+        await seeUntil(see, 'described', status)
+        await database.query(`delete from pgboss.job where name = 'dead-jobs'`)
+      },
+    },
+  ]
+  const rows = await playFaults('processes that misbehave', faults, installation, log, options)
+  await rm(folder, { recursive: true })
+  return rows
+}
+
+if (import.meta.main) await runAlone(misbehaving)

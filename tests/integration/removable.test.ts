@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const root = join(import.meta.dirname, '../..')
 /** Of MongoDB and of Redis, which fall silent alike. */
 const SILENT = 'tests/contract/silent-servers.test.ts'
+/** Where a server may be killed in the midst of its work with either of them. */
+const FAIL_POINTS = 'tests/crash/fail-points/projections.ts'
 
 describe('An adapter can be taken away:', () => {
   let copy: string
@@ -32,14 +34,16 @@ describe('An adapter can be taken away:', () => {
   })
 
   it.each([
-    ['mongo', ['src/main/projections.ts', 'tests/contract/metadata-store.test.ts', SILENT]],
-    ['redis', ['src/main/projections.ts', SILENT, 'tests/contract/title-cache.test.ts']],
+    ['mongo', ['src/main/projections.ts', 'tests/contract/metadata-store.test.ts', SILENT, FAIL_POINTS]],
+    ['redis', ['src/main/projections.ts', SILENT, 'tests/contract/title-cache.test.ts', FAIL_POINTS]],
     [
       'imagekit',
       [
         'src/main/container.ts',
         'tests/contract/file-storage.test.ts',
         'tests/contract/imagekit-faults.test.ts',
+        'tests/crash/fail-points/bytes.ts',
+        'tests/imagekit/against-account.ts',
         'tests/simulation/simulated-imagekit.ts',
       ],
     ],

@@ -2,12 +2,12 @@ import { fork } from 'node:child_process'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type { History } from './history.ts'
-import type { Plan } from './points.ts'
+import type { Plan, Reached } from './points.ts'
 
 /** What became of one history. */
 export interface Outcome extends Pick<History, 'storage' | 'broken' | 'fired'> {
   /** Every effect there was, each once. */
-  readonly effects: readonly string[]
+  readonly effects: readonly Reached[]
 }
 
 export interface Order {

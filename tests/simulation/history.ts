@@ -3,12 +3,12 @@ import type { Fault, StorageKind } from './faults.ts'
 import { running } from './process.ts'
 import { Broken, Inspector, type PromiseName } from './promises.ts'
 import { moving, scenario } from './scenario.ts'
-import { type Fired, World } from './world.ts'
+import { type FiredAt, World } from './world.ts'
 
 export interface History {
   readonly storage: StorageKind
   readonly effects: readonly string[]
-  readonly fired: readonly Fired[]
+  readonly fired: readonly FiredAt[]
   readonly broken: { readonly promise: PromiseName; readonly what: string } | undefined
   readonly trace: readonly string[]
 }

@@ -1,3 +1,4 @@
+import type { Outcome } from './crew.ts'
 import { type Fault, type Mode, modesOf, STORAGE_KINDS, type StorageKind } from './faults.ts'
 import { type History, play } from './history.ts'
 
@@ -11,6 +12,12 @@ export interface Plan {
 export interface Point extends Plan {
   readonly effect: string
   readonly mode: Mode
+}
+
+/** An effect, and as which of its history's it came first, counted from 0. */
+export interface Reached {
+  readonly effect: string
+  readonly at: number
 }
 
 export interface Enumeration {
@@ -33,6 +40,38 @@ export async function enumerate(): Promise<Enumeration> {
     ),
   )
   return { points, undisturbed }
+}
+
+/**
+ * Sees to it that no effect is without its points: those that come only after something went wrong have theirs behind the
+ * faults that led there first.
+ */
+export class Coverage {
+  readonly #reached: Set<string>
+
+  constructor({ undisturbed }: Enumeration) {
+    this.#reached = new Set(
+      Object.values(undisturbed).flatMap(({ storage, effects }) => effects.map((effect) => `${storage}: ${effect}`)),
+    )
+  }
+
+  /** The points of the effects that no history before this one has reached. */
+  pointsOf({ storage, fired, effects }: Outcome): Point[] {
+    const isNew = ({ effect }: Reached): boolean => !this.#reached.has(`${storage}: ${effect}`)
+    return effects.filter(isNew).flatMap(({ effect, at }) => {
+      this.#reached.add(`${storage}: ${effect}`)
+      const before = fired.filter((fault) => fault.at < at)
+      return modesOf(effect, storage).map((mode) => ({
+        storage,
+        effect,
+        mode,
+        faults: [...before, { at, mode }].map((fault, n) => ({
+          at: fault.at - (before[n - 1]?.at ?? -1) - 1,
+          mode: fault.mode,
+        })),
+      }))
+    })
+  }
 }
 
 /** Two faults, the second while others clean up after the first. The same ones for the same seed. */

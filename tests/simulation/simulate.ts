@@ -1,21 +1,23 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Outcome, playAll } from './crew.ts'
+import { playAll } from './crew.ts'
 import { MODES, methodOf, STORAGE_KINDS, type StorageKind } from './faults.ts'
 import { play } from './history.ts'
-import { type Enumeration, enumerate, type Plan, type Point, pairOf } from './points.ts'
+import { Coverage, type Enumeration, enumerate, type Plan, type Point, pairOf } from './points.ts'
 import { PROMISES } from './promises.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 
 const { values: options } = parseArgs({
-  options: { seed: { type: 'string' }, point: { type: 'string' }, pairs: { type: 'string', default: '2000' } },
+  options: { seed: { type: 'string' }, play: { type: 'string' }, pairs: { type: 'string', default: '2000' } },
 })
 
-const enumeration = await enumerate()
-if (options.seed !== undefined) await tell(pairOf(Number(options.seed), enumeration))
-else if (options.point !== undefined) await tell(pointAt(Number(options.point), enumeration))
-else await simulate(Number(options.pairs), enumeration)
+if (options.play !== undefined) await tell(JSON.parse(options.play))
+else {
+  const enumeration = await enumerate()
+  if (options.seed === undefined) await simulate(Number(options.pairs), enumeration)
+  else await tell(pairOf(Number(options.seed), enumeration))
+}
 
 /** Plays one history and prints it. */
 async function tell({ storage, faults }: Plan): Promise<void> {
@@ -26,51 +28,55 @@ async function tell({ storage, faults }: Plan): Promise<void> {
   if (broken) process.exitCode = 1
 }
 
-async function simulate(pairs: number, { points, undisturbed }: Enumeration): Promise<void> {
+async function simulate(pairs: number, enumeration: Enumeration): Promise<void> {
+  const { undisturbed } = enumeration
+  const coverage = new Coverage(enumeration)
+  const points = [...enumeration.points]
+  let histories = 0
   let broken = 0
-  const unlisted = new Set<string>()
-  const listed = new Set(
-    STORAGE_KINDS.flatMap((kind) => undisturbed[kind].effects.map((effect) => `${kind}: ${effect}`)),
-  )
-  const note = (outcome: Outcome, how: string): boolean => {
-    for (const effect of outcome.effects)
-      if (!listed.has(`${outcome.storage}: ${effect}`)) unlisted.add(`${outcome.storage}: ${effect}`)
-    if (!outcome.broken) return true
-    broken++
-    const faults = outcome.fired.map(({ effect, mode }) => `${effect}: ${mode}`).join('; then ')
-    console.log(
-      `${outcome.broken.promise} ${outcome.broken.what}\n   ${outcome.storage}: ${faults}\n   see it with ${how}`,
-    )
-    return true
-  }
-  const run = async (what: string, plans: readonly Plan[], how: (n: number) => string): Promise<void> => {
+
+  /** @returns the points of the effects that were reached for the first time. */
+  async function run(what: string, plans: readonly Plan[], how: (n: number) => string): Promise<Point[]> {
+    const found: Point[] = []
     const began = performance.now()
     let done = 0
     await playAll(plans, {
       root: ROOT,
       onOutcome: (n, outcome) => {
         if (++done % 1000 === 0) console.log(`${done} of ${plans.length} ${what}`)
-        return note(outcome, how(n))
+        found.push(...coverage.pointsOf(outcome))
+        if (!outcome.broken) return true
+        broken++
+        const faults = outcome.fired.map(({ effect, mode }) => `${effect}: ${mode}`).join('; then ')
+        const { promise, what: which } = outcome.broken
+        console.log(`${promise} ${which}\n   ${outcome.storage}: ${faults}\n   see it with ${how(n)}`)
+        return true
       },
     })
+    histories += done
     console.log(`${done} ${what} in ${((performance.now() - began) / 1000).toFixed(1)} s`)
+    return found
+  }
+
+  /** Until every effect that was reached has had its points. */
+  async function runAll(what: string, first: readonly Point[]): Promise<void> {
+    for (let next = first; next.length > 0; ) {
+      const now = next
+      next = await run(what, now, (n) => `--play '${JSON.stringify(now[n])}'`)
+      points.push(...next)
+    }
   }
 
   for (const { storage, broken: at } of Object.values(undisturbed))
     if (at) console.log(`${at.promise} ${at.what}\n   ${storage}, without any fault`)
+  await runAll('points', points)
+  const seeds = Array.from({ length: pairs }, (_, seed) => pairOf(seed, enumeration))
+  const behind = await run('pairs', seeds, (n) => `--seed ${n}`)
+  points.push(...behind)
+  await runAll('points that pairs led to', behind)
   for (const storage of STORAGE_KINDS) printTable(storage, points)
-  await run('points', points, (n) => `--point ${n}`)
-  const seeds = Array.from({ length: pairs }, (_, seed) => pairOf(seed, { points, undisturbed }))
-  await run('pairs', seeds, (n) => `--seed ${n}`)
-  for (const effect of unlisted) console.log(`no point covers the effect: ${effect}`)
-  console.log(`${points.length} points, ${points.length + pairs} histories, ${broken} broken`)
-  if (broken + unlisted.size > 0 || Object.values(undisturbed).some((each) => each.broken)) process.exitCode = 1
-}
-
-function pointAt(n: number, { points }: Enumeration): Point {
-  const point = points[n]
-  if (!point) throw new Error(`there are ${points.length} points`)
-  return point
+  console.log(`${points.length} points, ${histories} histories, ${broken} broken`)
+  if (broken > 0 || Object.values(undisturbed).some((each) => each.broken)) process.exitCode = 1
 }
 
 /** How many points there are of each effect, whoever has it, and mode. */

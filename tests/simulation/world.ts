@@ -21,6 +21,11 @@ export interface Fired {
   readonly mode: Mode
 }
 
+/** A fault as it happened, and at which of all effects, counted from 0. */
+export interface FiredAt extends Fired {
+  readonly at: number
+}
+
 /** What survives every process: the rows, the jobs, the files, the documents and the cached titles; and the processes that work on it. */
 export class World {
   readonly clock = new VirtualClock()
@@ -34,7 +39,7 @@ export class World {
 
   /** Every effect there was, in order. */
   readonly effects: string[] = []
-  readonly fired: Fired[] = []
+  readonly fired: FiredAt[] = []
   /** The same, once when it happens and once more when its process comes to its end by it. */
   readonly disturbances: Fired[] = []
   /** Media whose row was removed; one may come again under the same key. */
@@ -113,7 +118,7 @@ export class World {
     }
     this.#faults.shift()
     this.#countdown = this.#faults[0]?.at ?? -1
-    this.fired.push({ effect, mode })
+    this.fired.push({ effect, mode, at: this.effects.length - 1 })
     this.disturbances.push({ effect, mode })
     this.note(process.name, `${effect}: ${mode.toUpperCase()}`)
     return mode

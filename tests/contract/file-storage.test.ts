@@ -35,6 +35,7 @@ describe.each<[string, Partial<Switches>, { isPrivate?: boolean; spools?: boolea
     {},
   ],
   ['where lists are late', otherwise('listLag'), {}],
+  ['where a folder that nobody made is an error', otherwise('unknownFolderIsEmpty'), {}],
   ['where few requests are answered in a second', otherwise('callsPerSecond'), {}],
 ])('against the double of ImageKit, %s:', (_, switches, { isPrivate = false, spools = false }) => {
   fileStorageContract('ImageKit', async () => {

@@ -6,15 +6,28 @@
  * Without --full a part of it that takes minutes. The exit status is 1 where something is not as promised.
  */
 import { parseArgs } from 'node:util'
+import { clients } from './clients.ts'
+import { clocks } from './clocks.ts'
+import { databaseFaults } from './database-faults.ts'
+import { databaseStates } from './database-states.ts'
+import { diskFaults } from './disk-faults.ts'
 import { failPoints } from './fail-points.ts'
 import { history } from './history.ts'
 import { killLoop } from './kill-loop.ts'
+import { misbehaving } from './misbehaving.ts'
 import { move } from './move.ts'
 import { outage } from './outage.ts'
 import { type Part, type Row, toTable } from './part.ts'
+import { paused } from './paused.ts'
 import { planted } from './planted.ts'
+import { projectionFaults } from './projection-faults.ts'
 import { randomKills } from './random-kills.ts'
 import { restarts } from './restarts.ts'
+import { restored } from './restored.ts'
+import { rolling } from './rolling.ts'
+import { signals } from './signals.ts'
+import { storageFaults } from './storage-faults.ts'
+import { together } from './together.ts'
 
 const PARTS: Readonly<Record<string, Part>> = {
   planted,
@@ -25,6 +38,19 @@ const PARTS: Readonly<Record<string, Part>> = {
   restarts,
   outage,
   move,
+  database: databaseFaults,
+  'database-states': databaseStates,
+  storage: storageFaults,
+  disk: diskFaults,
+  projections: projectionFaults,
+  clients,
+  signals,
+  paused,
+  together,
+  clocks,
+  misbehaving,
+  rolling,
+  restored,
 }
 
 const { values } = parseArgs({

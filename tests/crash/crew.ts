@@ -17,8 +17,7 @@ const LARGEST = 2_000_000
 
 /** Clients that upload, read, rename and delete, each one thing after the other on media of its own. */
 export class Crew {
-  /** How many things were done to their end. */
-  done = 0
+  #done = 0
   readonly #working: Promise<unknown>
   #deadline = Number.POSITIVE_INFINITY
 
@@ -42,7 +41,7 @@ export class Crew {
 
   /** How much was done, in words. */
   get summary(): string {
-    return `${this.done} uploads, reads, renames and deletions`
+    return `${this.#done} uploads, reads, renames and deletions`
   }
 
   async #work(client: CarefulClient, name: string, random: () => number): Promise<void> {
@@ -73,7 +72,7 @@ export class Crew {
 
   async #did<T>(doing: Promise<T>): Promise<T> {
     const result = await doing
-    this.done++
+    this.#done++
     return result
   }
 }

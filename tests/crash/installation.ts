@@ -94,15 +94,15 @@ export class Installation {
   }
 
   /** Settles when the process is ready. A worker needs a server that has been ready before. */
-  async start(command: 'serve' | 'worker' = 'serve', extra: Variables = {}): Promise<ServerProcess> {
-    const started = this.launch(command, extra)
+  async start(command: 'serve' | 'worker' = 'serve', extra: Variables = {}, cli?: string): Promise<ServerProcess> {
+    const started = this.launch(command, extra, cli)
     await started.ready(command === 'serve' ? 'ready for uploads' : 'working')
     return started
   }
 
-  /** Without waiting for anything. */
-  launch(command: 'serve' | 'worker' = 'serve', extra: Variables = {}): ServerProcess {
-    const launched = ServerProcess.launch({ ...this.variables, ...extra }, command)
+  /** Without waiting for anything. @param cli of another version. */
+  launch(command: 'serve' | 'worker' = 'serve', extra: Variables = {}, cli?: string): ServerProcess {
+    const launched = ServerProcess.launch({ ...this.variables, ...extra }, command, cli)
     this.#running.set(launched, command)
     children.add(launched)
     launched.child.once('close', (status, signal) => {

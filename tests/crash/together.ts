@@ -76,7 +76,7 @@ export const together: Part = async (options) => {
         await crew.end()
         const [here, there] = await Promise.all(installation.addresses.map((each) => told(`${each}/media/?limit=100`)))
         const ids = ({ body }: Told) => JSON.stringify((body['items'] as { id: string }[]).map(({ id }) => id))
-        see(crew.summary, crew.done > 0)
+        see(crew.summary, log.acknowledged.length > 0)
         see('both list the same', here !== undefined && there !== undefined && ids(here) === ids(there))
         for (const each of others) await installation.kill(each)
       },

@@ -44,8 +44,8 @@ export class ServerProcess {
   }
 
   /** Without waiting for anything. */
-  static launch(variables: Record<string, string>, command: 'serve' | 'worker' = 'serve'): ServerProcess {
-    return new ServerProcess(spawn(process.execPath, [CLI, command], { env: environment({ PORT: '0', ...variables }) }))
+  static launch(variables: Record<string, string>, command: 'serve' | 'worker' = 'serve', cli = CLI): ServerProcess {
+    return new ServerProcess(spawn(process.execPath, [cli, command], { env: environment({ PORT: '0', ...variables }) }))
   }
 
   /** Settles when the process has said so. */

@@ -102,7 +102,7 @@ export class ImagekitFileStorage implements FileStorage {
   }
 
   /**
-   * Takes what a killed process has spooled of it, and purges what delivery keeps of it, which may be for 180 days. Without
+   * Takes what a killed process has spooled of it, and purges what delivery keeps of it, which may be for a year. Without
    * `fileId` it has to be in the lists already.
    */
   delete(key: StorageKey, fileId?: string): ResultAsync<void, Unavailable> {
@@ -186,14 +186,17 @@ export class ImagekitFileStorage implements FileStorage {
 
   /** At most a page, the oldest first. Names have no quotes: ImageKit replaces what is neither letter, digit, `.`, `-` nor `_`. */
   async #search(condition?: string): Promise<z.infer<typeof Listed>[]> {
-    const found = await this.#limited(() =>
-      this.#api.assets.list({
-        path: this.#options.folder,
-        searchQuery: condition === undefined ? 'type = "file"' : `type = "file" AND ${condition}`,
-        sort: 'ASC_CREATED',
-        limit: PAGE,
-      }),
-    )
+    const asked = {
+      path: this.#options.folder,
+      searchQuery: condition === undefined ? 'type = "file"' : `type = "file" AND ${condition}`,
+      sort: 'ASC_CREATED',
+      limit: PAGE,
+    } as const
+    // The folder is made by the first upload; whether until then it is empty or an error is not known.
+    const found = await this.#limited(() => this.#api.assets.list(asked)).catch((cause: unknown) => {
+      ifMissing(cause)
+      return []
+    })
     return z.array(Listed).parse(found)
   }
 

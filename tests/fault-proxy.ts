@@ -33,6 +33,8 @@ export class FaultProxy {
   pieces: number = SOUND.pieces
   /** A connection is reset when it has brought the store so many bytes. */
   cutAfter: number = SOUND.cutAfter
+  /** Of connections that have come. */
+  count = 0
   readonly #server: Server
   readonly #connections = new Set<Connection>()
   #trap: (Trap & { readonly spring: () => void }) | undefined
@@ -85,6 +87,7 @@ export class FaultProxy {
   }
 
   #take(near: Socket, target: number): void {
+    this.count++
     if (this.newOnes === 'reset') return void near.resetAndDestroy()
     const far =
       this.newOnes === 'pass'

@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 import { clients } from './clients.ts'
 import { clocks } from './clocks.ts'
 import { databaseFaults } from './database-faults.ts'
+import { databaseOutages } from './database-outages.ts'
 import { databaseStates } from './database-states.ts'
 import { diskFaults } from './disk-faults.ts'
 import { failPoints } from './fail-points.ts'
@@ -40,6 +41,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   move,
   database: databaseFaults,
   'database-states': databaseStates,
+  'database-outages': databaseOutages,
   storage: storageFaults,
   disk: diskFaults,
   projections: projectionFaults,

@@ -11,20 +11,28 @@ interface CommitFault extends Omit<Trap, 'pattern'> {
   readonly what: string
   /** What is told to the client, where it is not 201. */
   readonly code?: string
+  readonly isLong?: boolean
 }
 
 const COMMITS: readonly CommitFault[] = [
   { what: 'cut before PostgreSQL has the COMMIT', reaches: false, fate: 'cut', code: 'unavailable' },
   { what: 'cut after the COMMIT, before its answer', reaches: true, fate: 'cut' },
-  { what: 'PostgreSQL gone at the COMMIT, which it has not', reaches: false, fate: 'cut all', code: 'outcome-unknown' },
+  {
+    what: 'PostgreSQL gone at the COMMIT, which it has not',
+    reaches: false,
+    fate: 'cut all',
+    code: 'outcome-unknown',
+    isLong: true,
+  },
   { what: 'PostgreSQL gone at the COMMIT, which it has', reaches: true, fate: 'cut all', code: 'outcome-unknown' },
   { what: 'silence at the COMMIT, which PostgreSQL has not', reaches: false, fate: 'hang', code: 'outcome-unknown' },
-  { what: 'silence at the COMMIT, which PostgreSQL has', reaches: true, fate: 'hang' },
+  { what: 'silence at the COMMIT, which PostgreSQL has', reaches: true, fate: 'hang', isLong: true },
   {
     what: 'all hangs at the COMMIT, which PostgreSQL has not',
     reaches: false,
     fate: 'hang all',
     code: 'outcome-unknown',
+    isLong: true,
   },
   { what: 'all hangs at the COMMIT, which PostgreSQL has', reaches: true, fate: 'hang all', code: 'outcome-unknown' },
 ]
@@ -44,7 +52,7 @@ export const databaseFaults: Part = async (options) => {
       seeUnavailable(see, 2, await told(`${url}/media/`))
       seeDown(see, await told(`${url}/healthcheck/`))
     }),
-    fault({ what: 'PostgreSQL resets connections' }, async ({ url, proxy, see }) => {
+    fault({ what: 'PostgreSQL resets connections', isLong: true }, async ({ url, proxy, see }) => {
       proxy.newOnes = 'reset'
       proxy.cut()
       seeUnavailable(see, 2, await uploadWithoutEnd(url))
@@ -60,18 +68,21 @@ export const databaseFaults: Part = async (options) => {
       seeDown(see, await health)
     }),
     fault({ what: 'connections to PostgreSQL fall silent, new ones are sound' }, async ({ proxy }) => proxy.silence()),
-    fault({ what: 'PostgreSQL is slow: 100 ms each way' }, async ({ url, proxy, log, see }) => {
+    fault({ what: 'PostgreSQL is slow: 100 ms each way', isLong: true }, async ({ url, proxy, log, see }) => {
       proxy.delay = 100
       const answer = await upload(url, log, { title: 'over a slow line' })
       see(inWords(answer), answer.status === 201)
     }),
-    fault({ what: 'all hangs at the row of an upload, which PostgreSQL has' }, async ({ url, proxy, log, see }) => {
-      const sprung = proxy.trap({ pattern: 'insert into "media_job"', reaches: true, fate: 'hang all' })
-      seeUnavailable(see, 5, await upload(url, log, { title: 'a row in doubt' }))
-      await sprung
-    }),
+    fault(
+      { what: 'all hangs at the row of an upload, which PostgreSQL has', isLong: true },
+      async ({ url, proxy, log, see }) => {
+        const sprung = proxy.trap({ pattern: 'insert into "media_job"', reaches: true, fate: 'hang all' })
+        seeUnavailable(see, 5, await upload(url, log, { title: 'a row in doubt' }))
+        await sprung
+      },
+    ),
     ...COMMITS.map((commit) =>
-      fault({ what: commit.what }, async ({ url, proxy, log, see }) => {
+      fault({ what: commit.what, isLong: commit.isLong ?? false }, async ({ url, proxy, log, see }) => {
         const sending = { title: commit.what, key: commit.what.replaceAll(' ', '-') }
         const sprung = proxy.trap({ pattern: 'commit\0', reaches: commit.reaches, fate: commit.fate })
         const answer = await upload(url, log, sending)

@@ -81,17 +81,18 @@ async function killOnce(
   name: string,
   fired: string,
 ): Promise<Killed> {
-  const arm = async () => {
-    const armed = installation.launch('serve', {
-      FAIL_POINT: point.at,
-      FAIL_FIRED: fired,
-      FAIL_SIZE: `${SIZE}`,
-      NODE_OPTIONS: `--import=${ARM}`,
+  const arm = () =>
+    inTurn(async () => {
+      const armed = installation.launch('serve', {
+        FAIL_POINT: point.at,
+        FAIL_FIRED: fired,
+        FAIL_SIZE: `${SIZE}`,
+        NODE_OPTIONS: `--import=${ARM}`,
+      })
+      if (!point.survives) installation.mayEnd(armed)
+      await armed.ready()
+      return armed
     })
-    if (!point.survives) installation.mayEnd(armed)
-    await armed.ready()
-    return armed
-  }
   const { armed, done } = await SCENES[point.scene]({ installation, log, name, arm })
   const hasWord = async () => (await readFile(fired, 'utf8').catch(() => '')) === point.at
   const isDead = () => armed.child.signalCode === 'SIGKILL'
@@ -99,13 +100,24 @@ async function killOnce(
     if ((await hasWord()) && (point.survives || isDead())) break
   const hasFired = (await hasWord()) && isDead() === !point.survives
 
-  const began = performance.now()
-  const next = point.survives ? armed : await installation.start()
-  const recoveryMs = Math.round(performance.now() - began)
+  const { next, recoveryMs } = await inTurn(async () => {
+    const began = performance.now()
+    const next = point.survives ? armed : await installation.start()
+    return { next, recoveryMs: Math.round(performance.now() - began) }
+  })
   await done
   const found = await verdict(installation, log)
   await Promise.all([armed, next].map((each) => installation.kill(each)))
   return { point, hasFired, recoveryMs, verdict: found }
+}
+
+let turn: Promise<unknown> = Promise.resolve()
+
+/** One after the other, so that a start is measured and not how many there are at once. */
+function inTurn<T>(work: () => Promise<T>): Promise<T> {
+  const done = turn.then(work)
+  turn = done.catch(() => undefined)
+  return done
 }
 
 const SCENE_NAMES: Readonly<Record<SceneName, string>> = {

@@ -21,7 +21,7 @@ export interface Fault {
 export type See = (what: string, isAsPromised: boolean) => void
 
 /** How many faults are played beside each other. */
-const AT_ONCE = 3
+const AT_ONCE = 4
 const NO_LOSS = { lost: 0, doubled: 0, orphaned: 0 }
 
 /** Plays faults on one installation, judges in the end what all of them have left, and closes the installation. */

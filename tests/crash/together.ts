@@ -47,12 +47,12 @@ export const together: Part = async (options) => {
     },
     {
       what: 'media deleted while their jobs run',
-      tried: '30 media',
+      tried: '20 media',
       async play(see) {
         const statuses = new Set<number | undefined>()
-        for (let n = 0; n < 30; n++) {
+        for (let n = 0; n < 20; n++) {
           const { id, sha256 } = (await upload(url, log, { title: `deleted ${n}` })).body
-          await setTimeout(n * 40)
+          await setTimeout(n * 50)
           log.mayBeDeleted(String(sha256))
           const { status } = await told(`${url}/media/${String(id)}/`, { method: 'DELETE' })
           if (status === 204) log.isDeleted(String(sha256))

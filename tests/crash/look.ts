@@ -67,7 +67,7 @@ export interface JobRow {
 }
 
 export const toJob = ({ name, state, data, age, silence }: JobRow): string =>
-  `${name} is ${state}, begun ${age} s ago, without a sign for ${silence} s: ${JSON.stringify(data)}`
+  `${name} is ${state}${state === 'active' ? ` for ${age} s, last heard of ${silence} s ago` : ''}: ${JSON.stringify(data)}`
 
 /** Everything but the embedded database. Of all that may be there, rows want only the storage's files. */
 export async function filesIn(dataDir: string): Promise<Map<string, FileSeen>> {

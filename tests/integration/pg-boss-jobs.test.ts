@@ -109,6 +109,19 @@ function jobsTests(openDatabase: () => Promise<Opened>): void {
     expect(thrown).toBe(5)
   })
 
+  it('does a job in the end whose processes died again and again, which is no fault of the job', async () => {
+    await publish(job('a'))
+    // As five of them have left it, long ago.
+    await sql`update pgboss.job set state = 'active', retry_count = 4, started_on = now() - interval '1 hour',
+      heartbeat_on = now() - interval '1 hour' where name = 'cache-title'`.execute(db)
+    const done: string[] = []
+    await jobs.work(({ id }) => (done.push(id), okAsync(undefined)))
+    await vi.waitFor(async () => {
+      await hurry()
+      expect([done, await kept('dead-jobs')]).toEqual([['a'], []])
+    }, soon)
+  })
+
   it('waits for the end of an outage, which is no try', async () => {
     let asked = 0
     await publish(job('a'))

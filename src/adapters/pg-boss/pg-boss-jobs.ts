@@ -10,8 +10,9 @@ export type Work = (job: Job) => ResultAsync<void, Unavailable>
 /** A Kysely transaction, by its shape alone: this folder needs no Kysely. */
 type TransactionLike = Parameters<typeof fromKysely>[0]
 
-/** Jobs that throw so often are not tried again, but kept in `dead-jobs` for somebody to look at. */
-const RETRY_LIMIT = 4
+/** A job that throws when it was tried so often is not tried again, but kept in `dead-jobs` for somebody to look at. */
+const TRIES = 5
+/** That a process dies again and again is no fault of its jobs. */
 const FOR_EVER = 2 ** 31 - 1
 const DEAD = 'dead-jobs'
 /** A job of a process that died is given to another after this and one round of supervision, in seconds. */
@@ -50,11 +51,11 @@ export class PgBossJobs {
     await this.#boss.createQueue(DEAD, { retentionSeconds: YEAR })
     for (const name of JOB_NAMES) {
       const options = {
-        // Bytes that nobody wants have to go in the end, whatever is in the way of it.
-        retryLimit: name === 'discard-media' ? FOR_EVER : RETRY_LIMIT,
+        retryLimit: FOR_EVER,
         retryDelay: 1,
         retryBackoff: true,
-        retryDelayMax: 300,
+        // Projections are to be right a minute after all is well again.
+        retryDelayMax: 30,
         heartbeatSeconds: HEARTBEAT,
         // Jobs may wait long: for a second discard, or until workers are started again.
         retentionSeconds: YEAR,
@@ -81,10 +82,13 @@ export class PgBossJobs {
       pollingIntervalSeconds: POLL_EVERY,
       heartbeatRefreshSeconds: HEARTBEAT / 3,
       perJobResults: true,
+      includeMetadata: true,
     } as const
     for (const name of JOB_NAMES)
       await this.#boss.work<Job, unknown, typeof options>(name, options, async (jobs) =>
-        Promise.all(jobs.map(async ({ id, data }) => ({ id, ...(await this.#do(work, data)) }))),
+        Promise.all(
+          jobs.map(async ({ id, data, retryCount }) => ({ id, ...(await this.#do(work, data, retryCount)) })),
+        ),
       )
   }
 
@@ -95,7 +99,7 @@ export class PgBossJobs {
   }
 
   /** An outage is no failed attempt: the job waits for its end, and when that takes long, it is sent again. */
-  async #do(work: Work, job: Job): Promise<{ status: 'completed' | 'failed'; output?: object }> {
+  async #do(work: Work, job: Job, retries: number): Promise<Done> {
     try {
       for (const until = performance.now() + OUTAGE_PATIENCE; ; ) {
         const done = await work(job)
@@ -107,9 +111,16 @@ export class PgBossJobs {
       await this.#boss.insert(job.name, [toRow({ ...job, after: OUTAGE_RETRY / 1000 })])
       return { status: 'completed' }
     } catch (error) {
-      return { status: 'failed', output: { message: String(error) } }
+      // Bytes that nobody wants have to go in the end, whatever is in the way of it.
+      const isHopeless = retries >= TRIES - 1 && job.name !== 'discard-media'
+      return { status: isHopeless ? 'deadletter' : 'failed', output: { message: String(error) } }
     }
   }
+}
+
+interface Done {
+  readonly status: 'completed' | 'failed' | 'deadletter'
+  readonly output?: object
 }
 
 const DAY = 24 * 60 * 60

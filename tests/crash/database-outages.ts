@@ -134,6 +134,7 @@ async function fullDisk(options: Options): Promise<readonly Row[]> {
   await admin.close()
   await postgres.remove()
   await run('umount', ['--lazy', folder])
+  await rm(folder, { recursive: true })
   return rows
 }
 

@@ -1,6 +1,6 @@
 /** A disk that is full, read-only, forbidden or broken. Needs to be root, for a small file system of its own. */
 import { execFile, execFileSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, rmdirSync } from 'node:fs'
 import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,7 +28,10 @@ export const diskFaults: Part = async (options) => {
   const mounted = await run('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=755`, 'tmpfs', folder]).catch(String)
   if (typeof mounted === 'string') return [notHere('a disk of its own: full, read-only, forbidden, broken', mounted)]
   // However this process ends.
-  process.on('exit', () => execFileSync('umount', ['--lazy', folder]))
+  process.on('exit', () => {
+    execFileSync('umount', ['--lazy', folder])
+    rmdirSync(folder)
+  })
   const [installation, log] = [await Installation.open('filesystem', { DATA_DIR: folder }), new ClientLog()]
   const { url, child } = await installation.start()
   let count = 0

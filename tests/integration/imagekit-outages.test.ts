@@ -95,7 +95,9 @@ describe.each(['stream', 'spool'])('An upload to ImageKit (IMAGEKIT_UPLOAD=%s)',
     ['is answered with 202', { type: 'accepted' }, 503, 'unavailable', 1],
   ])('that %s', async (_, fault, status, code, kept) => {
     const vendor = at.vendor()
-    const purged = vendor.library.purged.length
+    // Whoever comes second finds nothing, and purges all the same.
+    const purged = () => new Set(vendor.library.purged).size
+    const before = purged()
     vendor.faults.upload = fault
     const answer = await at.upload()
     expect([answer.status, answer.body.type]).toEqual([status, `/problems/${code}`])
@@ -103,7 +105,7 @@ describe.each(['stream', 'spool'])('An upload to ImageKit (IMAGEKIT_UPLOAD=%s)',
     vendor.faults.upload = undefined
     await at.isSettled(0)
     // What ImageKit kept was there, and went.
-    expect(vendor.library.purged).toHaveLength(purged + kept)
+    expect(purged()).toBe(before + kept)
   })
 
   it('that does not say how long it is, where it has to', async () => {

@@ -35,7 +35,16 @@ describe('An adapter can be taken away:', () => {
 
   it.each([
     ['mongo', ['src/main/projections.ts', 'tests/contract/metadata-store.test.ts', SILENT, FAIL_POINTS]],
-    ['redis', ['src/main/projections.ts', SILENT, 'tests/contract/title-cache.test.ts', FAIL_POINTS]],
+    [
+      'redis',
+      [
+        'src/main/projections.ts',
+        SILENT,
+        'tests/contract/title-cache.test.ts',
+        FAIL_POINTS,
+        'tests/crash/history/plant-blind-cache.ts',
+      ],
+    ],
     [
       'imagekit',
       [

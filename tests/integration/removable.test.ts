@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 const root = join(import.meta.dirname, '../..')
 /** Of MongoDB and of Redis, which fall silent alike. */
 const SILENT = 'tests/contract/silent-servers.test.ts'
+/** What dies at a point within them. */
+const PROJECTIONS = 'tests/crash/fail-points/projections.ts'
 
 describe('An adapter can be taken away:', () => {
   let copy: string
@@ -32,11 +34,25 @@ describe('An adapter can be taken away:', () => {
   })
 
   it.each([
-    ['mongo', ['src/main/projections.ts', 'tests/contract/metadata-store.test.ts', SILENT]],
-    ['redis', ['src/main/projections.ts', SILENT, 'tests/contract/title-cache.test.ts']],
+    ['mongo', ['src/main/projections.ts', 'tests/contract/metadata-store.test.ts', SILENT, PROJECTIONS]],
+    [
+      'redis',
+      [
+        'src/main/projections.ts',
+        SILENT,
+        'tests/contract/title-cache.test.ts',
+        PROJECTIONS,
+        'tests/crash/history/plant-blind-cache.ts',
+      ],
+    ],
     [
       'imagekit',
-      ['src/main/container.ts', 'tests/contract/file-storage.test.ts', 'tests/contract/imagekit-faults.test.ts'],
+      [
+        'src/main/container.ts',
+        'tests/contract/file-storage.test.ts',
+        'tests/contract/imagekit-faults.test.ts',
+        'tests/crash/fail-points/bytes.ts',
+      ],
     ],
     [
       'extraction',

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { err, errAsync, ok, okAsync, type Result, ResultAsync, safeTry } from 'neverthrow'
-import { acceptType, type ExtensionMismatch, type UnsupportedFileType } from '../domain/content-type.ts'
+import { acceptType } from '../domain/content-type.ts'
 import { parseSha256, type Sha256 } from '../domain/digest.ts'
-import { type FileName, type MissingFile, parseFileName } from '../domain/file-name.ts'
-import { type BadIdempotencyKey, parseIdempotencyKey } from '../domain/idempotency-key.ts'
+import { type FileName, parseFileName } from '../domain/file-name.ts'
+import { parseIdempotencyKey } from '../domain/idempotency-key.ts'
 import {
   abandon,
   type Contents,
@@ -20,67 +20,17 @@ import {
   store,
 } from '../domain/media.ts'
 import { titleFromName } from '../domain/title.ts'
-import { type Details, type InvalidDetails, parseDetails } from './details.ts'
+import { type Details, parseDetails } from './details.ts'
 import type { DiscardMedia } from './discard-media.ts'
 import { idOfKey } from './id-of-key.ts'
-import { type BodyFailure, type EmptyFile, IncomingBody } from './incoming-body.ts'
+import { type BodyFailure, IncomingBody } from './incoming-body.ts'
 import { keepLease } from './keep-lease.ts'
 import type { Ports } from './mediaport.ts'
 import type { Policy } from './policy.ts'
-import type { InsufficientStorage, StorageRefused, StoredFile } from './ports/file-storage.ts'
+import type { StorageRefused, StoredFile } from './ports/file-storage.ts'
 import type { AlreadyThere, NotFound } from './ports/media-repository.ts'
 import { type Unavailable, unavailable } from './ports/unavailable.ts'
-
-export interface Upload<E = never> {
-  /** Read once, as fast as the storage takes it. It is told to stop (`return`) when the upload ends early. */
-  readonly body: AsyncIterable<Uint8Array>
-  /** As the sender calls it; a path is reduced to its last part. */
-  readonly filename: string
-  /** What is said about the file; as a `ResultAsync` where that is known only after the bytes. Its error is passed on. */
-  readonly details?: Details | ResultAsync<Details, E>
-  /** Whose it is; `anonymous` by default. */
-  readonly owner?: string
-  /**
-   * The sender's own name for this upload (1–255 visible ASCII characters): however often it is sent under it, there is
-   * one media. Other bytes, another name, title or tags under the same key are refused.
-   */
-  readonly key?: string | undefined
-}
-
-/** The media, and whether it was there already from an earlier upload with the same key. */
-export type Uploaded = Stored & { readonly replayed: boolean }
-
-export interface DigestMismatch {
-  readonly type: 'digest-mismatch'
-  /** What the bytes that came hash to. */
-  readonly actual: Sha256
-}
-
-/** The commit was sent and nobody could say what became of it. The row knows: look, or send the file again. */
-export interface OutcomeUnknown {
-  readonly type: 'outcome-unknown'
-}
-
-/** Another upload under the same key; this one changed nothing. */
-export interface KeyTaken {
-  /** It is still under way; it was another one; its media was deleted. */
-  readonly type: 'idempotency-in-progress' | 'idempotency-key-reused' | 'media-deleted'
-}
-
-export type UploadError =
-  | MissingFile
-  | EmptyFile
-  | UnsupportedFileType
-  | ExtensionMismatch
-  | BadIdempotencyKey
-  | KeyTaken
-  | InvalidDetails
-  | DigestMismatch
-  | BodyFailure
-  | StorageRefused
-  | InsufficientStorage
-  | Unavailable
-  | OutcomeUnknown
+import type { Upload, UploadError, Uploaded } from './upload.ts'
 
 export type UploadMedia = <E = never>(upload: Upload<E>) => ResultAsync<Uploaded, UploadError | E>
 

@@ -1,4 +1,4 @@
-import type { Uploaded } from '../../src/application/upload-media.ts'
+import type { Uploaded } from '../../src/application/upload.ts'
 import type { Attempt, Stored } from '../../src/domain/media.ts'
 import { Broken } from './promises.ts'
 import { type Answer, OPEN, Requests, type Sending } from './requests.ts'

@@ -1,7 +1,7 @@
 import { err, okAsync } from 'neverthrow'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { idOfKey } from '../../src/application/id-of-key.ts'
-import type { Upload } from '../../src/application/upload-media.ts'
+import type { Upload } from '../../src/application/upload.ts'
 import type { IdempotencyKey } from '../../src/domain/idempotency-key.ts'
 import type { Media, MediaEvent } from '../../src/domain/media.ts'
 import { GIF, inChunks, PNG, pngOf, sha256 } from '../samples.ts'

@@ -1,6 +1,6 @@
 import type { InvalidCursor, InvalidQuery } from '../../application/list-media.ts'
 import type { NotFound } from '../../application/ports/media-repository.ts'
-import type { UploadError } from '../../application/upload-media.ts'
+import type { UploadError } from '../../application/upload.ts'
 import type { PreconditionFailed } from '../../domain/media.ts'
 import type { InvalidTag } from '../../domain/tag.ts'
 import type { InvalidTitle } from '../../domain/title.ts'

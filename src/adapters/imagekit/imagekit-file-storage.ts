@@ -15,7 +15,8 @@ import { type Unavailable, unavailable } from '../../application/ports/unavailab
 import type { StorageKey } from '../../domain/media.ts'
 import { CountedBody } from './counted-body.ts'
 import { download } from './download.ts'
-import { isMissing, mayAskAgainAfter, toCause, toPutError } from './errors.ts'
+import { toCause, toPutError } from './errors.ts'
+import { MediaLibrary } from './media-library.ts'
 import { spooledAt, upload } from './upload.ts'
 
 export interface ImagekitOptions {
@@ -35,33 +36,17 @@ export interface ImagekitOptions {
   readonly fetch?: typeof fetch | undefined
 }
 
-const PAGE = 1000
 /**
  * How long ImageKit may take to answer once it has all bytes, and any other request, in ms. An upload has less patience, and
  * says so by itself.
  */
 const ANSWER_TIMEOUT = 75_000
 const REQUEST_TIMEOUT = 15_000
-/** How long a request may be put off by rate limits, in ms. */
-const RATE_LIMIT_PATIENCE = 10_000
 /** An address that is given away lives so long, in seconds. */
 const ADDRESS_SECONDS = 300
 
 /** Every property is optional in the vendor's types, so what is needed is asked for here. */
 const Uploaded = z.object({ fileId: z.string(), filePath: z.string(), size: z.number(), url: z.url() })
-const Listed = z.object({
-  fileId: z.string(),
-  name: z.string(),
-  size: z.number(),
-  url: z.string(),
-  createdAt: z.string(),
-})
-
-/** Where a page ended: what was made at that moment and is known already. */
-interface PageEnd {
-  readonly createdAt: string
-  readonly keys: ReadonlySet<string>
-}
 
 /** Files at https://imagekit.io, one object a key, in a folder of our own. */
 export class ImagekitFileStorage implements FileStorage {
@@ -69,15 +54,16 @@ export class ImagekitFileStorage implements FileStorage {
   readonly #options: ImagekitOptions
   readonly #uploads: ImageKit
   readonly #api: ImageKit
-  readonly #pageEnds = new Map<StorageKey, PageEnd>()
+  readonly #library: MediaLibrary
 
   constructor(options: ImagekitOptions) {
     this.#options = options
     const { privateKey, uploadUrl = 'https://upload.imagekit.io', apiUrl = 'https://api.imagekit.io' } = options
-    // Without retries: a body that was sent can't be sent again, and the rate limit is waited for below.
+    // Without retries: a body that was sent can't be sent again, and rate limits are waited for by the library.
     const common = { privateKey, maxRetries: 0, logLevel: 'off', fetch: options.fetch } as const
     this.#uploads = new ImageKit({ ...common, baseURL: uploadUrl })
     this.#api = new ImageKit({ ...common, baseURL: apiUrl, timeout: REQUEST_TIMEOUT })
+    this.#library = new MediaLibrary(this.#api, options.folder)
   }
 
   put(key: StorageKey, body: AsyncIterable<Uint8Array>, { signal }: PutHints): ResultAsync<StoredFile, PutError> {
@@ -110,7 +96,7 @@ export class ImagekitFileStorage implements FileStorage {
   }
 
   list(after?: StorageKey): ResultAsync<readonly ListedFile[], Unavailable> {
-    return ResultAsync.fromPromise(this.#list(after), toUnavailable)
+    return ResultAsync.fromPromise(this.#library.page(after), toUnavailable)
   }
 
   async #put(key: StorageKey, body: CountedBody, signal: AbortSignal): Promise<Result<StoredFile, PutError>> {
@@ -149,73 +135,11 @@ export class ImagekitFileStorage implements FileStorage {
   async #delete(key: StorageKey, fileId: string | undefined): Promise<void> {
     const { urlEndpoint, folder, spoolFolder } = this.#options
     if (spoolFolder !== undefined) await rm(spooledAt(spoolFolder, key), { force: true })
-    for (const file of fileId === undefined ? await this.#search(`name = "${key}"`) : [{ fileId }]) {
-      await this.#limited(() => this.#api.files.delete(file.fileId)).catch(ifMissing)
-      await this.#limited(() => this.#api.cache.invalidation.create({ url: `${urlEndpoint}${folder}/${key}*` }))
-    }
-  }
-
-  /** In the order in which they were made, which later ones don't change. */
-  async #list(after: StorageKey | undefined): Promise<ListedFile[]> {
-    const end = after === undefined ? undefined : await this.#endOf(after)
-    const found = await this.#search(end ? `createdAt >= "${end.createdAt}"` : undefined)
-    if (after !== undefined && !end && found.length > 0)
-      throw new Error(`the list can't go on after ${after}, which is gone`)
-    const page = found.filter(({ name }) => !end?.keys.has(name))
-    const last = page.at(-1)
-    if (last) {
-      const sameMoment = found.filter(({ createdAt }) => createdAt === last.createdAt).map(({ name }) => name)
-      const earlier = end?.createdAt === last.createdAt ? end.keys : []
-      this.#pageEnds.clear()
-      const keys = new Set([...earlier, ...sameMoment])
-      this.#pageEnds.set(last.name as StorageKey, { createdAt: last.createdAt, keys })
-    }
-    return page.map(({ name, size, createdAt }) => ({
-      key: name as StorageKey,
-      size,
-      modifiedAt: new Date(createdAt),
-    }))
-  }
-
-  async #endOf(key: StorageKey): Promise<PageEnd | undefined> {
-    const known = this.#pageEnds.get(key)
-    if (known) return known
-    const [file] = await this.#search(`name = "${key}"`)
-    return file && { createdAt: file.createdAt, keys: new Set([key]) }
-  }
-
-  /** At most a page, the oldest first. Names have no quotes: ImageKit replaces what is neither letter, digit, `.`, `-` nor `_`. */
-  async #search(condition?: string): Promise<z.infer<typeof Listed>[]> {
-    const asked = {
-      path: this.#options.folder,
-      searchQuery: condition === undefined ? 'type = "file"' : `type = "file" AND ${condition}`,
-      sort: 'ASC_CREATED',
-      limit: PAGE,
-    } as const
-    // The folder is made by the first upload; whether until then it is empty or an error is not known.
-    const found = await this.#limited(() => this.#api.assets.list(asked)).catch((cause: unknown) => {
-      ifMissing(cause)
-      return []
-    })
-    return z.array(Listed).parse(found)
-  }
-
-  /** Waits as long as it is told to by a rate limit, but not for ever. */
-  async #limited<T>(ask: () => PromiseLike<T>): Promise<T> {
-    for (const until = performance.now() + RATE_LIMIT_PATIENCE; ; ) {
-      try {
-        return await ask()
-      } catch (cause) {
-        const wait = mayAskAgainAfter(cause)
-        if (wait === undefined || performance.now() + wait > until) throw cause
-        await new Promise((resolve) => setTimeout(resolve, wait))
-      }
+    for (const file of fileId === undefined ? await this.#library.find(key) : [{ fileId }]) {
+      await this.#library.remove(file.fileId)
+      await this.#library.purge(`${urlEndpoint}${folder}/${key}*`)
     }
   }
 }
 
 const toUnavailable = (cause: unknown): Unavailable => unavailable('storage')(toCause(cause))
-
-function ifMissing(cause: unknown): void {
-  if (!isMissing(cause)) throw cause
-}

@@ -5,12 +5,14 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { run } from '../integration/mediaport-process.ts'
 import { noise } from '../samples.ts'
 import { ask, jsonOf } from './ask.ts'
 import { CarefulClient } from './careful-client.ts'
 import { ClientLog } from './client-log.ts'
+import { indexIds } from './ferretdb.ts'
 import { Installation } from './installation.ts'
 import { look } from './look.ts'
 import { OwnServer } from './own-server.ts'
@@ -18,9 +20,13 @@ import { type Part, runAlone } from './part.ts'
 import { offendersIn, toRow, verdict } from './verdict.ts'
 
 const CLIENTS = 8
+/** In ms: what waits has to be gone so soon after the stores are back. */
+const PATIENCE = { brief: 60_000, full: 300_000 }
+/** What the server's memory may grow by, from the first hundred uploads to the end of everything, in bytes. */
+const GROWTH = 64 * 1024 * 1024
 
 export const outage: Part = async ({ isFull, say }) => {
-  const uploads = isFull ? 500 : 100
+  const uploads = isFull ? 10_000 : 100
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-outage-'))
   const filesRead = join(folder, 'files-read')
   const [mongo, redis] = await Promise.all([OwnServer.mongo(), OwnServer.redis()])
@@ -36,20 +42,25 @@ export const outage: Part = async ({ isFull, say }) => {
     },
   )
   const server = await installation.start()
+  await indexIds(mongo, installation.mongo.db(), 'media_metadata')
   await Promise.all(both.map((each) => each.kill()))
 
   const log = new ClientLog()
   const client = new CarefulClient({ log, server: () => server.url })
   const photo = await readFile(join(import.meta.dirname, '../samples/picture.jpg'))
   let next = 0
+  let before = 0
   const upload = async () => {
-    for (let n = next++; n < uploads; n = next++)
+    for (let n = next++; n < uploads; n = next++) {
+      if (n === 100) before = await server.residentBytes()
+      if (n % 1000 === 0) say(`${n} uploads`)
       await client.upload({
         bytes: Buffer.concat([photo, noise(1000, `${n}`)]),
         title: `photo ${n}`,
         key: `photo-${n}`,
         tries: 1,
       })
+    }
   }
   await Promise.all(Array.from({ length: CLIENTS }, upload))
   const [some = ''] = log.acknowledged[0]?.ids ?? []
@@ -67,18 +78,23 @@ export const outage: Part = async ({ isFull, say }) => {
 
   await Promise.all(both.map((each) => each.start()))
   const from = performance.now()
+  const patience = isFull ? PATIENCE.full : PATIENCE.brief
+  for (let n = 0; (n = await backlog(installation)) > 0 && performance.now() - from < patience; await setTimeout(1000))
+    say(`${n} jobs are left`)
+  const waited = performance.now() - from
   const caughtUp = await verdict(installation, log)
-  const seconds = ((performance.now() - from) / 1000).toFixed(1)
+  const grown = isFull ? (await server.residentBytes()) - before : 0
   const read = (await readFile(filesRead, 'utf8')).length
   say(`${read} files were read`)
 
-  const before = await projections(installation)
+  const kept = await projections(installation)
   await installation.mongo.db().dropDatabase()
+  await indexIds(mongo, installation.mongo.db(), 'media_metadata')
   await installation.redis.flushall()
   const rebuilt = await run(['rebuild'], installation.variables)
   say(`rebuild: ${rebuilt.stdout.trim()}${rebuilt.stderr.trim()}`)
   const afterwards = await verdict(installation, log, { patience: 0 })
-  const isEqual = isDeepStrictEqual(await projections(installation), before)
+  const isEqual = isDeepStrictEqual(await projections(installation), kept)
   for (const offender of [...offendersIn(caughtUp), ...offendersIn(afterwards)]) say(offender)
 
   await installation.close()
@@ -89,8 +105,13 @@ export const outage: Part = async ({ isFull, say }) => {
       times: uploads,
       tried: `${uploads} uploads by ${CLIENTS} clients`,
       verdict: caughtUp,
-      also: `${log.acknowledged.length} × 201, all described and cached ${seconds} s after their return, ${read} files read`,
-      isRight: Object.values(whileDown).every(Boolean) && read === uploads,
+      also: [
+        `${log.acknowledged.length} × 201`,
+        `all described and cached ${(waited / 1000).toFixed(1)} s after their return`,
+        `${read} files read`,
+        ...(isFull ? [`memory grew by ${Math.round(grown / 1e6)} MB`] : []),
+      ].join(', '),
+      isRight: Object.values(whileDown).every(Boolean) && read === uploads && waited < patience && grown < GROWTH,
     }),
     toRow({
       what: 'MongoDB dropped and Redis flushed, then `mediaport rebuild`',
@@ -101,6 +122,14 @@ export const outage: Part = async ({ isFull, say }) => {
       isRight: rebuilt.status === 0 && isEqual,
     }),
   ]
+}
+
+/** Jobs that are to be done. Looking at all that they do would be more work than they are. */
+async function backlog({ database }: Installation): Promise<number> {
+  const { rows } = await database.query(
+    `select count(*)::int from pgboss.job where state < 'completed' and name in ('describe-media', 'cache-title')`,
+  )
+  return rows[0]?.count
 }
 
 /** All of both stores, as their drivers give it. */

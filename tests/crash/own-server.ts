@@ -10,14 +10,15 @@ import { promisify } from 'node:util'
 /** A server of our own, that can be killed and started again where it was, with what it had. */
 export class OwnServer {
   readonly port: number
-  readonly #folder: string
+  /** What it keeps lies here. */
+  readonly folder: string
   readonly #command: Command
   readonly #isReady: (port: number) => Promise<boolean>
   #child: ChildProcess | undefined
 
   private constructor(port: number, folder: string, command: Command, isReady = listens) {
     this.port = port
-    this.#folder = folder
+    this.folder = folder
     this.#command = command
     this.#isReady = isReady
     process.on('exit', () => this.#child?.kill('SIGKILL'))
@@ -58,25 +59,16 @@ export class OwnServer {
       ],
       isReady,
     )
-    if (asUser.length > 0) await promisify(execFile)('chown', ['postgres', server.#folder])
-    const [command, ...args] = [
-      ...asUser,
-      `${bin}/initdb`,
-      '-D',
-      `${server.#folder}/data`,
-      '-U',
-      'media',
-      '-A',
-      'trust',
-    ]
-    await promisify(execFile)(command, args, { cwd: server.#folder })
+    if (asUser.length > 0) await promisify(execFile)('chown', ['postgres', server.folder])
+    const [command, ...args] = [...asUser, `${bin}/initdb`, '-D', `${server.folder}/data`, '-U', 'media', '-A', 'trust']
+    await promisify(execFile)(command, args, { cwd: server.folder })
     return server
   }
 
   /** Settles when it takes connections. */
   async start(): Promise<void> {
-    const [command = '', ...args] = this.#command(this.port, this.#folder)
-    this.#child = spawn(command, args, { cwd: this.#folder, stdio: 'ignore' })
+    const [command = '', ...args] = this.#command(this.port, this.folder)
+    this.#child = spawn(command, args, { cwd: this.folder, stdio: 'ignore' })
     while (!(await this.#isReady(this.port))) {
       if (this.#child.exitCode !== null) throw new Error(`${command} ended with ${this.#child.exitCode}`)
       await setTimeout(20)
@@ -92,7 +84,7 @@ export class OwnServer {
 
   async remove(): Promise<void> {
     await this.kill()
-    await rm(this.#folder, { recursive: true, force: true })
+    await rm(this.folder, { recursive: true, force: true })
   }
 
   isUp(): Promise<boolean> {

@@ -1,5 +1,4 @@
 /** A file storage on the other side of a network, played by the double of ImageKit, fails in every way. */
-import { readFile } from 'node:fs/promises'
 import type { FaultProxy } from '../fault-proxy.ts'
 import type { ServerProcess } from '../integration/mediaport-process.ts'
 import { ClientLog } from './client-log.ts'
@@ -91,9 +90,9 @@ interface Hanging {
 
 /** The sender has to wait, too: what it has sent by then may not lie in memory. */
 async function hang(see: See, { server, url, proxy, log, seconds }: Hanging): Promise<void> {
-  const before = await memoryOf(server)
+  const before = await server.residentBytes()
   let peak = before
-  const watching = setInterval(() => void memoryOf(server).then((now) => (peak = Math.max(peak, now))), 200)
+  const watching = setInterval(() => void server.residentBytes().then((now) => (peak = Math.max(peak, now))), 200)
   const sprung = proxy.trap({ pattern: 'PNG', reaches: true, fate: 'hang' })
   const answer = await upload(url, log, { title: `hangs ${seconds}`, size: LARGE, patience: 90_000 })
   clearInterval(watching)
@@ -107,12 +106,6 @@ const timeout = (answer: Told, seconds: number): [string, boolean] => [
   inWords(answer),
   answer.status === 504 && answer.code === 'storage-timeout' && answer.seconds < seconds + 4,
 ]
-
-/** Resident, in bytes. */
-async function memoryOf({ child }: ServerProcess): Promise<number> {
-  const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '')
-  return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
-}
 
 async function seeHealth(see: See, url: string, wanted: number): Promise<void> {
   const { status, body } = await told(`${url}/healthcheck/`)

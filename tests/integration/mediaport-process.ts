@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
@@ -60,6 +61,12 @@ export class ServerProcess {
         ?.split(' ')
         .at(-1) ?? ''
     )
+  }
+
+  /** Of memory that it has by now; where there is no /proc, none. */
+  async residentBytes(): Promise<number> {
+    const status = await readFile(`/proc/${this.child.pid}/status`, 'utf8').catch(() => '')
+    return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
   }
 
   kill(signal: NodeJS.Signals): Promise<Ended> {

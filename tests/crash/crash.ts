@@ -14,6 +14,7 @@ import { databaseStates } from './database-states.ts'
 import { diskFaults } from './disk-faults.ts'
 import { failPoints } from './fail-points.ts'
 import { history } from './history.ts'
+import { hostile } from './hostile.ts'
 import { killLoop } from './kill-loop.ts'
 import { misbehaving } from './misbehaving.ts'
 import { move } from './move.ts'
@@ -46,6 +47,7 @@ const PARTS: Readonly<Record<string, Part>> = {
   disk: diskFaults,
   projections: projectionFaults,
   clients,
+  hostile,
   signals,
   paused,
   together,

@@ -22,11 +22,13 @@ import { offendersIn, toRow, verdict } from './verdict.ts'
 const CLIENTS = 8
 /** In ms: what waits has to be gone so soon after the stores are back. */
 const PATIENCE = { brief: 60_000, full: 300_000 }
+/** Without a bound the heap grows while nothing forces it to be tidied, which would hide whether anything is kept. */
+const HEAP_MIB = 128
 /**
  * In bytes: what the server's memory may grow by, from the highest during the first third of the uploads, in which the
  * heap of a busy Node finds its size, to the highest from then until nothing waits.
  */
-const GROWTH = 64 * 1024 * 1024
+const GROWTH = 32 * 1024 * 1024
 
 export const outage: Part = async ({ isFull, say }) => {
   const uploads = isFull ? 10_000 : 100
@@ -37,7 +39,10 @@ export const outage: Part = async ({ isFull, say }) => {
   await Promise.all(both.map((each) => each.start()))
   const installation = await Installation.open(
     'filesystem',
-    { FILES_READ: filesRead, NODE_OPTIONS: `--import=${new URL('count-files-read.ts', import.meta.url).href}` },
+    {
+      FILES_READ: filesRead,
+      NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB} --import=${new URL('count-files-read.ts', import.meta.url).href}`,
+    },
     {
       postgres: process.env['POSTGRES_URL'] ?? '',
       mongo: `mongodb://127.0.0.1:${mongo.port}/`,
@@ -60,7 +65,7 @@ export const outage: Part = async ({ isFull, say }) => {
   const watching = setInterval(() => void measure(), 100)
   const upload = async () => {
     for (let n = next++; n < uploads; n = next++) {
-      if (n % 1000 === 0) say(`${n} uploads`)
+      if (n % 1000 === 0) say(`${n} uploads, ${inMB(await server.residentBytes())}`)
       await client.upload({
         bytes: Buffer.concat([photo, noise(1000, `${n}`)]),
         title: `photo ${n}`,

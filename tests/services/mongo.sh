@@ -36,7 +36,7 @@ start() {
   set +m
 }
 # It says so when it has bound the port; what asks it by its protocol would need a client.
-answers() { grep -qiE 'waiting for connections|listening on' "$dir/log"; }
+answers() { grep -qsiE 'waiting for connections|listening on' "$dir/log"; }
 start_somewhere
 
 export MONGODB_URL="mongodb://127.0.0.1:$port/"

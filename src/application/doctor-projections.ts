@@ -10,20 +10,26 @@ export type ProjectionFinding = { readonly id: MediaId; readonly detail: string 
   | { readonly problem: 'wrong-title'; readonly version: number }
 )
 
-export interface ExaminedProjections {
-  readonly findings: readonly ProjectionFinding[]
+type Rows = ReadonlyMap<MediaId, Media>
+
+export interface ExaminedDocuments {
+  readonly findings: readonly Extract<ProjectionFinding, { problem: 'unknown-document' }>[]
   /** The media of which there is a document. */
   readonly described: ReadonlySet<MediaId>
+}
+
+export interface ExaminedTitles {
+  readonly findings: readonly Extract<ProjectionFinding, { problem: 'wrong-title' }>[]
   readonly titles: number
 }
 
-/** @param rows as they were read just now; where one disagrees, it is read again, for it may have changed since. */
-export const examineProjections = (
-  { media, metadata, titles }: Pick<Ports, 'media' | 'metadata' | 'titles'>,
-  rows: ReadonlyMap<MediaId, Media>,
-): ResultAsync<ExaminedProjections, Unavailable> =>
+/** @param rows as they were read just now; where one is absent or disagrees, it is read again, for it may have changed since. */
+export const examineDocuments = (
+  { media, metadata }: Pick<Ports, 'media' | 'metadata'>,
+  rows: Rows = new Map(),
+): ResultAsync<ExaminedDocuments, Unavailable> =>
   safeTry(async function* () {
-    const findings: ProjectionFinding[] = []
+    const findings: ExaminedDocuments['findings'][number][] = []
     const described = new Set<MediaId>()
     for (let after: MediaId | undefined; ; ) {
       const page = yield* metadata.list(after)
@@ -40,9 +46,17 @@ export const examineProjections = (
         })
       }
       after = page.at(-1)?.id
-      if (after === undefined) break
+      if (after === undefined) return ok({ findings, described })
     }
+  })
 
+/** @param rows as for `examineDocuments`. */
+export const examineTitles = (
+  { media, titles }: Pick<Ports, 'media' | 'titles'>,
+  rows: Rows = new Map(),
+): ResultAsync<ExaminedTitles, Unavailable> =>
+  safeTry(async function* () {
+    const findings: ExaminedTitles['findings'][number][] = []
     let cached = 0
     for (let next: string | undefined; ; ) {
       const page = yield* titles.list(next)
@@ -58,9 +72,8 @@ export const examineProjections = (
         findings.push({ problem: 'wrong-title', id, version, detail })
       }
       next = page.next
-      if (next === undefined) break
+      if (next === undefined) return ok({ findings, titles: cached })
     }
-    return ok({ findings, described, titles: cached })
   })
 
 const isOf = (row: Media | undefined, attempt: Attempt): boolean => row?.state === 'stored' && row.attempt === attempt

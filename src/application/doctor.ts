@@ -1,15 +1,20 @@
 import { err, ok, type Result, type ResultAsync, safeTry } from 'neverthrow'
 import {
+  expire,
+  type FenceLost,
   holds,
   isUnwanted,
   type Leftover,
+  leftover,
   type Media,
   type MediaEvent,
   type MediaId,
+  type Receiving,
   type StorageKey,
+  storageKey,
 } from '../domain/media.ts'
 import type { DiscardMedia } from './discard-media.ts'
-import { examineProjections, type ProjectionFinding } from './doctor-projections.ts'
+import { examineDocuments, examineTitles, type ProjectionFinding } from './doctor-projections.ts'
 import { rowOf } from './get-media.ts'
 import { type Ports, storageNamed } from './mediaport.ts'
 import type { Policy } from './policy.ts'
@@ -45,8 +50,8 @@ export interface Doctor {
   /** Compares every row with every storage and every projection, and changes nothing. Takes memory for each row's key. */
   readonly examine: () => ResultAsync<Examination, Unavailable>
   /**
-   * Lets the jobs of the finding's row be done once more; what a projection has beyond the rows is taken out of it. What
-   * no row can tell is not mended.
+   * Lets the jobs of the finding's row be done once more, and puts away an upload that is stuck; what a projection has
+   * beyond the rows is taken out of it. What no row can tell is not mended.
    */
   readonly repair: (finding: Finding) => ResultAsync<void, Unavailable>
   /** Deletes an unknown file, if there is still no row that holds it. */
@@ -87,7 +92,8 @@ export const doctor = (
   /** A list may not know of a new file yet; of an old one, what else the storage says may be a copy that it serves on. */
   const isGone = async (row: Media): Promise<Result<boolean, Unavailable>> => {
     const storage = storageNamed(storages, row.storage)
-    if (storage.isErr() || isOlder(row.createdAt, PATIENCE)) return ok(true)
+    if (storage.isErr()) return err(storage.error)
+    if (isOlder(row.createdAt, PATIENCE) && !wasMoved(row)) return ok(true)
     const file = await storage.value.open(row.storageKey)
     if (file.isErr()) return file.error.type === 'unavailable' ? err(file.error) : ok(true)
     await file.value[Symbol.asyncIterator]().return?.()
@@ -119,12 +125,13 @@ export const doctor = (
             if (after === undefined) break
           }
 
-        const projections = yield* examineProjections(ports, rows)
+        const documents = yield* examineDocuments(ports, rows)
+        const cached = yield* examineTitles(ports, rows)
         for (const row of rows.values()) {
           findings.push(...judgeRow(row))
           if (row.state !== 'stored') continue
           const isThere = seen.has(placeOf(row))
-          const isDescribed = projections.described.has(row.id) || !isOlder(row.createdAt, PATIENCE)
+          const isDescribed = documents.described.has(row.id) || !isOlder(row.createdAt, PATIENCE)
           if (isThere && isDescribed) continue
           // It may have been deleted, or described, since it was read.
           const now = yield* rowOf(media, row.id)
@@ -133,18 +140,20 @@ export const doctor = (
             if (yield* await isGone(now)) findings.push(finding(row, 'file-missing', `${row.sizeBytes} bytes`))
           } else if (!(yield* metadata.find(row.id, row.attempt))) findings.push(finding(row, 'never-described', ''))
         }
-        findings.push(...projections.findings)
-        const { described, titles } = projections
-        return ok({ findings, rows: rows.size, files: seen.size, documents: described.size, titles })
+        findings.push(...documents.findings, ...cached.findings)
+        const counts = { rows: rows.size, files: seen.size, documents: documents.described.size, titles: cached.titles }
+        return ok({ findings, ...counts })
       }),
 
     repair: (finding) => {
       if (finding.problem === 'unknown-document') return metadata.remove(finding.id, finding.attempt)
       if (finding.problem === 'wrong-title') return titles.remove(finding.id, finding.version)
       return media
-        .update(finding.id, (row) => ok({ media: row, events: lastEventOf(row) }))
+        .update<Media, FenceLost>(finding.id, (row, now) =>
+          row.state === 'receiving' ? expire(row, now) : ok({ media: row, events: [lastEventOf(row)] }),
+        )
         .map(() => undefined)
-        .orElse((error) => (error.type === 'not-found' ? ok() : err(error)))
+        .orElse((error) => (error.type === 'unavailable' ? err(error) : ok()))
     },
 
     deleteUnknown: discardMedia,
@@ -165,12 +174,13 @@ const finding = (where: Leftover, problem: FileFinding['problem'], detail: strin
   return { id, storage, storageKey, problem, detail }
 }
 
+/** Then its file is younger than its row. */
+const wasMoved = (row: Media): boolean => row.storageKey !== storageKey(row.id, row.attempt)
+
 const isOlder = (date: Date, seconds: number): boolean => date.getTime() + seconds * 1000 < Date.now()
 
 /** What happened last to this row: telling it again makes its jobs be done again. */
-function lastEventOf(row: Media): readonly MediaEvent[] {
-  if (row.state === 'receiving') return []
-  if (row.state === 'stored') return [{ type: 'media-stored', id: row.id, attempt: row.attempt }]
-  const { id, storage, storageKey } = row
-  return [{ type: row.state === 'deleted' ? 'media-deleted' : 'media-abandoned', id, storage, storageKey }]
+function lastEventOf(row: Exclude<Media, Receiving>): MediaEvent {
+  if (row.state === 'stored') return { type: 'media-stored', id: row.id, attempt: row.attempt }
+  return { type: row.state === 'deleted' ? 'media-deleted' : 'media-abandoned', ...leftover(row) }
 }

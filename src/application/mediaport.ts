@@ -121,5 +121,5 @@ export function createMediaport(ports: Ports, policy: Partial<Policy> = {}): Med
 /** The storage that a row names. One that this process was not given is as good as one that does not answer. */
 export function storageNamed(storages: Ports['storages'], name: string): Result<FileStorage, Unavailable> {
   const storage = storages.find((each) => each.name === name)
-  return storage ? ok(storage) : err(unavailable('storage')(new Error(`no storage is called ${name}`)))
+  return storage ? ok(storage) : err(unavailable('storage')(new Error(`the storage ${name} is not configured here`)))
 }

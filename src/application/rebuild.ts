@@ -2,6 +2,7 @@ import { ok, ResultAsync, safeTry } from 'neverthrow'
 import type { MediaId } from '../domain/media.ts'
 import type { CacheTitle } from './cache-title.ts'
 import type { DescribeMedia } from './describe-media.ts'
+import { examineDocuments, examineTitles } from './doctor-projections.ts'
 import type { Ports } from './mediaport.ts'
 import type { Unavailable } from './ports/unavailable.ts'
 
@@ -13,8 +14,9 @@ export interface Rebuilding {
 }
 
 /**
- * Makes again what the metadata store or the title cache has lost, and leaves alone what they still have: it can be
- * stopped and started again at any time, beside running servers. Answers with how many media it has seen to.
+ * Makes again what the metadata store or the title cache has lost, and takes out what one that was restored from an old
+ * copy has of media that are no more. What is right is left alone: it can be stopped and started again at any time,
+ * beside running servers. Answers with how many media it has seen to.
  */
 export type Rebuild = (what: Rebuilding) => ResultAsync<number, Unavailable>
 
@@ -22,12 +24,17 @@ const PAGE = 100
 const AT_ONCE = 5
 
 export const rebuild =
-  ({ media }: Pick<Ports, 'media'>, describe: DescribeMedia, cache: CacheTitle): Rebuild =>
+  (ports: Pick<Ports, 'media' | 'metadata' | 'titles'>, describe: DescribeMedia, cache: CacheTitle): Rebuild =>
   ({ metadata, titles, onProgress }) =>
     safeTry(async function* () {
+      if (metadata)
+        for (const { id, attempt } of (yield* examineDocuments(ports)).findings)
+          yield* ports.metadata.remove(id, attempt)
+      if (titles)
+        for (const { id, version } of (yield* examineTitles(ports)).findings) yield* ports.titles.remove(id, version)
       let done = 0
       for (let after: MediaId | undefined; ; ) {
-        const page = yield* media.scan(after, PAGE)
+        const page = yield* ports.media.scan(after, PAGE)
         const stored = page.filter((row) => row.state === 'stored')
         for (let from = 0; from < stored.length; from += AT_ONCE) {
           const rows = stored.slice(from, from + AT_ONCE)

@@ -5,7 +5,17 @@ import { type Access, SCOPES, type Scope } from '../adapters/http/access.ts'
 import type { Pace } from '../adapters/http/upload/pace.ts'
 import { DEFAULT_POLICY, type Policy } from '../application/policy.ts'
 import { type ContentType, DEFAULT_TYPES, KNOWN_TYPES } from '../domain/content-type.ts'
-import { type Env, oneOf, type Parse, parseSize, parseUrl, Reader, wholeNumber, words } from './variables.ts'
+import {
+  type Env,
+  oneOf,
+  type Parse,
+  parseMongoAddress,
+  parseSize,
+  parseUrl,
+  Reader,
+  wholeNumber,
+  words,
+} from './variables.ts'
 
 /** Everything that can be set, read once from the environment. */
 export interface Config {
@@ -75,7 +85,7 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
     publicUrl,
     dataDir: resolve(read.text('DATA_DIR', './data')),
     databaseUrl: read.optional('DATABASE_URL', parseUrl(['postgres:', 'postgresql:'])),
-    mongodbUrl: read.optional('MONGODB_URL', parseUrl(['mongodb:', 'mongodb+srv:'])),
+    mongodbUrl: read.optional('MONGODB_URL', parseMongoAddress),
     redis: readRedis(read),
     storage,
     imagekit,
@@ -136,8 +146,6 @@ function readImagekit(read: Reader): ImagekitAccount | undefined {
     isPrivate: read.parsed('IMAGEKIT_PRIVATE', 'off', oneOf(['on', 'off'])) === 'on',
     spools: read.parsed('IMAGEKIT_UPLOAD', 'stream', oneOf(['stream', 'spool'])) === 'spool',
   }
-  // Only browsers that upload to ImageKit themselves would need it.
-  read.text('IMAGEKIT_PUBLIC_KEY', '')
   if (privateKey === '') return undefined
   if (urlEndpoint === undefined)
     read.fail(

@@ -58,6 +58,10 @@ export const parseUrl =
   (raw) =>
     protocols.includes(URL.parse(raw)?.protocol ?? '') ? ok(raw) : err(`a URL that begins with ${protocols[0]}//`)
 
+/** One that may name several hosts with their ports is no URL (https://www.mongodb.com/docs/manual/reference/connection-string/). */
+export const parseMongoAddress: Parse<string> = (raw) =>
+  /^mongodb(\+srv)?:\/\/[^\s/]+/.test(raw) ? ok(raw) : err('an address that begins with mongodb://')
+
 const UNITS: Record<string, number> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 1024, MIB: 1024 ** 2, GIB: 1024 ** 3 }
 
 export const parseSize: Parse<number> = (raw) => {

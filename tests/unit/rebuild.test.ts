@@ -2,6 +2,7 @@ import { errAsync, okAsync } from 'neverthrow'
 import { expect, it } from 'vitest'
 import type { ExtractMetadata } from '../../src/application/ports/extract-metadata.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
+import type { MediaId, Stored } from '../../src/domain/media.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { over, world } from './world.ts'
 
@@ -62,4 +63,20 @@ it('reads no file twice when it goes on after an outage', async () => {
   expect((await at.mediaport.rebuild(what))._unsafeUnwrap()).toBe(20)
   expect(await at.documents()).toEqual(at.ids)
   expect(at.state.reads - before.reads).toBe(20 - before.documents)
+})
+
+it('takes out what stores that were restored from an old copy have of media that are no more', async () => {
+  const at = await forgotten(2)
+  const what = { metadata: true, titles: true }
+  await at.mediaport.rebuild(what)
+  const [id = ''] = at.ids
+  const old = (await at.media.get(id as MediaId))._unsafeUnwrap() as Stored
+  await at.mediaport.deleteMedia(id)
+  await at.mediaport.reapUploads()
+  await at.media.forget(old.id, old.attempt)
+  await at.titles.put(old.id, { ...old, version: 9 })
+  await at.metadata.save(old.id, old.attempt, { status: 'none', tags: {} })
+  await at.mediaport.rebuild(what)
+  expect(await at.documents()).toEqual(at.ids.slice(1))
+  expect(await at.cached()).toEqual(at.ids.slice(1))
 })

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import type { Doctor, Examination, Finding } from '../../application/doctor.ts'
 import { printable, sayUnavailable } from './terminal.ts'
 
@@ -14,9 +15,18 @@ const SUSPICIOUS = 0.01
 const DELETED = 'deleted'
 const NOT_DELETED = 'could not be deleted: remove it by hand'
 
-/** @returns what is wrong and was not mended, as an exit status. */
-export async function examine(doctor: Doctor, options: DoctorOptions): Promise<number> {
-  const examined = await doctor.examine()
+/** How long jobs of what happened just now may take, in ms: a worker that runs needs a second. */
+const PATIENCE = 5000
+
+/** @returns the exit status: 1 when anything was wrong, mended or not. */
+export async function examine(doctor: Doctor, options: DoctorOptions, patience = PATIENCE): Promise<number> {
+  let examined = await doctor.examine()
+  if (examined.map(({ findings }) => findings.some(isPassing)).unwrapOr(false)) {
+    const before = new Set(examined.map(({ findings }) => findings.map(nameOf)).unwrapOr([]))
+    await setTimeout(patience)
+    const again = await doctor.examine()
+    examined = again.map((now) => ({ ...now, findings: now.findings.filter((each) => before.has(nameOf(each))) }))
+  }
   if (examined.isErr()) {
     console.error(sayUnavailable(examined.error))
     return 1
@@ -48,18 +58,26 @@ export async function examine(doctor: Doctor, options: DoctorOptions): Promise<n
 }
 
 async function mend(doctor: Doctor, finding: Finding, all: Examination, options: DoctorOptions): Promise<string> {
-  if (!options.repair) return ''
   if (finding.problem === 'unknown-file') {
-    if (!options.deleteUnknown) return 'kept: --delete-unknown deletes it'
+    if (!options.deleteUnknown) return options.repair ? 'kept: --delete-unknown deletes it' : ''
+    if (!options.repair) return 'kept: --delete-unknown deletes only with --repair'
     const unknown = all.findings.filter(({ problem }) => problem === 'unknown-file').length
     if (unknown > all.files * SUSPICIOUS && !options.yes)
       return `kept: ${unknown} of ${all.files} files are unknown; is this the right database? --yes deletes them all the same`
     return (await doctor.deleteUnknown(finding)).isOk() ? DELETED : NOT_DELETED
   }
+  if (!options.repair) return ''
   if (finding.problem === 'file-missing' || finding.problem === 'file-of-another-size') return 'only a backup has it'
   const repaired = await doctor.repair(finding)
   if (repaired.isErr()) return 'could not be repaired'
+  if (finding.problem === 'upload-stuck') return 'put away'
   return 'storageKey' in finding ? 'its jobs are done again' : 'taken out'
 }
+
+/** What a media that was changed or deleted just now is until a worker has done its jobs. */
+const isPassing = ({ problem }: Finding): boolean =>
+  problem === 'never-discarded' || problem === 'wrong-title' || problem === 'unknown-document'
+
+const nameOf = (finding: Finding): string => `${finding.problem} ${placeOf(finding)}`
 
 const placeOf = (finding: Finding): string => ('storageKey' in finding ? finding.storageKey : finding.id)

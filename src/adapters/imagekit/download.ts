@@ -75,7 +75,8 @@ class HttpBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
 
   async return(): Promise<IteratorResult<Uint8Array>> {
     this.#silence.stop()
-    await this.#reader.cancel()
+    // What broke was told by `next`; there is nothing left to let go of.
+    await this.#reader.cancel().catch(() => undefined)
     return { done: true, value: undefined }
   }
 

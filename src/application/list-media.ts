@@ -37,7 +37,7 @@ export type ListMedia = (
   listing?: Listing,
 ) => ResultAsync<Page, InvalidQuery | InvalidCursor | InvalidTag | Unavailable>
 
-export const MAX_LIMIT = 100
+const MAX_LIMIT = 100
 
 /** Stored media, newest first. Pages neither repeat nor skip what was there when the first was asked for. */
 export const listMedia =

@@ -91,13 +91,13 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
   /** The row of this attempt; or, as the row is the record of its key too, the one that an earlier upload left. */
   function begin(intent: Intent, key: string | undefined): ResultAsync<Receiving | Stored, UploadError> {
     return media.add(intent, policy.leaseSeconds).orElse((error) => {
-      if (error.type === 'unavailable' || key === undefined) return errAsync(idTaken(error))
+      if (error.type === 'unavailable' || key === undefined) return errAsync(toUnavailable(error))
       return media
         .update<Receiving | Stored, FenceLost>(intent.id, (row, now) =>
           receiveAgain(row, intent, now, policy.leaseSeconds),
         )
         .orElse((lost) => {
-          if (lost.type !== 'fence-lost') return errAsync(idTaken(lost))
+          if (lost.type !== 'fence-lost') return errAsync(toUnavailable(lost))
           if (lost.media.state === 'stored') return okAsync(lost.media)
           return errAsync({
             type: lost.media.state === 'deleted' ? 'media-deleted' : 'idempotency-in-progress',
@@ -117,7 +117,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
   function commit(row: Receiving, bytes: Leftover, contents: Contents): ResultAsync<Stored, UploadError> {
     return media
       .update(row.id, (current) => store(current, row.attempt, contents))
-      .orElse((cause) => giveUp(row, bytes, unavailable('database')(cause), { type: 'outcome-unknown' }))
+      .orElse((error) => giveUp(row, bytes, toUnavailable(error), { type: 'outcome-unknown', cause: causeOf(error) }))
   }
 
   /**
@@ -194,9 +194,18 @@ async function describe<E>(
   })
 }
 
-/** Identifiers are random, so one that is taken is a fault of whoever makes them; and a row that just went will be back. */
-const idTaken = (error: AlreadyThere | NotFound | Unavailable): Unavailable =>
-  error.type === 'unavailable' ? error : unavailable('database')(error)
+type RowError = AlreadyThere | NotFound | FenceLost | Unavailable
+
+/**
+ * Identifiers are random, so one that is taken is a fault of whoever makes them; where the row is gone, or others gave this
+ * attempt up, the same again may succeed.
+ */
+const toUnavailable = (error: RowError): Unavailable =>
+  error.type === 'unavailable' ? error : unavailable('database')(causeOf(error))
+
+/** For the log, which is told nothing of the media. */
+const causeOf = (error: RowError): unknown =>
+  error.type === 'unavailable' ? error.cause : new Error(`the row of this upload: ${error.type}`)
 
 function wholeFile(file: StoredFile, { size, isComplete }: IncomingBody): Result<StoredFile, StorageRefused> {
   if (isComplete && file.size === size) return ok(file)

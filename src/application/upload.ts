@@ -37,6 +37,7 @@ export interface DigestMismatch {
 /** The commit was sent and nobody could say what became of it. The row knows: look, or send the file again. */
 export interface OutcomeUnknown {
   readonly type: 'outcome-unknown'
+  readonly cause: unknown
 }
 
 /** Another upload under the same key; this one changed nothing. */

@@ -10,7 +10,7 @@ export interface InvalidTag {
 }
 
 const MAX_CHARACTERS = 64
-export const MAX_TAGS = 32
+const MAX_TAGS = 32
 
 export function parseTag(raw: string): Result<Tag, InvalidTag> {
   if (raw.includes(',')) return err({ type: 'invalid-tag', reason: 'comma' })

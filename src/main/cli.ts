@@ -1,16 +1,16 @@
 #!/usr/bin/env node
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import type { Logger } from 'pino'
 import type { Client } from '../adapters/cli/client.ts'
 import { HttpClient } from '../adapters/cli/http-client.ts'
 import { createProgram } from '../adapters/cli/program.ts'
-import { type Config, readConfig } from './config.ts'
-import { connect } from './connections.ts'
-import { buildContainer, MEDIAPORT } from './container.ts'
+import { type Config, readConfig, STORAGE_NAMES } from './config.ts'
+import { type Connections, connect } from './connections.ts'
+import { buildContainer, filesFolder, MEDIAPORT } from './container.ts'
 import { type DataLock, lockData } from './data-lock.ts'
 import { embeddedClient } from './embedded-client.ts'
 import { createLog } from './log.ts'
-import { serve } from './serve.ts'
+import { addressOf, serve } from './serve.ts'
 import { work } from './work.ts'
 
 /** Longer than anything that still has to end may take. */
@@ -28,7 +28,7 @@ const program = createProgram({
       await server.stop()
       lock?.release()
     })
-    await server.ready.catch((error) => giveUp(`The database can't be opened: ${error}`))
+    await server.ready.catch(giveUpOn)
   },
 
   async worker() {
@@ -36,19 +36,20 @@ const program = createProgram({
     if (config.databaseUrl === undefined)
       giveUp('DATABASE_URL is needed: a server does the jobs of its embedded database itself.')
     const log = createLog(config.logLevel)
-    stopOnSignal(log, await work(config, log))
+    stopOnSignal(log, await work(config, log).catch(giveUpOn))
   },
 
   async migrate() {
     const config = configuration()
     const lock = lockIfEmbedded(config, 'migrate')
-    const connections = await connect(config).catch(noDatabase)
+    const connections = await connect(config).catch(giveUpOn)
     await connections.close()
     lock?.release()
     return connections
   },
 
   openMediaport,
+  storages: STORAGE_NAMES,
 
   async open(server) {
     if (server !== undefined) return new HttpClient(server)
@@ -79,15 +80,25 @@ async function openEmbedded(): Promise<Client> {
 /** The use cases in this process. The jobs that they cause are done by the next server or worker. */
 async function openMediaport() {
   const config = configuration()
-  const lock = lockIfEmbedded(config, process.argv.slice(2, 3).join())
-  const connections = await connect(config).catch(noDatabase)
+  const [command = ''] = process.argv.slice(2)
+  const lock = lockIfEmbedded(config, command)
+  const connections = await connect(config).catch(giveUpOn)
+  if (config.storage === 'filesystem' || command === 'move') checkFiles(config, connections)
   const mediaport = buildContainer(config, connections).resolve(MEDIAPORT)
   const close = async (): Promise<void> => {
     await mediaport.close()
     await connections.close()
     lock?.release()
   }
-  return { mediaport, publicUrl: config.publicUrl ?? `http://${config.host}:${config.port}`, close }
+  return { mediaport, publicUrl: config.publicUrl ?? addressOf(config), close }
+}
+
+/** Files that are put where no server looks for them would be lost to everybody. */
+function checkFiles(config: Config, { installation, applied }: Connections): void {
+  const folder = filesFolder(config, installation)
+  if (applied.length > 0) mkdirSync(folder, { recursive: true, mode: 0o700 })
+  else if (!existsSync(folder))
+    giveUp(`There is no ${folder}, where the servers of this database keep their files: DATA_DIR has to be theirs.`)
 }
 
 function configuration(): Config {
@@ -113,7 +124,7 @@ function listenFault(error: NodeJS.ErrnoException, { host, port }: Config): stri
   return `The server can't listen: ${error.message}`
 }
 
-const noDatabase = (error: Error): never => giveUp(`DATABASE_URL can't be used: ${error.message}`)
+const giveUpOn = ({ message }: Error): never => giveUp(message)
 
 /** One line for a person, and exit status 1. */
 function giveUp(message: string): never {

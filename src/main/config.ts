@@ -35,7 +35,7 @@ export interface Config {
   /** Whether metadata tells everybody who may read it where a picture was taken. */
   readonly showsLocation: boolean
   /** Where new files go; each is served from where it is. */
-  readonly storage: 'filesystem' | 'imagekit'
+  readonly storage: (typeof STORAGE_NAMES)[number]
   /** Absent: there is no account. */
   readonly imagekit: ImagekitAccount | undefined
   readonly policy: Policy
@@ -66,6 +66,7 @@ export interface InvalidVariable {
   readonly message: string
 }
 
+export const STORAGE_NAMES = ['filesystem', 'imagekit'] as const
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 
 /** Set, they would promise what this version does not do. */
@@ -77,7 +78,7 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
   const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
   const publicUrl = read.optional('PUBLIC_URL', parseUrl(['http:', 'https:']))
   const imagekit = readImagekit(read)
-  const storage = read.parsed('STORAGE', imagekit ? 'imagekit' : 'filesystem', oneOf(['filesystem', 'imagekit']))
+  const storage = read.parsed('STORAGE', imagekit ? 'imagekit' : 'filesystem', oneOf(STORAGE_NAMES))
   const publicHost = publicUrl === undefined ? [] : [new URL(publicUrl).hostname]
   const config: Config = {
     host,

@@ -39,43 +39,59 @@ export interface Opening {
   readonly patient?: boolean
 }
 
-/** Opens the database and brings its tables up to date. */
-export async function connect(
-  config: Config,
-  { onTrouble = () => {}, patient = false }: Opening = {},
-): Promise<Connections> {
+/** Opens the database and brings its tables up to date. What it throws says which variable is wrong, and why. */
+export async function connect(config: Config, opening: Opening = {}): Promise<Connections> {
+  const projections = await openProjections(config)
+  try {
+    const database = await openDatabase(config, opening)
+    const close = async () => {
+      await database.jobs.stop()
+      await projections.close()
+      await database.db.destroy()
+    }
+    return { ...database, projections, close }
+  } catch (error) {
+    await projections.close()
+    throw error
+  }
+}
+
+type OpenDatabase = Omit<Connections, 'projections' | 'close'>
+
+async function openDatabase(config: Config, { onTrouble = () => {}, patient = false }: Opening): Promise<OpenDatabase> {
   const { databaseUrl } = config
   if (databaseUrl === undefined) return embedded(config, onTrouble)
   for (;;) {
     try {
       const migrated = await migrateServer(databaseUrl)
-      return await open(config, await server(databaseUrl), new PgBossJobs(databaseUrl, troubled(onTrouble)), migrated)
+      return await open(await server(databaseUrl), new PgBossJobs(databaseUrl, troubled(onTrouble)), migrated)
     } catch (error) {
-      if (!patient) throw error
+      if (!patient) throw because("DATABASE_URL can't be used", error)
       onTrouble(error, 'the database does not answer; trying again')
       await setTimeout(RETRY_EVERY)
     }
   }
 }
 
-async function open(config: Config, db: Kysely<Database>, jobs: PgBossJobs, migrated: Migrated): Promise<Connections> {
-  await jobs.start()
-  const projections = await openProjections(config)
+const because = (what: string, cause: unknown): Error =>
+  new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+
+async function open(db: Kysely<Database>, jobs: PgBossJobs, migrated: Migrated): Promise<OpenDatabase> {
+  try {
+    await jobs.start()
+  } catch (error) {
+    await Promise.allSettled([jobs.stop(), db.destroy()])
+    throw error
+  }
   return {
     ...migrated,
     db,
     jobs,
-    projections,
     isDatabaseUp: () =>
       sql<{ writable: boolean }>`select current_setting('transaction_read_only') = 'off' as writable`.execute(db).then(
         ({ rows: [row] }) => row?.writable === true,
         () => false,
       ),
-    close: async () => {
-      await jobs.stop()
-      await projections.close()
-      await db.destroy()
-    },
   }
 }
 
@@ -89,7 +105,7 @@ async function migrateServer(databaseUrl: string): Promise<Migrated> {
   }
 }
 
-async function embedded(config: Config, onTrouble: OnTrouble): Promise<Connections> {
+async function embedded(config: Config, onTrouble: OnTrouble): Promise<OpenDatabase> {
   const { PGlite } = await import('@electric-sql/pglite')
   const folder = join(config.dataDir, 'db')
   const options = { relaxedDurability: false }
@@ -101,9 +117,13 @@ async function embedded(config: Config, onTrouble: OnTrouble): Promise<Connectio
     await (await PGlite.create(unfinished, options)).close()
     renameSync(unfinished, folder)
   }
-  const pglite = await PGlite.create(folder, options)
-  const db = new Kysely<Database>({ dialect: new PGliteDialect({ pglite }) })
-  return open(config, db, new PgBossJobs(fromPglite(pglite), troubled(onTrouble)), await migrate(db))
+  try {
+    const pglite = await PGlite.create(folder, options)
+    const db = new Kysely<Database>({ dialect: new PGliteDialect({ pglite }) })
+    return await open(db, new PgBossJobs(fromPglite(pglite), troubled(onTrouble)), await migrate(db))
+  } catch (error) {
+    throw because(`The database in ${folder} can't be opened`, error)
+  }
 }
 
 const troubled =

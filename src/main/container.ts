@@ -23,14 +23,14 @@ import { WatchedStorage } from './watched-storage.ts'
 
 const token = <T>(name: string): InjectionToken<T> => Symbol(name)
 
-export const MEDIA = token<MediaRepository>('MediaRepository')
+const MEDIA = token<MediaRepository>('MediaRepository')
 /** The first takes new files. */
 export const STORAGES = token<readonly [WatchedStorage, ...WatchedStorage[]]>('FileStorages')
-export const TITLES = token<TitleCache>('TitleCache')
-export const METADATA = token<MetadataStore>('MetadataStore')
-export const EXTRACT = token<ExtractMetadata>('ExtractMetadata')
-export const SNIFF = token<Sniff>('Sniff')
-export const IDENTITY = token<Identity>('Identity')
+const TITLES = token<TitleCache>('TitleCache')
+const METADATA = token<MetadataStore>('MetadataStore')
+const EXTRACT = token<ExtractMetadata>('ExtractMetadata')
+const SNIFF = token<Sniff>('Sniff')
+const IDENTITY = token<Identity>('Identity')
 export const MEDIAPORT = token<Mediaport>('Mediaport')
 
 /** Which adapter serves each port, for this configuration. What it opens is closed by `Connections`, not here. */

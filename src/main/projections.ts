@@ -29,7 +29,11 @@ export async function openProjections({ mongodbUrl, redis }: Config): Promise<Pr
 /** Its driver is loaded only where it is used. */
 async function mongo(url: string): Promise<MongoMetadataStore> {
   const { MongoMetadataStore } = await import('../adapters/mongo/mongo-metadata-store.ts')
-  return new MongoMetadataStore(url)
+  try {
+    return new MongoMetadataStore(url)
+  } catch (cause) {
+    throw new Error(`MONGODB_URL can't be used: ${(cause as Error).message}`, { cause })
+  }
 }
 
 async function redisCache({ url, ...options }: NonNullable<Config['redis']>): Promise<RedisTitleCache> {

@@ -88,12 +88,17 @@ async function start(config: Config, log: Logger): Promise<Started> {
   return { connections, mediaport, stopReaping, storage: container.resolve(STORAGES)[0] }
 }
 
+/** Where a server that listens so is reached. */
+export function addressOf({ host, port }: Pick<Config, 'host' | 'port'>): string {
+  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
+}
+
 /** @returns the address, with the port that the system chose if it was to choose one. */
 async function listen(server: Server, { host, port }: Config): Promise<string> {
   server.listen(port, host)
   await once(server, 'listening')
   const address = server.address()
   const chosen = typeof address === 'object' && address !== null ? address.port : port
-  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${name.includes(':') ? `[${name}]` : name}:${chosen}`
+  return addressOf({ host, port: chosen })
 }

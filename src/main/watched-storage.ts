@@ -11,6 +11,7 @@ export class WatchedStorage implements FileStorage {
   /** What went wrong when it was last tried. That a full disk can be read does not mean that it takes more. */
   readonly #failing = new Set<'writing' | 'reading'>()
   #at = Number.NEGATIVE_INFINITY
+  #probe: Promise<unknown> | undefined
 
   constructor(storage: FileStorage) {
     this.name = storage.name
@@ -30,7 +31,8 @@ export class WatchedStorage implements FileStorage {
       .andTee(() => this.#failing.delete('reading'))
       .orTee(({ type }) => FAILURES.has(type) && this.#fails('reading'))
 
-  delete: FileStorage['delete'] = (...file) => this.#storage.delete(...file).orTee(() => this.#fails('writing'))
+  /** That something can't be deleted keeps no upload away. */
+  delete: FileStorage['delete'] = (...file) => this.#storage.delete(...file)
 
   list: FileStorage['list'] = (after) =>
     this.#storage
@@ -40,7 +42,9 @@ export class WatchedStorage implements FileStorage {
 
   /** By the last outcomes; when those are older than 30 seconds, by asking for its list. */
   async isUp(): Promise<boolean> {
-    if (performance.now() - this.#at > PROBE_EVERY_MS) await this.list()
+    // One that hangs is asked once, however many ask for its health.
+    if (performance.now() - this.#at > PROBE_EVERY_MS)
+      await (this.#probe ??= Promise.resolve(this.list()).finally(() => (this.#probe = undefined)))
     return this.#failing.size === 0
   }
 

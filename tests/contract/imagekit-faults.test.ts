@@ -1,4 +1,4 @@
-import { copyFile, mkdtemp, readdir, readlink, rename, rm } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, readlink, rename, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inspect } from 'node:util'
@@ -66,6 +66,17 @@ describe('An upload', () => {
     const links = (await readdir('/proc/self/fd')).map((fd) => readlink(`/proc/self/fd/${fd}`).catch(() => ''))
     expect((await Promise.all(links)).filter((path) => path.startsWith(spoolFolder))).toEqual([])
     expect(await readdir(spoolFolder)).toEqual([])
+    await rm(spoolFolder, { recursive: true })
+  })
+
+  it.runIf(process.platform === 'linux')('has no room where the disk that gathers it has none', async () => {
+    const spoolFolder = await mkdtemp(join(tmpdir(), 'mediaport-spool-'))
+    const { put } = await start({}, undefined, spoolFolder)
+    await symlink('/dev/full', join(spoolFolder, key))
+    expect((await put())._unsafeUnwrapErr()).toMatchObject({
+      type: 'insufficient-storage',
+      cause: { message: expect.stringContaining('ENOSPC') },
+    })
     await rm(spoolFolder, { recursive: true })
   })
 
@@ -219,4 +230,24 @@ describe('A file', () => {
     await put()
     expect(PNG.equals(await collect((await storage.open(key))._unsafeUnwrap()))).toBe(true)
   })
+})
+
+it('A file whose bytes broke off can be let go of all the same', async () => {
+  vendor = await startLocalImagekit()
+  const half = ReadableStream.from(
+    (async function* () {
+      yield PNG
+      throw new Error('terminated')
+    })(),
+  )
+  const storage = new ImagekitFileStorage({
+    privateKey: vendor.privateKey,
+    urlEndpoint: vendor.urlEndpoint,
+    folder: '/media/installation',
+    isPrivate: false,
+    fetch: async () => new Response(half),
+  })
+  const bytes = (await storage.open(key))._unsafeUnwrap()[Symbol.asyncIterator]()
+  await expect(collect({ [Symbol.asyncIterator]: () => ({ next: () => bytes.next() }) })).rejects.toThrow('terminated')
+  await expect(bytes.return?.()).resolves.toMatchObject({ done: true })
 })

@@ -64,6 +64,11 @@ describe.each(['without a server', 'through a server'])('The command line %s', (
     const output = join(folder, 'saved.png')
     expect((await mediaport('get', media.id, '--output', output)).status).toBe(0)
     expect(readFileSync(output)).toEqual(PNG)
+    const nowhere = await mediaport('get', media.id, '--output', join(folder, 'missing', 'saved.png'))
+    expect(nowhere).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^\S+: It could not be saved whole: ENOENT/),
+    })
   })
 
   it('goes on after a file that is refused, and ends with status 1', async () => {

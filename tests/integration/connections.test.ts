@@ -62,3 +62,15 @@ withServices(['POSTGRES_URL'], 'Connections to a PostgreSQL server', () => {
     rmSync(folder, { recursive: true })
   })
 })
+
+it('A start says which address is wrong, and repeats no password', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'mediaport-connections-'))
+  const start = (variables: object) => connect(readConfig({ DATA_DIR: folder, ...variables })._unsafeUnwrap())
+  await expect(start({ MONGODB_URL: 'mongodb://u:secret@pass@host/' })).rejects.toThrow(
+    /^MONGODB_URL can't be used: (?!.*secret)/,
+  )
+  await expect(start({ DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' })).rejects.toThrow(
+    /^DATABASE_URL can't be used: (?!.*secret)/,
+  )
+  rmSync(folder, { recursive: true })
+})

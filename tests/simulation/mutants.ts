@@ -25,8 +25,8 @@ const MUTANTS: readonly Mutant[] = [
     file: 'src/application/upload-media.ts',
     edits: [
       [
-        ".orElse((cause) => giveUp(row, bytes, unavailable('database')(cause), { type: 'outcome-unknown' }))",
-        ".orElse(() => storage.delete(row.storageKey).andThen(() => errAsync({ type: 'outcome-unknown' })))",
+        ".orElse((error) => giveUp(row, bytes, toUnavailable(error), { type: 'outcome-unknown', cause: causeOf(error) }))",
+        ".orElse(() => storage.delete(row.storageKey).andThen(() => errAsync({ type: 'outcome-unknown', cause: undefined })))",
       ],
     ],
   },

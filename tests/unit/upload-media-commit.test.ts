@@ -68,7 +68,7 @@ describe('an upload whose commit', () => {
   ])('%s, and cannot be asked for, is left as it is: no bytes are deleted by guess', async (_, fate, state) => {
     const at = world({ wrapMedia: updates(fate, 'not done') })
     const error = (await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
-    expect(error).toEqual({ type: 'outcome-unknown' })
+    expect(error).toEqual({ type: 'outcome-unknown', cause: down.cause })
     expect(await at.row()).toMatchObject({ state })
     expect(await at.files()).toBe(1)
   })
@@ -76,7 +76,7 @@ describe('an upload whose commit', () => {
   it('was not done, and whose giving up was done without an answer, leaves its bytes to whom is told', async () => {
     const at = world({ wrapMedia: updates('not done', 'answer lost') })
     const error = (await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
-    expect(error).toEqual({ type: 'outcome-unknown' })
+    expect(error).toEqual({ type: 'outcome-unknown', cause: down.cause })
     expect(await at.row()).toMatchObject({ state: 'abandoned' })
     expect(at.told).toMatchObject([{ type: 'media-abandoned' }])
   })

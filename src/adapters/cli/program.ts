@@ -21,6 +21,8 @@ export interface Actions {
   readonly open: (server: string | undefined) => Promise<Client>
   /** The use cases in this process. */
   readonly openMediaport: () => Promise<{ mediaport: Mediaport; close: () => Promise<void> }>
+  /** Names of the storages that rows may name. */
+  readonly storages: readonly string[]
 }
 
 interface UploadOptions {
@@ -35,7 +37,7 @@ interface Shared {
 }
 
 /** What `mediaport` understands; every command sets the exit status 1 when anything of it failed. */
-export function createProgram({ serve, worker, migrate, open, openMediaport }: Actions): Command {
+export function createProgram({ serve, worker, migrate, open, openMediaport, storages }: Actions): Command {
   const program = new Command('mediaport').description('Takes files in and never loses, doubles or orphans one.')
 
   program.command('serve').description('run the HTTP server').action(serve)
@@ -98,7 +100,10 @@ export function createProgram({ serve, worker, migrate, open, openMediaport }: A
         if (output !== undefined) {
           const content = await client.content(id)
           if (content.isErr()) return fail(content.error, json ? { id } : id)
-          return pipeline(content.value, output === '-' ? process.stdout : createWriteStream(output))
+          const target = output === '-' ? process.stdout : createWriteStream(output)
+          return pipeline(content.value, target).catch(({ message }) =>
+            fail({ code: 'not-saved', message: `It could not be saved whole: ${message}` }, json ? { id } : id),
+          )
         }
         const media = await client.get(id)
         if (media.isErr()) return fail(media.error, json ? { id } : id)
@@ -134,8 +139,8 @@ export function createProgram({ serve, worker, migrate, open, openMediaport }: A
   program
     .command('move')
     .description('move the files of all media from one storage to another, beside running servers')
-    .addOption(storage('--from <storage>', 'where they are'))
-    .addOption(storage('--to <storage>', 'where they are to be'))
+    .addOption(oneOf('--from <storage>', 'where they are', storages))
+    .addOption(oneOf('--to <storage>', 'where they are to be', storages))
     .option('--dry-run', 'only count them')
     .action(async (options: MoveOptions) => {
       const { mediaport, close } = await openMediaport()
@@ -146,8 +151,8 @@ export function createProgram({ serve, worker, migrate, open, openMediaport }: A
   return program
 }
 
-const storage = (flags: string, what: string): Option =>
-  new Option(flags, what).choices(['filesystem', 'imagekit']).makeOptionMandatory()
+const oneOf = (flags: string, what: string, choices: readonly string[]): Option =>
+  new Option(flags, what).choices(choices).makeOptionMandatory()
 
 const shared = (command: Command): Command =>
   command

@@ -48,7 +48,7 @@ const ALWAYS: readonly Code[] = ['bad-host', 'forbidden', 'internal-error', 'shu
 const SCOPED: readonly Code[] = ['unauthenticated', 'cross-site', 'starting', 'unavailable']
 
 /** The OpenAPI 3.1 document of these routes. */
-export function describeApi(routes: readonly Route[]): Document {
+function describeApi(routes: readonly Route[]): Document {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {}
   for (const { method, path, scope, operation, errors } of routes) {
     const codes = [...ALWAYS, ...(scope ? SCOPED : []), ...errors]

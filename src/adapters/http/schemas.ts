@@ -44,7 +44,10 @@ export const Media = z
         description: 'Of the bytes, in hexadecimal',
         example: 'b9d1c9d9a9a60b962081a1bce9d8659d12f0d0db492b6f6fc95b367830878341',
       }),
-    version: z.int().positive().meta({ description: 'Grows with every change of title or tags', example: 1 }),
+    version: z
+      .int()
+      .positive()
+      .meta({ description: 'Grows with every change of title or tags, and when the file is moved', example: 1 }),
   })
   .meta({ id: 'Media', description: 'A file and what is known about it' })
 

@@ -13,6 +13,7 @@ const DEFAULT_WAIT = 1000
 /** What the storage says to an upload that it did not take. https://imagekit.io/docs/api-reference/upload-file/upload-file */
 export function toPutError(cause: unknown): StorageRefused | InsufficientStorage | Unavailable {
   const told = toCause(cause)
+  if (isDiskFull(cause)) return { type: 'insufficient-storage', cause: told }
   if (!(cause instanceof APIError) || cause.status === undefined) return unavailable('storage')(told)
   const { status, message } = cause
   if (status >= 500 || status < 400 || PASSING.has(status)) return unavailable('storage')(told)
@@ -20,6 +21,10 @@ export function toPutError(cause: unknown): StorageRefused | InsufficientStorage
   if (status === 403 && QUOTA.test(message)) return { type: 'insufficient-storage', cause: told }
   return { type: 'storage-error', cause: told }
 }
+
+/** Of the machine that spools it. */
+const isDiskFull = (cause: unknown): boolean =>
+  cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')
 
 export const isMissing = (cause: unknown): boolean => cause instanceof APIError && cause.status === 404
 

@@ -13,6 +13,7 @@ const Listed = z.array(z.object({ fileId: z.string(), name: z.string(), size: z.
 
 /** Where a page ended: what was made at that moment and is known already. */
 interface PageEnd {
+  readonly last: StorageKey
   readonly createdAt: string
   readonly keys: ReadonlySet<string>
 }
@@ -21,7 +22,7 @@ interface PageEnd {
 export class MediaLibrary {
   readonly #api: ImageKit
   readonly #folder: string
-  readonly #pageEnds = new Map<string, PageEnd>()
+  #pageEnd: PageEnd | undefined
 
   constructor(api: ImageKit, folder: string) {
     this.#api = api
@@ -54,8 +55,8 @@ export class MediaLibrary {
     if (last) {
       const sameMoment = found.filter(({ createdAt }) => createdAt === last.createdAt).map(({ name }) => name)
       const earlier = end?.createdAt === last.createdAt ? end.keys : []
-      this.#pageEnds.clear()
-      this.#pageEnds.set(last.name, { createdAt: last.createdAt, keys: new Set([...earlier, ...sameMoment]) })
+      const keys = new Set([...earlier, ...sameMoment])
+      this.#pageEnd = { last: last.name as StorageKey, createdAt: last.createdAt, keys }
     }
     return page.map(({ name, size, createdAt }) => ({
       key: name as StorageKey,
@@ -65,10 +66,9 @@ export class MediaLibrary {
   }
 
   async #endOf(key: StorageKey): Promise<PageEnd | undefined> {
-    const known = this.#pageEnds.get(key)
-    if (known) return known
+    if (this.#pageEnd?.last === key) return this.#pageEnd
     const [file] = await this.find(key)
-    return file && { createdAt: file.createdAt, keys: new Set([key]) }
+    return file && { last: key, createdAt: file.createdAt, keys: new Set([key]) }
   }
 
   /** At most a page, the oldest first. */

@@ -45,7 +45,7 @@ const policy = (page: string): string =>
     "frame-ancestors 'none'",
   ].join('; ')
 
-export const inlineScripts = (page: string): string[] =>
+const inlineScripts = (page: string): string[] =>
   [...page.matchAll(/<script>([^]*?)<\/script>/g)].map(
     ([, script = '']) => `'sha256-${createHash('sha256').update(script).digest('base64')}'`,
   )

@@ -4,7 +4,7 @@ import type { HttpRefusal } from '../problem.ts'
 /** Bytes of a form that are not file: preamble, epilogue, headers and fields together. */
 const MAX_BESIDE_FILE = 1024 * 1024
 export const MAX_FIELD_BYTES = 8 * 1024
-export const MAX_PARTS = 21
+const MAX_PARTS = 21
 const MAX_HEADER_BYTES = 16 * 1024
 const MAX_HEADER_LINES = 16
 

@@ -10,12 +10,12 @@ import { SCOPES } from '../../src/adapters/http/access.ts'
 import { createApp } from '../../src/adapters/http/app.ts'
 import { closeServer, createHttpServer, serveApp } from '../../src/adapters/http/http-server.ts'
 import type { Pace } from '../../src/adapters/http/upload/pace.ts'
+import { MemoryJobs } from '../../src/adapters/memory/memory-jobs.ts'
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
-import { jobsOf } from '../../src/application/jobs.ts'
 import { createMediaport, type Mediaport, type Ports } from '../../src/application/mediaport.ts'
 import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
-import type { Media, MediaEvent, Stored } from '../../src/domain/media.ts'
+import type { Media, Stored } from '../../src/domain/media.ts'
 import { checkHealth, type Watched } from '../../src/main/health.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { WatchedStorage } from '../../src/main/watched-storage.ts'
@@ -88,17 +88,16 @@ export interface Given {
 export async function startServer(given: Given = {}): Promise<TestServer> {
   const { policy, pace, headerTimeoutSeconds = 10, wrapStorage = same, ports, showsLocation, projections = {} } = given
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-e2e-'))
-  const media = new MemoryMediaRepository((events) => void setImmediate().then(() => workOn(events)))
+  const jobs = new MemoryJobs()
+  const media = new MemoryMediaRepository((events) => {
+    jobs.publish(events)
+    void setImmediate().then(() => jobs.run(mediaport.work))
+  })
   const storage = new WatchedStorage(wrapStorage(new FilesystemFileStorage(join(folder, 'files')), folder))
   const mediaport = createMediaport(
     { ...memoryPorts(), ...ports, media, storages: [storage] },
     { maxFileSize: MAX_FILE, ...policy },
   )
-  /** As a worker does, but once: what fails stays undone. */
-  const workOn = async (events: readonly MediaEvent[]): Promise<void> => {
-    const jobs = events.flatMap((event) => jobsOf(event, mediaport.policy.forgetAfterSeconds))
-    await Promise.all(jobs.filter(({ after }) => after === 0).map((job) => mediaport.work(job)))
-  }
 
   const server = createHttpServer(headerTimeoutSeconds)
   await once(server.listen(0, '127.0.0.1'), 'listening')

@@ -1,22 +1,44 @@
 import { execFileSync } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/main/config.ts'
+import { PNG } from '../samples.ts'
+import { withServices } from '../services.ts'
+import { newDatabase } from './postgres.ts'
 
 const root = new URL('../../', import.meta.url)
 const readme = readFileSync(new URL('README.md', root), 'utf8')
+const embedding = readFileSync(new URL('docs/embedding.md', root), 'utf8')
+const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { exports: Exports }
+type Exports = Record<string, { default: string }>
 const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+
+/** What a file of this code prints, with the package's sources in place of the package. */
+function run(code: string): string {
+  const script = join(root.pathname, 'tests', `example-${randomUUID()}.ts`)
+  const sources = code.replaceAll(/'mediaport(\/[a-z-]+)?'/g, (_, path = '') => {
+    const source = exports[`.${path}`]?.default.replace('./dist/', 'src/').replace('.js', '.ts')
+    return `'${new URL(source ?? '', root).href}'`
+  })
+  writeFileSync(script, sources)
+  try {
+    return execFileSync(process.execPath, [script], { encoding: 'utf8' })
+  } finally {
+    rmSync(script)
+  }
+}
+
+const examplesIn = (text: string): string[] => [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = '']) => code)
 
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('The README', () => {
   it('has an example in code that runs as it stands', () => {
-    const [, code = ''] = /```ts\n([^]*?)```/.exec(readme) ?? []
-    const script = join(folder, 'example.ts')
-    writeFileSync(script, code.replace("'mediaport'", `'${new URL('src/index.ts', root).href}'`))
-    expect(execFileSync(process.execPath, [script], { encoding: 'utf8' })).toBe('dot image/gif 42\n1\n42\n')
+    const [code = ''] = examplesIn(readme)
+    expect(run(code)).toBe('dot image/gif 42\n1\n42\n')
     expect(code.split('\n').length).toBeLessThanOrEqual(21)
   })
 
@@ -30,5 +52,29 @@ describe('The README', () => {
       expect(readme, name).toContain(`\`${name}\``)
       expect(example, name).toMatch(new RegExp(`^#${name}=`, 'm'))
     }
+  })
+})
+
+describe('The page on embedding', () => {
+  const [inMemory = '', onPostgres = ''] = examplesIn(embedding)
+
+  it('has an example in memory that runs as it stands', () => {
+    expect(run(inMemory)).toBe('pending\nnone\n')
+  })
+
+  withServices(['POSTGRES_URL'], 'and one on PostgreSQL', () => {
+    it('that describes what is uploaded', async () => {
+      const database = await newDatabase()
+      const code = onPostgres.replace('postgres://localhost/app', database.url).replace('/var/lib/app/media', folder)
+      const use = `
+        const body = (async function* () { yield Buffer.from('${PNG.toString('base64')}', 'base64') })()
+        const { id } = (await mediaport.uploadMedia({ filename: 'a.png', body }))._unsafeUnwrap()
+        const status = async () => (await mediaport.readMetadata(id))._unsafeUnwrap().status
+        while ((await status()) === 'pending') await new Promise((resolve) => setTimeout(resolve, 50))
+        console.log(await status())
+        await stop()`
+      expect(run(code + use)).toBe('none\n')
+      await database.drop()
+    })
   })
 })

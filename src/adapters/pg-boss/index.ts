@@ -1,0 +1,1 @@
+export { PgBossJobs, type Work } from './pg-boss-jobs.ts'

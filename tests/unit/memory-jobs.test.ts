@@ -1,0 +1,48 @@
+import { errAsync, okAsync } from 'neverthrow'
+import { afterEach, beforeEach, expect, it, vi } from 'vitest'
+import { MemoryJobs } from '../../src/adapters/memory/memory-jobs.ts'
+import type { Job } from '../../src/application/jobs.ts'
+import type { Attempt, MediaId, StorageKey } from '../../src/domain/media.ts'
+import { down } from './world.ts'
+
+const id = '01990000-0000-7000-8000-000000000000' as MediaId
+const attempt = '0123456789abcdef' as Attempt
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['Date'] }))
+afterEach(() => void vi.useRealTimers())
+
+it('does the jobs that events cause when it is told to, once each', async () => {
+  const [jobs, done] = [new MemoryJobs(), [] as Job['name'][]]
+  const work = ({ name }: Job) => okAsync(void done.push(name))
+  jobs.publish([{ type: 'media-stored', id, attempt }])
+  expect(done).toEqual([])
+  await jobs.run(work)
+  await jobs.run(work)
+  expect(done).toEqual(['describe-media', 'cache-title'])
+})
+
+it('does none before its time', async () => {
+  const [jobs, work] = [new MemoryJobs(60), vi.fn((_: Job) => okAsync(undefined))]
+  jobs.publish([{ type: 'attempt-replaced', id, storage: 'memory', storageKey: `${id}.${attempt}` as StorageKey }])
+  await jobs.run(work)
+  vi.setSystemTime(Date.now() + 59_999)
+  await jobs.run(work)
+  expect(work).toHaveBeenCalledTimes(1)
+  vi.setSystemTime(Date.now() + 1)
+  await jobs.run(work)
+  expect(work).toHaveBeenCalledTimes(2)
+})
+
+it('keeps those that met an outage, and does the ones that others cause', async () => {
+  const jobs = new MemoryJobs()
+  jobs.publish([{ type: 'media-changed', id }])
+  await jobs.run(() => errAsync(down))
+  const work = vi
+    .fn((_: Job) => okAsync(undefined))
+    .mockImplementationOnce(() => {
+      jobs.publish([{ type: 'media-changed', id }])
+      return okAsync(undefined)
+    })
+  await jobs.run(work)
+  expect(work).toHaveBeenCalledTimes(2)
+})

@@ -22,7 +22,7 @@ it('does the jobs that events cause when it is told to, once each', async () => 
 })
 
 it('does none before its time', async () => {
-  const [jobs, work] = [new MemoryJobs(60), vi.fn((_: Job) => okAsync(undefined))]
+  const [jobs, work] = [new MemoryJobs(60), vi.fn(() => okAsync(undefined))]
   jobs.publish([{ type: 'attempt-replaced', id, storage: 'memory', storageKey: `${id}.${attempt}` as StorageKey }])
   await jobs.run(work)
   vi.setSystemTime(Date.now() + 59_999)
@@ -38,7 +38,7 @@ it('keeps those that met an outage, and does the ones that others cause', async 
   jobs.publish([{ type: 'media-changed', id }])
   await jobs.run(() => errAsync(down))
   const work = vi
-    .fn((_: Job) => okAsync(undefined))
+    .fn(() => okAsync(undefined))
     .mockImplementationOnce(() => {
       jobs.publish([{ type: 'media-changed', id }])
       return okAsync(undefined)

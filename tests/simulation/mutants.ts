@@ -149,6 +149,10 @@ const PAIRS = 2000
 let found = 0
 const only = process.argv[2]
 const chosen = MUTANTS.filter(({ without }) => only === undefined || without.includes(only))
+if (chosen.length === 0) {
+  console.error(`Nothing is called ${only}. There is:\n${MUTANTS.map(({ without }) => `  ${without}`).join('\n')}`)
+  process.exit(2)
+}
 for (const mutant of chosen) {
   const histories = await findings(mutant)
   const promises = Map.groupBy(histories, (outcome) => outcome.broken?.promise)

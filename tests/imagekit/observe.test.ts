@@ -4,11 +4,13 @@ import { OBSERVATIONS } from './observe.ts'
 import { EXPECTED, OTHERWISE, type Switches } from './switches.ts'
 import { VendorClient } from './vendor-client.ts'
 
+/** In ms: on a machine that does other things, too, the first look at a list still comes before it is over. */
+const LAG = 1000
 const names = Object.keys(OBSERVATIONS) as (keyof Switches)[]
 
 describe.each([
   ['as we expect', EXPECTED],
-  ['otherwise', OTHERWISE],
+  ['otherwise', { ...OTHERWISE, listLag: LAG }],
 ])('What a vendor does that behaves %s', (_, switches) => {
   it.each(names)('shows in %s', async (name) => {
     const vendor = await startLocalImagekit({ switches: { ...EXPECTED, [name]: switches[name] } })

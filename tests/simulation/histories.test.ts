@@ -15,21 +15,27 @@ async function brokenBy(
 ): Promise<string[]> {
   const { effects } = await play(storage, [])
   const places = effects.flatMap((name, at) => (name === effect ? [at] : []))
+  expect(places, `there is no ${effect}`).not.toEqual([])
   const broken = new Set<string>()
-  for (const at of places.slice(0, starts))
+  for (const at of places.slice(0, starts)) {
+    let both = 0
     for (let then = 0; then < WITHIN; then++) {
       const history = await play(storage, [
         { at, mode: first },
         { at: then, mode: second },
       ])
+      expect(history.fired[0]).toEqual({ effect, mode: first, at })
+      // Towards the end of a history not every second fault has its time.
+      both += history.fired.length - 1
       if (history.broken) broken.add(`${history.broken.promise} ${history.broken.what}`)
     }
+    expect(both, `what happened after effect ${at}`).toBeGreaterThan(0)
+  }
   return [...broken]
 }
 
 // Pairs of faults that are too rare to be met by chance in a normal run.
 
-// `fails` until the code under test is mended; then vitest says so.
 it('a folder made by a process that died is as durable as one that was there', { timeout: 120_000 }, async () => {
   expect(await brokenBy('filesystem', 'upload disk.mkdir', 'crash after', 'power cut after', 3)).toEqual([])
 })

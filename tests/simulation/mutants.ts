@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Outcome, playAll } from './crew.ts'
-import type { enumerate as Enumerate, pairOf as PairOf } from './points.ts'
+import { type enumerate as Enumerate, type pairOf as PairOf, told } from './points.ts'
 import { PROMISES } from './promises.ts'
 
 /** One protection taken out of the code. */
@@ -149,6 +149,10 @@ const PAIRS = 2000
 let found = 0
 const only = process.argv[2]
 const chosen = MUTANTS.filter(({ without }) => only === undefined || without.includes(only))
+if (chosen.length === 0) {
+  console.error(`Nothing is called ${only}. There is:\n${MUTANTS.map(({ without }) => `  ${without}`).join('\n')}`)
+  process.exit(2)
+}
 for (const mutant of chosen) {
   const histories = await findings(mutant)
   const promises = Map.groupBy(histories, (outcome) => outcome.broken?.promise)
@@ -156,10 +160,7 @@ for (const mutant of chosen) {
   for (const [promise, broken] of promises)
     if (promise) {
       console.log(`  ${promise} ${PROMISES[promise]}`)
-      for (const { storage, fired, broken: at } of broken)
-        console.log(
-          `    ${storage}: ${fired.map(({ effect, mode }) => `${effect}: ${mode}`).join('; then ')}\n      ${at?.what}`,
-        )
+      for (const outcome of broken) console.log(`    ${told(outcome)}\n      ${outcome.broken?.what}`)
     }
   if (histories.length >= ENOUGH) found++
 }

@@ -5,14 +5,18 @@ import type { Plan, Reached } from './points.ts'
 /** A process that plays the histories it is sent. */
 process.on('message', (plans: readonly Plan[]) => void playEach(plans))
 
-const isFirst = ({ effect }: Reached, n: number, all: readonly Reached[]): boolean =>
-  all.findIndex((each) => each.effect === effect) === n
+/** Histories are long and have few different effects, so that looking back for each of them takes its time. */
+function firstOfEach(effects: readonly string[]): Reached[] {
+  const first = new Map<string, number>()
+  for (const [at, effect] of effects.entries()) if (!first.has(effect)) first.set(effect, at)
+  return [...first].map(([effect, at]) => ({ effect, at }))
+}
 
 async function playEach(plans: readonly Plan[]): Promise<void> {
   const outcomes: Outcome[] = []
   for (const { storage, faults } of plans) {
     const { broken, fired, effects } = await play(storage, faults)
-    outcomes.push({ storage, broken, fired, effects: effects.map((effect, at) => ({ effect, at })).filter(isFirst) })
+    outcomes.push({ storage, broken, fired, effects: firstOfEach(effects) })
   }
   process.send?.(outcomes)
 }

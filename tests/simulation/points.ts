@@ -14,6 +14,20 @@ export interface Point extends Plan {
   readonly mode: Mode
 }
 
+/**
+ * Whether all its faults happened, and the last of them where it was to. A fault that finds another effect than the one it
+ * was planned for waits for one that it applies to, or never happens; then something else was played than the point.
+ */
+export function wasPlayed({ effect, mode, faults }: Point, { fired }: Pick<History, 'fired'>): boolean {
+  const last = fired.at(-1)
+  const at = faults.reduce((before, fault) => before + 1 + fault.at, -1)
+  return fired.length === faults.length && last?.effect === effect && last.mode === mode && last.at === at
+}
+
+/** What happened, for people. */
+export const told = ({ storage, fired }: Pick<History, 'storage' | 'fired'>): string =>
+  `${storage}: ${fired.map(({ effect, mode }) => `${effect}: ${mode}`).join('; then ') || 'nothing'}`
+
 /** An effect, and as which of its history's it came first, counted from 0. */
 export interface Reached {
   readonly effect: string

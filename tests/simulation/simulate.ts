@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { playAll } from './crew.ts'
+import { type Outcome, playAll } from './crew.ts'
 import { MODES, methodOf, STORAGE_KINDS, type StorageKind } from './faults.ts'
 import { play } from './history.ts'
-import { Coverage, type Enumeration, enumerate, type Plan, type Point, pairOf } from './points.ts'
+import { Coverage, type Enumeration, enumerate, type Plan, type Point, pairOf, told, wasPlayed } from './points.ts'
 import { PROMISES } from './promises.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -23,20 +23,26 @@ else {
 async function tell({ storage, faults }: Plan): Promise<void> {
   const { trace, fired, broken } = await play(storage, faults, true)
   console.log(trace.join('\n'))
-  for (const { effect, mode } of fired) console.log(`${storage}: ${effect}: ${mode}`)
+  console.log(told({ storage, fired }))
   console.log(broken ? `${broken.promise}, ${PROMISES[broken.promise]}: ${broken.what}` : 'every promise was kept')
   if (broken) process.exitCode = 1
 }
 
 async function simulate(pairs: number, enumeration: Enumeration): Promise<void> {
-  const { undisturbed } = enumeration
+  const { points, undisturbed } = enumeration
   const coverage = new Coverage(enumeration)
-  const points = [...enumeration.points]
+  const played: Point[] = []
   let histories = 0
   let broken = 0
+  let missed = 0
 
   /** @returns the points of the effects that were reached for the first time. */
-  async function run(what: string, plans: readonly Plan[], how: (n: number) => string): Promise<Point[]> {
+  async function run(
+    what: string,
+    plans: readonly Plan[],
+    how: (n: number) => string,
+    look: (n: number, outcome: Outcome) => void,
+  ): Promise<Point[]> {
     const found: Point[] = []
     const began = performance.now()
     let done = 0
@@ -45,11 +51,11 @@ async function simulate(pairs: number, enumeration: Enumeration): Promise<void> 
       onOutcome: (n, outcome) => {
         if (++done % 1000 === 0) console.log(`${done} of ${plans.length} ${what}`)
         found.push(...coverage.pointsOf(outcome))
+        look(n, outcome)
         if (!outcome.broken) return true
         broken++
-        const faults = outcome.fired.map(({ effect, mode }) => `${effect}: ${mode}`).join('; then ')
         const { promise, what: which } = outcome.broken
-        console.log(`${promise} ${which}\n   ${outcome.storage}: ${faults}\n   see it with ${how(n)}`)
+        console.log(`${promise} ${which}\n   ${told(outcome)}\n   see it with ${how(n)}`)
         return true
       },
     })
@@ -62,8 +68,15 @@ async function simulate(pairs: number, enumeration: Enumeration): Promise<void> 
   async function runAll(what: string, first: readonly Point[]): Promise<void> {
     for (let next = first; next.length > 0; ) {
       const now = next
-      next = await run(what, now, (n) => `--play '${JSON.stringify(now[n])}'`)
-      points.push(...next)
+      const how = (n: number) => `--play '${JSON.stringify(now[n])}'`
+      next = await run(what, now, how, (n, outcome) => {
+        const point = now[n]
+        if (point && wasPlayed(point, outcome)) played.push(point)
+        else {
+          missed++
+          console.log(`NOT PLAYED ${point?.effect}: ${point?.mode}\n   ${told(outcome)}\n   see it with ${how(n)}`)
+        }
+      })
     }
   }
 
@@ -71,12 +84,22 @@ async function simulate(pairs: number, enumeration: Enumeration): Promise<void> 
     if (at) console.log(`${at.promise} ${at.what}\n   ${storage}, without any fault`)
   await runAll('points', points)
   const seeds = Array.from({ length: pairs }, (_, seed) => pairOf(seed, enumeration))
-  const behind = await run('pairs', seeds, (n) => `--seed ${n}`)
-  points.push(...behind)
+  let both = 0
+  const behind = await run(
+    'pairs',
+    seeds,
+    (n) => `--seed ${n}`,
+    (_, { fired }) => {
+      if (fired.length === 2) both++
+    },
+  )
+  console.log(`in ${both} of them both faults happened`)
   await runAll('points that pairs led to', behind)
-  for (const storage of STORAGE_KINDS) printTable(storage, points)
-  console.log(`${points.length} points, ${histories} histories, ${broken} broken`)
-  if (broken > 0 || Object.values(undisturbed).some((each) => each.broken)) process.exitCode = 1
+  for (const storage of STORAGE_KINDS) printTable(storage, played)
+  console.log(
+    `${played.length} points, ${histories} histories, ${broken} broken${missed > 0 ? `, ${missed} points not played` : ''}`,
+  )
+  if (broken + missed > 0 || Object.values(undisturbed).some((each) => each.broken)) process.exitCode = 1
 }
 
 /** How many points there are of each effect, whoever has it, and mode. */

@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { expect, it } from 'vitest'
 import { playAll } from './crew.ts'
 import { STORAGE_KINDS } from './faults.ts'
-import { Coverage, enumerate, type Plan, pairOf } from './points.ts'
+import { Coverage, enumerate, type Plan, type Point, pairOf, told, wasPlayed } from './points.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const PAIRS = 20
@@ -12,25 +12,28 @@ const ONE_IN = 12
 const enumeration = await enumerate()
 const { points, undisturbed } = enumeration
 
-/** What went wrong in which histories, those of effects that they led to included. */
-async function failures(plans: readonly Plan[]): Promise<string[]> {
+/** What went wrong in which histories, those of effects that they led to included; points that were not played, too. */
+async function failures(plans: readonly (Plan | Point)[]): Promise<string[]> {
   const coverage = new Coverage(enumeration)
-  const broken: string[] = []
+  const failed: string[] = []
   for (let next = plans; next.length > 0; ) {
-    const behind: Plan[] = []
-    await playAll(next, {
+    const now = next
+    const behind: Point[] = []
+    await playAll(now, {
       root: ROOT,
-      onOutcome: (_, outcome) => {
+      onOutcome: (n, outcome) => {
         behind.push(...coverage.pointsOf(outcome))
-        const faults = outcome.fired.map(({ effect, mode }) => `${effect}: ${mode}`).join('; then ')
-        if (outcome.broken)
-          broken.push(`${outcome.broken.promise} ${outcome.broken.what} (${outcome.storage}, ${faults})`)
+        const { broken } = outcome
+        if (broken) failed.push(`${broken.promise} ${broken.what} (${told(outcome)})`)
+        const plan = now[n]
+        if (plan && 'effect' in plan && !wasPlayed(plan, outcome))
+          failed.push(`not played: ${plan.storage}: ${plan.effect}: ${plan.mode} (${told(outcome)})`)
         return true
       },
     })
     next = behind
   }
-  return broken
+  return failed
 }
 
 it.each(STORAGE_KINDS)('every promise is kept with nothing in the way, on %s', (storage) => {

@@ -107,12 +107,9 @@ export class World {
   /** Counts one effect, and says what goes wrong with it. */
   arrive(effect: string, process: Process): Mode | undefined {
     this.effects.push(effect)
-    if (this.down.has(methodOf(effect).replace(/\..*/, ''))) return 'refused'
-    const [fault] = this.#faults
-    const modes = modesOf(effect, this.kind)
-    const mode = typeof fault?.mode === 'number' ? modes[fault.mode % modes.length] : fault?.mode
-    // Where it does not apply, it waits for the next effect where it does.
-    if (mode === undefined || this.#countdown-- > 0 || !modes.includes(mode)) {
+    if (this.down.size > 0 && this.down.has(methodOf(effect).replace(/\..*/, ''))) return 'refused'
+    const mode = this.#due(effect)
+    if (mode === undefined) {
       this.note(process.name, effect)
       return undefined
     }
@@ -122,6 +119,15 @@ export class World {
     this.disturbances.push({ effect, mode })
     this.note(process.name, `${effect}: ${mode.toUpperCase()}`)
     return mode
+  }
+
+  /** The mode of the next fault when its time has come. Where it does not apply, it waits for the next effect where it does. */
+  #due(effect: string): Mode | undefined {
+    const [fault] = this.#faults
+    if (!fault || this.#countdown-- > 0) return undefined
+    const modes = modesOf(effect, this.kind)
+    const mode = typeof fault.mode === 'number' ? modes[fault.mode % modes.length] : fault.mode
+    return mode !== undefined && modes.includes(mode) ? mode : undefined
   }
 
   note(who: string, what: string): void {

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { BOUNDARY, field, file, form } from '../e2e/multipart.ts'
 import { sha256 } from '../samples.ts'
-import { type Answer, type Asking, ask, jsonOf } from './ask.ts'
+import { type Answer, type Asking, ask, follow, jsonOf } from './ask.ts'
 import type { ClientLog } from './client-log.ts'
 
 /** As the client knows it. */
@@ -107,7 +107,7 @@ export class CarefulClient {
 
   async read(media: KnownMedia): Promise<void> {
     const { answer } = await this.#ask(`/media/${media.id}/content/`)
-    const content = answer?.status === 307 ? await ask(answer.headers.location ?? '') : answer
+    const content = await follow(answer)
     if (content?.status !== 200 || sha256(content.body) !== media.sha256) this.#wonder(`a read of ${media.id}`, content)
   }
 

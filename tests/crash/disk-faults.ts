@@ -1,5 +1,5 @@
 /** A disk that is full, read-only, forbidden or broken. Needs to be root, for a small file system of its own. */
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile, spawnSync } from 'node:child_process'
 import { existsSync, rmdirSync } from 'node:fs'
 import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -8,6 +8,7 @@ import { promisify } from 'node:util'
 import { file, form, get, post } from '../e2e/multipart.ts'
 import { Wire } from '../e2e/wire.ts'
 import { ClientLog } from './client-log.ts'
+import { atTheEnd } from './ends-with-us.ts'
 import { type Fault, notHere, playFaults, type See, seeUntil } from './faults.ts'
 import { Installation, type Variables } from './installation.ts'
 import { type Part, runAlone } from './part.ts'
@@ -27,9 +28,8 @@ export const diskFaults: Part = async (options) => {
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-disk-'))
   const mounted = await run('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=755`, 'tmpfs', folder]).catch(String)
   if (typeof mounted === 'string') return [notHere('a disk of its own: full, read-only, forbidden, broken', mounted)]
-  // However this process ends.
-  process.on('exit', () => {
-    execFileSync('umount', ['--lazy', folder])
+  atTheEnd(() => {
+    spawnSync('umount', ['--lazy', folder])
     rmdirSync(folder)
   })
   const [installation, log] = [await Installation.open('filesystem', { DATA_DIR: folder }), new ClientLog()]

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ClientLog } from './client-log.ts'
 import type { Installation } from './installation.ts'
-import type { Options, Row } from './part.ts'
+import { failed, type Options, type Row } from './part.ts'
 import { offendersIn, toRow, verdict } from './verdict.ts'
 
 /** One thing that goes wrong, and what is looked at while it does. */
@@ -41,21 +41,21 @@ export async function playFaults(
       rows.set(fault, row)
     }
   }
-  const together = chosen.filter(({ isAlone = false }) => !isAlone)
-  await Promise.all(Array.from({ length: AT_ONCE }, () => playNext(together)))
-  await playNext(chosen.filter(({ isAlone = false }) => isAlone))
-  const left = await verdict(installation, log)
-  for (const offender of offendersIn(left)) options.say(offender)
-  await installation.close()
-  return [
-    ...chosen.flatMap((fault) => rows.get(fault) ?? []),
-    toRow({
-      what: `what all that has left (${name})`,
-      times: 0,
-      tried: `${log.uploads.length} uploads, ${log.acknowledged.length} acknowledged`,
-      verdict: left,
-    }),
-  ]
+  const played = () => chosen.flatMap((fault) => rows.get(fault) ?? [])
+  const what = `what all that has left (${name})`
+  try {
+    const together = chosen.filter(({ isAlone = false }) => !isAlone)
+    await Promise.all(Array.from({ length: AT_ONCE }, () => playNext(together)))
+    await playNext(chosen.filter(({ isAlone = false }) => isAlone))
+    const left = await verdict(installation, log)
+    for (const offender of offendersIn(left)) options.say(offender)
+    const tried = `${log.uploads.length} uploads, ${log.acknowledged.length} acknowledged`
+    return [...played(), toRow({ what, times: 0, tried, verdict: left })]
+  } catch (error) {
+    return [...played(), failed(what, error)]
+  } finally {
+    await installation.close()
+  }
 }
 
 export async function playFault({ what, tried = 'once', play }: Fault): Promise<Row> {

@@ -10,6 +10,7 @@ import { PGlite } from '@electric-sql/pglite'
 import { ServerProcess } from '../integration/mediaport-process.ts'
 import { ClientLog } from './client-log.ts'
 import { Crew } from './crew.ts'
+import { endsWithUs, hasEnded } from './ends-with-us.ts'
 import { SHORT_TIMES } from './installation.ts'
 import { orphaned } from './judge.ts'
 import { filesIn, JOBS, type JobRow, ROWS, type Row, type Seen, toJob } from './look.ts'
@@ -27,22 +28,27 @@ export const killLoop: Part = async ({ isFull, say }) => {
   const kills = isFull ? 50 : 8
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-kill-'))
   const variables = { DATA_DIR: folder, ...SHORT_TIMES }
-  let current = ServerProcess.launch(variables)
-  process.on('exit', () => current.child.kill('SIGKILL'))
+  const launch = () => {
+    const launched = ServerProcess.launch(variables)
+    endsWithUs(launched.child)
+    return launched
+  }
+  let current = launch()
   const log = new ClientLog()
   const crew = new Crew({ clients: CLIENTS, seed: SEED, log, servers: () => (current.url ? [current.url] : []) })
   const random = seeded(SEED)
   const ends: string[] = []
   for (let kill = 1; kill <= kills; kill++) {
-    // One in ten dies while it starts: migrations, recovery of the database, the first jobs.
-    if (random() < 0.1) await setTimeout(random() * 2000)
+    // One in four dies while it starts, and the first of them for the first time: migrations, recovery of the database, jobs.
+    if (kill % 4 === 1) await setTimeout(random() * 2000)
     else {
       await current.ready()
       await setTimeout(random() * 1500)
     }
-    if (current.child.exitCode !== null) ends.push(`the server ended with ${current.child.exitCode}`)
+    const { child } = current
+    if (hasEnded(child)) ends.push(`the server ended with ${child.exitCode ?? child.signalCode}`)
     await current.kill('SIGKILL')
-    current = ServerProcess.launch(variables)
+    current = launch()
     say(`killed ${kill} times; ${log.acknowledged.length} uploads acknowledged`)
   }
   await current.ready()
@@ -54,7 +60,8 @@ export const killLoop: Part = async ({ isFull, say }) => {
     await current.kill('SIGTERM')
     seen = await lookInside(folder)
     if (orphaned(seen, log).length === 0 || performance.now() > until) break
-    current = await ServerProcess.start(variables)
+    current = launch()
+    await current.ready()
     await setTimeout(WORK_MS)
   }
   const verdict = await judge(seen, log, ends)

@@ -27,6 +27,13 @@ export interface Options {
 
 export type Part = (options: Options) => Promise<readonly Row[]>
 
+/** Of a part that came to no end. */
+export function failed(name: string, error: unknown): Row {
+  console.error(error)
+  const counts = { times: 0, lost: 0, doubled: 0, orphaned: 0 }
+  return { what: name, tried: 'not to its end', outcome: String(error), isAsPromised: false, counts }
+}
+
 /** Runs one part for its own sake; the exit status is 1 where something is not as promised. */
 export async function runAlone(part: Part): Promise<void> {
   const rows = await part({ isFull: process.argv.includes('--full'), say: (text) => console.error(text) })

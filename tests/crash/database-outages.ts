@@ -13,7 +13,7 @@ import { Installation } from './installation.ts'
 import { look } from './look.ts'
 import { OwnServer } from './own-server.ts'
 import { type Options, type Part, type Row, runAlone } from './part.ts'
-import { inWords, told, upload } from './told.ts'
+import { inWords, seeHealth, told, upload } from './told.ts'
 
 const run = promisify(execFile)
 const SECONDS = 5
@@ -30,10 +30,9 @@ export const databaseOutages: Part = async (options) => [
 async function workers(options: Options): Promise<readonly Row[]> {
   const [installation, log] = [await Installation.open('filesystem'), new ClientLog()]
   const { url } = await installation.start('serve', { WORKER: 'off' })
-  const address = new URL(installation.database.url)
-  const proxy = await FaultProxy.before(Number(address.port))
-  const { href } = Object.assign(new URL(address), { port: String(proxy.port) })
-  await installation.start('worker', { DATABASE_URL: href })
+  const address = installation.database.url
+  const proxy = await FaultProxy.before(Number(new URL(address).port))
+  await installation.start('worker', { DATABASE_URL: proxy.inFrontOf(address) })
   const isDone = async () => (await look(installation)).jobs.length === 0
 
   const faults: Fault[] = [
@@ -71,8 +70,7 @@ async function workers(options: Options): Promise<readonly Row[]> {
         const unknown = Object.assign(new URL(address), { hostname: 'no-such-host.invalid' })
         const server = installation.launch('serve', { DATABASE_URL: unknown.href })
         await server.ready('listening on')
-        const health = await told(`${server.url}/healthcheck/`)
-        see(`health ${health.status} ${String(health.body['status'])}`, health.status === 503)
+        await seeHealth(see, server.url, 503)
         const answer = await upload(server.url, log, { title: 'to nowhere' })
         see(inWords(answer), answer.status === 503 && answer.code === 'starting' && answer.seconds < STARTING + 1)
         await installation.kill(server)

@@ -66,16 +66,24 @@ export async function playFault({ what, tried = 'once', play }: Fault): Promise<
     isAsPromised &&= isRight
   }
   await play(see).catch((error: unknown) => see(String(error), false))
+  if (seen.length === 0) see('nothing was looked at', false)
   return { what, tried, outcome: seen.join('; '), isAsPromised, counts: { times: 1, ...NO_LOSS } }
 }
 
-/** A fault that this machine can't produce, with the reason. */
+/** A fault that can't be produced here, with the reason. */
 export const notHere = (what: string, why: string): Row => ({
   what,
   tried: 'not tried',
   outcome: `not producible here: ${why}`,
   isAsPromised: true,
+  isSkipped: true,
   counts: { times: 0, ...NO_LOSS },
+})
+
+/** The same for want of a program, which has to be there where changes are judged. */
+export const notInstalled = (what: string, program: string): Row => ({
+  ...notHere(what, `${program} is not installed`),
+  isAsPromised: !process.env['CI'],
 })
 
 /** Waits for something. @returns how many seconds it took; nothing, when it did not happen in time. */

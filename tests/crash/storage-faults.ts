@@ -7,7 +7,7 @@ import { Installation, type Variables } from './installation.ts'
 import { type Part, runAlone } from './part.ts'
 import { proxied } from './proxied.ts'
 import { answersOf } from './storage-answers.ts'
-import { inWords, type Told, told, upload } from './told.ts'
+import { inWords, seeHealth, type Told, upload } from './told.ts'
 
 const SHORT = new URL('short-patience.ts', import.meta.url).href
 /** Bytes: less than ImageKit takes, and much more than may lie in memory. */
@@ -106,10 +106,5 @@ const timeout = (answer: Told, seconds: number): [string, boolean] => [
   inWords(answer),
   answer.status === 504 && answer.code === 'storage-timeout' && answer.seconds < seconds + 4,
 ]
-
-async function seeHealth(see: See, url: string, wanted: number): Promise<void> {
-  const { status, body } = await told(`${url}/healthcheck/`)
-  see(`health ${status} ${String(body['status'])}`, status === wanted)
-}
 
 if (import.meta.main) await runAlone(storageFaults)

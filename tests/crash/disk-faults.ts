@@ -85,15 +85,14 @@ export const diskFaults: Part = async (options) => {
       what: 'the process may open no further file (EMFILE)',
       isAlone: true,
       async play(see) {
-        const wire = new Wire(Number(new URL(url).port))
-        // So that neither the client nor the database needs another one.
-        await (await wire.send(get('/media/'))).answer()
-        const open = new Set(await readdir(`/proc/${child.pid}/fd`))
-        await prlimit([...open, ''].findIndex((_, n) => !open.has(String(n))))
-        const { status, body } = await (await wire.send(post(form(file())))).answer()
-        wire.leave()
-        const { dependency } = JSON.parse(body.toString())
-        see(`${status} of ${dependency}`, status === 503 && dependency === 'storage')
+        // At once, so that neither the client nor the database, which jobs need, too, wants for a connection afterwards.
+        const wires = Array.from({ length: 6 }, () => new Wire(Number(new URL(url).port)))
+        await Promise.all(wires.map(async (each) => (await each.send(get('/media/'))).answer()))
+        await prlimit(1)
+        const answer = await (await wires[0]?.send(post(form(file()))))?.answer()
+        for (const each of wires) each.leave()
+        const { dependency } = JSON.parse(String(answer?.body))
+        see(`${answer?.status} of ${dependency}`, answer?.status === 503 && dependency === 'storage')
         await prlimit(1024)
         await seeHealth(see, url, 503)
         await works(see)

@@ -3,14 +3,14 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, rm, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { ClientLog } from './client-log.ts'
 import { Crew } from './crew.ts'
-import { type Fault, notHere, playFaults } from './faults.ts'
+import { type Fault, notHere, playFaults, seeUntil } from './faults.ts'
 import { Installation } from './installation.ts'
 import { look } from './look.ts'
 import { type Options, type Part, type Row, runAlone } from './part.ts'
+import { upload } from './told.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const git = async (...args: string[]) => (await promisify(execFile)('git', args, { cwd: ROOT })).stdout.trim()
@@ -41,18 +41,24 @@ async function beside(revision: string, step: number, options: Options): Promise
   // It begins, as in an upgrade, and migrates; this one joins it.
   await serve(true)
   await serve(false)
-  const described = async () => (await look(installation)).documents.size
   const fault: Fault = {
     what: WHAT,
     tried: revision,
     async play(see) {
       const crew = new Crew({ clients: 3, seed: step, log, servers: () => installation.addresses })
       for (const [whose, path] of Object.entries({ 'the earlier': cli, "this one's": undefined })) {
-        const [worker, before] = [await installation.start('worker', {}, path), await described()]
-        await setTimeout(options.isFull ? 15_000 : 4000)
+        const worker = await installation.start('worker', {}, path)
+        for (let round = 1; round <= (options.isFull ? 5 : 1); round++) {
+          const sending = installation.addresses.map((server, n) =>
+            upload(server, log, { title: `${round} for ${whose} worker, by server ${n}` }),
+          )
+          const ids = (await Promise.all(sending)).map(({ body }) => String(body['id']))
+          await seeUntil(see, `${whose} worker has described an upload of each`, async () => {
+            const { documents } = await look(installation)
+            return ids.length === 2 && ids.every((id) => documents.has(id))
+          })
+        }
         await installation.kill(worker, 'SIGTERM')
-        const more = (await described()) - before
-        see(`${whose} worker described ${more} more`, more > 0)
       }
       await crew.end()
       see(crew.summary, log.acknowledged.length > 0)

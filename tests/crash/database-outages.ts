@@ -1,7 +1,6 @@
 /** PostgreSQL out of reach of a worker, unknown by its name, and on a disk that is full. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -11,6 +10,7 @@ import { ClientLog } from './client-log.ts'
 import { type Fault, notHere, playFaults, seeUntil } from './faults.ts'
 import { Installation } from './installation.ts'
 import { look } from './look.ts'
+import { ownDisk } from './own-disk.ts'
 import { OwnServer } from './own-server.ts'
 import { type Options, type Part, type Row, runAlone } from './part.ts'
 import { inWords, seeHealth, told, upload } from './told.ts'
@@ -85,9 +85,9 @@ async function workers(options: Options): Promise<readonly Row[]> {
 /** Only the database's own files lie on the disk that gets full: without its log, PostgreSQL would end. */
 async function fullDisk(options: Options): Promise<readonly Row[]> {
   const what = 'the disk of PostgreSQL is full (53100)'
-  const folder = await mkdtemp(join(tmpdir(), 'mediaport-space-'))
-  const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder]).catch(String)
-  if (typeof mounted === 'string') return [notHere(what, mounted)]
+  const disk = await ownDisk('24m')
+  if ('why' in disk) return [notHere(what, disk.why)]
+  const { folder } = disk
   await run('chown', ['postgres', folder])
   const postgres = await OwnServer.postgres()
   await postgres.start()
@@ -131,8 +131,6 @@ async function fullDisk(options: Options): Promise<readonly Row[]> {
   const rows = await playFaults('full disk of PostgreSQL', [fault], installation, log, options)
   await admin.close()
   await postgres.remove()
-  await run('umount', ['--lazy', folder])
-  await rm(folder, { recursive: true })
   return rows
 }
 

@@ -1,16 +1,15 @@
 /** A disk that is full, read-only, forbidden or broken. Needs to be root, for a small file system of its own. */
-import { execFile, spawnSync } from 'node:child_process'
-import { existsSync, rmdirSync } from 'node:fs'
-import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, chown, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { file, form, get, post } from '../e2e/multipart.ts'
 import { Wire } from '../e2e/wire.ts'
 import { ClientLog } from './client-log.ts'
-import { atTheEnd } from './ends-with-us.ts'
 import { type Fault, notHere, notInstalled, playFaults, type See, seeUntil } from './faults.ts'
 import { Installation, type Variables } from './installation.ts'
+import { ownDisk } from './own-disk.ts'
 import { type Part, runAlone } from './part.ts'
 import { inWords, seeHealth, type Told, told, upload } from './told.ts'
 
@@ -26,13 +25,9 @@ const LIBFIU = ['/usr/lib/fiu/fiu_run_preload.so', '/usr/lib/fiu/fiu_posix_prelo
 const BROKEN_CALLS = { 'fsync fails (EIO)': 'posix/io/sync/fsync', 'rename fails (EIO)': 'posix/io/dir/rename' }
 
 export const diskFaults: Part = async (options) => {
-  const folder = await mkdtemp(join(tmpdir(), 'mediaport-disk-'))
-  const mounted = await run('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=755`, 'tmpfs', folder]).catch(String)
-  if (typeof mounted === 'string') return [notHere('a disk of its own: full, read-only, forbidden, broken', mounted)]
-  atTheEnd(() => {
-    spawnSync('umount', ['--lazy', folder])
-    rmdirSync(folder)
-  })
+  const disk = await ownDisk(SIZE)
+  if ('why' in disk) return [notHere('a disk of its own: full, read-only, forbidden, broken', disk.why)]
+  const { folder } = disk
   const [installation, log] = [await Installation.open('filesystem', { DATA_DIR: folder }), new ClientLog()]
   const { url, child } = await installation.start()
   const hasLibfiu = LIBFIU.every((library) => existsSync(library))

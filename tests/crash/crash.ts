@@ -12,6 +12,7 @@ import { databaseFaults } from './database-faults.ts'
 import { databaseOutages } from './database-outages.ts'
 import { databaseStates } from './database-states.ts'
 import { diskFaults } from './disk-faults.ts'
+import { endAll } from './ends-with-us.ts'
 import { failPoints } from './fail-points.ts'
 import { history } from './history.ts'
 import { hostile } from './hostile.ts'
@@ -72,6 +73,7 @@ for (const [name, part] of Object.entries(PARTS)) {
   const seconds = () => Math.round((performance.now() - began) / 1000)
   const say = (text: string) => console.error(`${name}, ${seconds()} s: ${text}`)
   rows.push(...(await part({ isFull: values.full, say }).catch((error: unknown) => [failed(name, error)])))
+  endAll()
   console.error(`${name}: done in ${seconds()} s`)
 }
 console.log(toTable(rows))

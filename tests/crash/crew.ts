@@ -33,6 +33,8 @@ export class Crew {
         return this.#work(client, name, random)
       }),
     )
+    // Told by `end`, and not before.
+    this.#working.catch(() => undefined)
   }
 
   /** Settles when the last answer is there. */

@@ -1,13 +1,17 @@
 import type { ChildProcess } from 'node:child_process'
 
 const endings = new Set<() => void>()
-process.on('exit', () => {
-  for (const end of endings) end()
-})
+process.on('exit', endAll)
 // Where a signal itself ends Node, nobody hears of `exit`.
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
 
-/** Done when this process ends, however that comes about. */
+/** Nothing of what was tried goes on. */
+export function endAll(): void {
+  for (const end of endings) end()
+  endings.clear()
+}
+
+/** Done by `endAll`, and when this process ends, however that comes about. */
 export function atTheEnd(end: () => void): void {
   endings.add(end)
 }

@@ -44,6 +44,8 @@ async function underFaults({ isFull, say }: Options): Promise<Row> {
   const isEnough = () => seconds() > (isFull ? SECONDS : 16) && recorder.answered >= (isFull ? OPERATIONS : 500)
   const over = new AbortController()
   const playing = play({ recorder, log, clients: CLIENTS, seed: SEED, isOver: () => over.signal.aborted })
+  // Heard below, when the faults have ended.
+  playing.catch(() => undefined)
   while (!isEnough()) {
     await setTimeout(FAULT_EVERY_MS)
     say(`${await faults.next()}; ${recorder.answered} operations answered`)

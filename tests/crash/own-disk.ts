@@ -7,7 +7,7 @@ import { promisify } from 'node:util'
 import { atTheEnd } from './ends-with-us.ts'
 
 /**
- * A small disk, until this process ends. Only root has one.
+ * A small disk, until all ends. Only root has one.
  * @param size such as `8m`.
  * @returns its folder, or why there is none.
  */

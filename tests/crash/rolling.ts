@@ -1,11 +1,13 @@
 /** An earlier version beside today's on one database: both take uploads, and do each other's jobs. */
-import { execFile } from 'node:child_process'
-import { mkdtemp, rm, symlink } from 'node:fs/promises'
+import { execFile, spawnSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
+import { mkdtemp, symlink } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { ClientLog } from './client-log.ts'
 import { Crew } from './crew.ts'
+import { atTheEnd } from './ends-with-us.ts'
 import { type Fault, notHere, playFaults, seeUntil } from './faults.ts'
 import { Installation } from './installation.ts'
 import { look } from './look.ts'
@@ -33,6 +35,10 @@ export const rolling: Part = async (options) => {
 async function beside(revision: string, step: number, options: Options): Promise<readonly Row[]> {
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-rolling-'))
   const tree = join(folder, 'tree')
+  atTheEnd(() => {
+    spawnSync('git', ['worktree', 'remove', '--force', tree], { cwd: ROOT })
+    rmSync(folder, { recursive: true })
+  })
   await git('worktree', 'add', '--detach', tree, revision)
   await symlink(join(ROOT, 'node_modules'), join(tree, 'node_modules'))
   const cli = join(tree, 'src/main/cli.ts')
@@ -65,10 +71,7 @@ async function beside(revision: string, step: number, options: Options): Promise
       await installation.start('worker')
     },
   }
-  const rows = await playFaults(`version ${revision} and this one`, [fault], installation, log, options)
-  await git('worktree', 'remove', '--force', tree)
-  await rm(folder, { recursive: true })
-  return rows
+  return playFaults(`version ${revision} and this one`, [fault], installation, log, options)
 }
 
 if (import.meta.main) await runAlone(rolling)

@@ -41,21 +41,22 @@ export async function playFaults(
       rows.set(fault, row)
     }
   }
-  const played = () => chosen.flatMap((fault) => rows.get(fault) ?? [])
+  const together = chosen.filter(({ isAlone = false }) => !isAlone)
+  await Promise.all(Array.from({ length: AT_ONCE }, () => playNext(together)))
+  await playNext(chosen.filter(({ isAlone = false }) => isAlone))
   const what = `what all that has left (${name})`
-  try {
-    const together = chosen.filter(({ isAlone = false }) => !isAlone)
-    await Promise.all(Array.from({ length: AT_ONCE }, () => playNext(together)))
-    await playNext(chosen.filter(({ isAlone = false }) => isAlone))
+  const judge = async (): Promise<Row> => {
     const left = await verdict(installation, log)
     for (const offender of offendersIn(left)) options.say(offender)
     const tried = `${log.uploads.length} uploads, ${log.acknowledged.length} acknowledged`
-    return [...played(), toRow({ what, times: 0, tried, verdict: left })]
-  } catch (error) {
-    return [...played(), failed(what, error)]
-  } finally {
-    await installation.close()
+    return toRow({ what, times: 0, tried, verdict: left })
   }
+  const judged = await judge().catch((error: unknown) => failed(what, error))
+  const unclosed = await installation.close().then(
+    () => [],
+    (error: unknown) => [failed(`the end of ${name}`, error)],
+  )
+  return [...chosen.flatMap((fault) => rows.get(fault) ?? []), judged, ...unclosed]
 }
 
 export async function playFault({ what, tried = 'once', play }: Fault): Promise<Row> {

@@ -2,11 +2,11 @@
 import type { FaultProxy } from '../fault-proxy.ts'
 import type { ServerProcess } from '../integration/mediaport-process.ts'
 import { ClientLog } from './client-log.ts'
-import { type Fault, playFaults, type See } from './faults.ts'
+import { type Fault, notHere, playFaults, type See } from './faults.ts'
 import { Installation, type Variables } from './installation.ts'
 import { type Part, runAlone } from './part.ts'
 import { proxied } from './proxied.ts'
-import { answersOf } from './storage-answers.ts'
+import { answersOf, unreadable } from './storage-answers.ts'
 import { inWords, seeHealth, type Told, upload } from './told.ts'
 
 const SHORT = new URL('short-patience.ts', import.meta.url).href
@@ -26,6 +26,7 @@ export const storageFaults: Part = async (options) => {
 
   const faults: Fault[] = [
     ...answersOf(installation, url, log),
+    ...unreadable(installation, url, log),
     {
       what: 'ImageKit does not know the key (401, 403)',
       isAlone: true,
@@ -77,7 +78,11 @@ export const storageFaults: Part = async (options) => {
       ]
     }),
   ]
-  return playFaults('ImageKit', faults, installation, log, options)
+  return [
+    ...(await playFaults('ImageKit', faults, installation, log, options)),
+    notHere('S3 completes a multipart upload with an error in its 200', 'this version has no S3 storage'),
+    notHere('a resumable upload (tus) is cut off at any step', 'this version has no resumable uploads'),
+  ]
 }
 
 interface Hanging {

@@ -96,6 +96,8 @@ async function play({ at, job, meanwhile, storage = 'filesystem' }: Pause, { say
   const seconds = (performance.now() - began) / 1000
   armed.child.kill('SIGCONT')
   const answer = await told
+  // Ends what it is at before it ends, so that nothing is looked at too soon.
+  await installation.kill(armed, 'SIGTERM')
   const left = await verdict(installation, log)
   await installation.close()
   await rm(folder, { recursive: true })

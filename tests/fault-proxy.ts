@@ -23,6 +23,9 @@ interface Connection {
 
 const SOUND = { newOnes: 'pass', delay: 0, pieces: 65_536, cutAfter: Number.POSITIVE_INFINITY } as const
 
+/** How long a trap waits for its pattern. */
+const PATIENCE_MS = 90_000
+
 /** Stands between a server and a store, and fails as networks do. */
 export class FaultProxy {
   readonly port: number
@@ -51,6 +54,11 @@ export class FaultProxy {
     return new FaultProxy(server, target)
   }
 
+  /** The address of the store, by way of this. */
+  inFrontOf(url: string): string {
+    return Object.assign(new URL(url), { port: String(this.port) }).href
+  }
+
   /** Nobody listens here any more, and the connections that there are are reset. */
   async refuse(): Promise<void> {
     const closed = once(this.#server.close(), 'close')
@@ -74,11 +82,17 @@ export class FaultProxy {
     for (const connection of this.#connections) cut(connection)
   }
 
-  /** Settles when the first bytes with the pattern have come and met their fate. */
+  /** Settles when the first bytes with the pattern have come and met their fate; fails when none come. */
   trap(trap: Trap): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     this.#trap = { ...trap, spring: resolve }
-    return promise
+    const overdue = setTimeout(PATIENCE_MS, undefined, { ref: false }).then(() => {
+      throw new Error(`${JSON.stringify(trap.pattern)} has not come in ${PATIENCE_MS / 1000} s`)
+    })
+    const sprung = Promise.race([promise, overdue])
+    // Whoever set the trap may have given up before.
+    sprung.catch(() => undefined)
+    return sprung
   }
 
   close(): void {

@@ -37,6 +37,10 @@ export async function ask(url: string, asking: Asking = {}): Promise<Answer | un
   }
 }
 
+/** Goes where an answer sends it. */
+export const follow = async (answer: Answer | undefined): Promise<Answer | undefined> =>
+  answer?.status === 307 ? ask(answer.headers.location ?? '') : answer
+
 async function exchange(url: string, asking: Asking): Promise<Answer> {
   const { method, headers, body, pause = 0, patience = PATIENCE_MS, onLast } = asking
   const sending = request(url, {

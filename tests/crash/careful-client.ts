@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { BOUNDARY, field, file, form } from '../e2e/multipart.ts'
 import { sha256 } from '../samples.ts'
-import { type Answer, type Asking, ask, jsonOf } from './ask.ts'
+import { type Answer, type Asking, ask, follow, jsonOf } from './ask.ts'
 import type { ClientLog } from './client-log.ts'
 
 /** As the client knows it. */
@@ -30,6 +30,8 @@ export interface CareOptions {
   readonly log: ClientLog
   /** When what is still under way has to have been answered, in ms of `performance.now`. */
   readonly deadline?: () => number
+  /** Statuses after which it asks again, where these are not all that are right there. */
+  readonly open?: readonly number[] | undefined
 }
 
 const AGAIN_AFTER_MS = 50
@@ -42,8 +44,10 @@ export class CarefulClient {
   readonly #server: CareOptions['server']
   readonly #log: ClientLog
   readonly #deadline: () => number
+  readonly #open: readonly number[] | undefined
 
-  constructor({ server, log, deadline = () => Number.POSITIVE_INFINITY }: CareOptions) {
+  constructor({ server, log, deadline = () => Number.POSITIVE_INFINITY, open }: CareOptions) {
+    this.#open = open
     this.#server = server
     this.#log = log
     this.#deadline = deadline
@@ -74,7 +78,8 @@ export class CarefulClient {
       if (media['sha256'] !== digest) this.#wonder(`the upload of ${title}`, answer)
       return { id, sha256: digest, title, tag: answer.headers.etag ?? '' }
     }
-    if (answer ? !isOpen(answer) : tries === Number.POSITIVE_INFINITY) this.#wonder(`the upload of ${title}`, answer)
+    if (answer ? !isOpen(answer, this.#open) : tries === Number.POSITIVE_INFINITY)
+      this.#wonder(`the upload of ${title}`, answer)
     // An error says that nothing was kept, unless it says that nobody knows; under a key, a try before may yet have been.
     if (answer && codeOf(answer) !== 'outcome-unknown' && key === undefined) upload.isRefused = true
     return undefined
@@ -107,7 +112,7 @@ export class CarefulClient {
 
   async read(media: KnownMedia): Promise<void> {
     const { answer } = await this.#ask(`/media/${media.id}/content/`)
-    const content = answer?.status === 307 ? await ask(answer.headers.location ?? '') : answer
+    const content = await follow(answer)
     if (content?.status !== 200 || sha256(content.body) !== media.sha256) this.#wonder(`a read of ${media.id}`, content)
   }
 
@@ -124,7 +129,7 @@ export class CarefulClient {
       const server = this.#server()
       if (server === undefined) continue
       const answer = await ask(server + path, asking)
-      if (++tried === tries || (answer && !isOpen(answer))) return { answer, isRepeated }
+      if (++tried === tries || !isOpen(answer, this.#open)) return { answer, isRepeated }
       isRepeated = true
     }
     return { answer: undefined, isRepeated }
@@ -138,7 +143,9 @@ interface Asked {
   readonly isRepeated: boolean
 }
 
-/** To be asked again: nothing was decided, or somebody else is at it. */
-const isOpen = ({ status }: Answer): boolean => [409, 502, 503, 504].includes(status)
+/** After these it is asked again: nothing was decided, or somebody else is at it. */
+const OPEN = [409, 502, 503, 504]
+export const isOpen = (answer: Answer | undefined, open: readonly number[] = OPEN): boolean =>
+  !answer || open.includes(answer.status)
 
 const codeOf = (answer: Answer): string | undefined => String(jsonOf(answer)['type']).split('/').at(-1)

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { ClientLog } from './client-log.ts'
-import { type Fault, notHere, playFaults, type See } from './faults.ts'
+import { type Fault, notInstalled, playFaults, type See } from './faults.ts'
 import { Installation } from './installation.ts'
 import { type Part, runAlone } from './part.ts'
 import { inWords, told, upload } from './told.ts'
@@ -15,8 +15,7 @@ const LIBFAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1'
 const FAKED = { LD_PRELOAD: LIBFAKETIME, DONT_FAKE_MONOTONIC: '1' }
 
 export const clocks: Part = async (options) => {
-  if (!existsSync(LIBFAKETIME))
-    return [notHere('clocks that are wrong', 'libfaketime is not installed (Debian: faketime)')]
+  if (!existsSync(LIBFAKETIME)) return [notInstalled('clocks that are wrong', 'libfaketime (Debian: faketime)')]
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-clocks-'))
   const [installation, log] = [await Installation.open('filesystem'), new ClientLog()]
   const { url } = await installation.start()

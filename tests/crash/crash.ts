@@ -12,6 +12,7 @@ import { databaseFaults } from './database-faults.ts'
 import { databaseOutages } from './database-outages.ts'
 import { databaseStates } from './database-states.ts'
 import { diskFaults } from './disk-faults.ts'
+import { endAll } from './ends-with-us.ts'
 import { failPoints } from './fail-points.ts'
 import { history } from './history.ts'
 import { hostile } from './hostile.ts'
@@ -19,7 +20,7 @@ import { killLoop } from './kill-loop.ts'
 import { misbehaving } from './misbehaving.ts'
 import { move } from './move.ts'
 import { outage } from './outage.ts'
-import { type Part, type Row, toTable } from './part.ts'
+import { failed, type Part, type Row, toTable } from './part.ts'
 import { paused } from './paused.ts'
 import { planted } from './planted.ts'
 import { projectionFaults } from './projection-faults.ts'
@@ -70,7 +71,9 @@ for (const [name, part] of Object.entries(PARTS)) {
   if (values.only !== undefined && name !== values.only) continue
   const began = performance.now()
   const seconds = () => Math.round((performance.now() - began) / 1000)
-  rows.push(...(await part({ isFull: values.full, say: (text) => console.error(`${name}, ${seconds()} s: ${text}`) })))
+  const say = (text: string) => console.error(`${name}, ${seconds()} s: ${text}`)
+  rows.push(...(await part({ isFull: values.full, say }).catch((error: unknown) => [failed(name, error)])))
+  endAll()
   console.error(`${name}: done in ${seconds()} s`)
 }
 console.log(toTable(rows))

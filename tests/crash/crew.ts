@@ -9,6 +9,8 @@ export interface CrewOptions {
   readonly log: ClientLog
   /** Addresses to be asked just now. */
   readonly servers: () => readonly string[]
+  /** As careful clients have it. */
+  readonly open?: readonly number[]
 }
 
 /** When they are told to end, how long they go on trying to end what is under way. */
@@ -21,16 +23,18 @@ export class Crew {
   readonly #working: Promise<unknown>
   #deadline = Number.POSITIVE_INFINITY
 
-  constructor({ clients, seed, log, servers }: CrewOptions) {
+  constructor({ clients, seed, log, servers, open }: CrewOptions) {
     const names = Array.from({ length: clients }, (_, n) => `client-${n}`)
     this.#working = Promise.all(
       names.map((name, n) => {
         const random = seeded(seed * 1000 + n)
         const server = () => servers().at(Math.floor(random() * servers().length))
-        const client = new CarefulClient({ log, server, deadline: () => this.#deadline })
+        const client = new CarefulClient({ log, server, deadline: () => this.#deadline, open })
         return this.#work(client, name, random)
       }),
     )
+    // Told by `end`, and not before.
+    this.#working.catch(() => undefined)
   }
 
   /** Settles when the last answer is there. */

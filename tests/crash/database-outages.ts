@@ -1,7 +1,6 @@
 /** PostgreSQL out of reach of a worker, unknown by its name, and on a disk that is full. */
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
@@ -11,9 +10,10 @@ import { ClientLog } from './client-log.ts'
 import { type Fault, notHere, playFaults, seeUntil } from './faults.ts'
 import { Installation } from './installation.ts'
 import { look } from './look.ts'
+import { ownDisk } from './own-disk.ts'
 import { OwnServer } from './own-server.ts'
 import { type Options, type Part, type Row, runAlone } from './part.ts'
-import { inWords, told, upload } from './told.ts'
+import { inWords, seeHealth, told, upload } from './told.ts'
 
 const run = promisify(execFile)
 const SECONDS = 5
@@ -30,10 +30,9 @@ export const databaseOutages: Part = async (options) => [
 async function workers(options: Options): Promise<readonly Row[]> {
   const [installation, log] = [await Installation.open('filesystem'), new ClientLog()]
   const { url } = await installation.start('serve', { WORKER: 'off' })
-  const address = new URL(installation.database.url)
-  const proxy = await FaultProxy.before(Number(address.port))
-  const { href } = Object.assign(new URL(address), { port: String(proxy.port) })
-  await installation.start('worker', { DATABASE_URL: href })
+  const address = installation.database.url
+  const proxy = await FaultProxy.before(Number(new URL(address).port))
+  await installation.start('worker', { DATABASE_URL: proxy.inFrontOf(address) })
   const isDone = async () => (await look(installation)).jobs.length === 0
 
   const faults: Fault[] = [
@@ -71,8 +70,7 @@ async function workers(options: Options): Promise<readonly Row[]> {
         const unknown = Object.assign(new URL(address), { hostname: 'no-such-host.invalid' })
         const server = installation.launch('serve', { DATABASE_URL: unknown.href })
         await server.ready('listening on')
-        const health = await told(`${server.url}/healthcheck/`)
-        see(`health ${health.status} ${String(health.body['status'])}`, health.status === 503)
+        await seeHealth(see, server.url, 503)
         const answer = await upload(server.url, log, { title: 'to nowhere' })
         see(inWords(answer), answer.status === 503 && answer.code === 'starting' && answer.seconds < STARTING + 1)
         await installation.kill(server)
@@ -87,9 +85,9 @@ async function workers(options: Options): Promise<readonly Row[]> {
 /** Only the database's own files lie on the disk that gets full: without its log, PostgreSQL would end. */
 async function fullDisk(options: Options): Promise<readonly Row[]> {
   const what = 'the disk of PostgreSQL is full (53100)'
-  const folder = await mkdtemp(join(tmpdir(), 'mediaport-space-'))
-  const mounted = await run('mount', ['-t', 'tmpfs', '-o', 'size=24m', 'tmpfs', folder]).catch(String)
-  if (typeof mounted === 'string') return [notHere(what, mounted)]
+  const disk = await ownDisk('24m')
+  if ('why' in disk) return [notHere(what, disk.why)]
+  const { folder } = disk
   await run('chown', ['postgres', folder])
   const postgres = await OwnServer.postgres()
   await postgres.start()
@@ -133,8 +131,6 @@ async function fullDisk(options: Options): Promise<readonly Row[]> {
   const rows = await playFaults('full disk of PostgreSQL', [fault], installation, log, options)
   await admin.close()
   await postgres.remove()
-  await run('umount', ['--lazy', folder])
-  await rm(folder, { recursive: true })
   return rows
 }
 

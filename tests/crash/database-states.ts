@@ -1,15 +1,14 @@
 /** A PostgreSQL that answers, but not as it should: locked, read-only, full, without connections, or in conflict. */
-import { setTimeout } from 'node:timers/promises'
 import { Client } from 'pg'
 import { addressOf } from '../services.ts'
 import { ClientLog } from './client-log.ts'
 import { type Fault, playFaults, seeUntil } from './faults.ts'
 import { Installation } from './installation.ts'
 import { type Part, runAlone } from './part.ts'
-import { inWords, type Told, told, upload } from './told.ts'
+import { inWords, seeHealth, type Told, told, upload } from './told.ts'
 
-/** More than the pool has connections. */
-const MANY = 30
+/** More than the pool has connections, which are so many. */
+const [MANY, POOL] = [30, 10]
 const TRANSIENT = { deadlock: '40P01', 'serialization failure': '40001' } as const
 
 export const databaseStates: Part = async (options) => {
@@ -44,12 +43,14 @@ export const databaseStates: Part = async (options) => {
       isAlone: true,
       async play(see) {
         const slow = Array.from({ length: MANY }, () => send('slow', 100))
-        await setTimeout(1000)
-        const { rows } = await database.query(`select count(*)::int as n from media_job where state = 'receiving'`)
+        await seeUntil(see, `more than ${POOL} under way`, async () => {
+          const { rowCount } = await database.query(`select from media_job where state = 'receiving'`)
+          return (rowCount ?? 0) > POOL
+        })
         const [read, quick] = [await told(`${url}/media/`), await send('quick')]
         see(
-          `${rows[0].n} under way, meanwhile a list ${inWords(read)} and an upload ${inWords(quick)}`,
-          rows[0].n > 10 && read.status === 200 && quick.status === 201 && read.seconds + quick.seconds < 2,
+          `meanwhile a list ${inWords(read)} and an upload ${inWords(quick)}`,
+          read.status === 200 && quick.status === 201 && read.seconds + quick.seconds < 2,
         )
         see(...summary(await Promise.all(slow), ({ status }) => status === 201))
       },
@@ -80,9 +81,9 @@ export const databaseStates: Part = async (options) => {
         const [late, early] = [await slow, await send('read-only')]
         see(`the one under way ${inWords(late)}`, late.status === 503)
         see(`a new one ${inWords(early)}`, early.status === 503 && early.code === 'unavailable')
-        const [read, health] = [await told(`${url}/media/`), await told(`${url}/healthcheck/`)]
+        const read = await told(`${url}/media/`)
         see(`a list ${read.status}`, read.status === 200)
-        see(`health ${health.status} ${String(health.body['status'])}`, health.status === 503)
+        await seeHealth(see, url, 503)
         await elsewhere(`alter database ${name} reset default_transaction_read_only`)
         await dropConnections(name)
         await seeUntil(see, 'uploads taken again', taken)

@@ -1,41 +1,39 @@
 /** A disk that is full, read-only, forbidden or broken. Needs to be root, for a small file system of its own. */
-import { execFile, execFileSync } from 'node:child_process'
-import { existsSync, rmdirSync } from 'node:fs'
-import { chmod, chown, mkdtemp, readdir, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, chown, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { file, form, get, post } from '../e2e/multipart.ts'
 import { Wire } from '../e2e/wire.ts'
 import { ClientLog } from './client-log.ts'
-import { type Fault, notHere, playFaults, type See, seeUntil } from './faults.ts'
+import { type Fault, notHere, notInstalled, playFaults, type See, seeUntil } from './faults.ts'
 import { Installation, type Variables } from './installation.ts'
+import { ownDisk } from './own-disk.ts'
 import { type Part, runAlone } from './part.ts'
-import { inWords, type Told, told, upload } from './told.ts'
+import { inWords, seeHealth, type Told, told, upload } from './told.ts'
 
 const run = promisify(execFile)
 const SIZE = '8m'
 const TOO_MUCH = 12_000_000
 const NOBODY = 65_534
 const AS_NOBODY = new URL('as-nobody.ts', import.meta.url).href
-const TRIES = 12
+/** Each of which fails with a probability of 0.3, so that none fails in one run of a million. */
+const TRIES = 40
 /** libfiu (Debian: fiu-utils) fails calls of the C library in the process that it is loaded into. */
 const LIBFIU = ['/usr/lib/fiu/fiu_run_preload.so', '/usr/lib/fiu/fiu_posix_preload.so']
 const BROKEN_CALLS = { 'fsync fails (EIO)': 'posix/io/sync/fsync', 'rename fails (EIO)': 'posix/io/dir/rename' }
 
 export const diskFaults: Part = async (options) => {
-  const folder = await mkdtemp(join(tmpdir(), 'mediaport-disk-'))
-  const mounted = await run('mount', ['-t', 'tmpfs', '-o', `size=${SIZE},mode=755`, 'tmpfs', folder]).catch(String)
-  if (typeof mounted === 'string') return [notHere('a disk of its own: full, read-only, forbidden, broken', mounted)]
-  // However this process ends.
-  process.on('exit', () => {
-    execFileSync('umount', ['--lazy', folder])
-    rmdirSync(folder)
-  })
+  const disk = await ownDisk(SIZE)
+  if ('why' in disk) return [notHere('a disk of its own: full, read-only, forbidden, broken', disk.why)]
+  const { folder } = disk
   const [installation, log] = [await Installation.open('filesystem', { DATA_DIR: folder }), new ClientLog()]
   const { url, child } = await installation.start()
+  const hasLibfiu = LIBFIU.every((library) => existsSync(library))
   let count = 0
-  const send = (size = 50_000, server = url) => upload(server, log, { title: `upload ${++count}`, size })
+  const send = (size = 50_000, server = url, pause = 0) =>
+    upload(server, log, { title: `upload ${++count}`, size, pause })
   const works = (see: See, server = url) =>
     seeUntil(see, 'uploads taken again', async () => (await send(50_000, server)).status === 201)
   const prlimit = (files: number) => run('prlimit', ['--pid', `${child.pid}`, `--nofile=${files}:`])
@@ -45,9 +43,10 @@ export const diskFaults: Part = async (options) => {
       what: 'the disk is full (ENOSPC) in the midst of a file, and another upload beside it',
       isAlone: true,
       async play(see) {
-        const [large, small] = await Promise.all([send(TOO_MUCH), send(10_000)])
+        // Its second chunk comes when the disk was full and is no longer.
+        const [small, large] = await Promise.all([send(150_000, url, 1000), send(TOO_MUCH)])
         see(inWords(large), large.status === 507 && large.code === 'insufficient-storage')
-        see(`the other ${inWords(small)}`, [201, 507].includes(small.status ?? 0))
+        see(`the other ${inWords(small)}`, small.status === 201 && small.seconds > large.seconds)
         await works(see)
       },
     },
@@ -81,15 +80,16 @@ export const diskFaults: Part = async (options) => {
       what: 'the process may open no further file (EMFILE)',
       isAlone: true,
       async play(see) {
-        const wire = new Wire(Number(new URL(url).port))
-        // So that neither the client nor the database needs another one.
-        await (await wire.send(get('/media/'))).answer()
-        const open = new Set(await readdir(`/proc/${child.pid}/fd`))
-        await prlimit([...open, ''].findIndex((_, n) => !open.has(String(n))))
-        const { status, body } = await (await wire.send(post(form(file())))).answer()
-        wire.leave()
-        see(`${status} ${/"dependency":"(\w+)"/.exec(body.toString())?.[1]}`, status === 503)
+        // At once, so that neither the client nor the database, which jobs need, too, wants for a connection afterwards.
+        const wires = Array.from({ length: 6 }, () => new Wire(Number(new URL(url).port)))
+        await Promise.all(wires.map(async (each) => (await each.send(get('/media/'))).answer()))
+        await prlimit(1)
+        const answer = await (await wires[0]?.send(post(form(file()))))?.answer()
+        for (const each of wires) each.leave()
+        const { dependency } = JSON.parse(String(answer?.body))
+        see(`${answer?.status} of ${dependency}`, answer?.status === 503 && dependency === 'storage')
         await prlimit(1024)
+        await seeHealth(see, url, 503)
         await works(see)
       },
     },
@@ -104,12 +104,13 @@ export const diskFaults: Part = async (options) => {
         await chown(files, 0, 0)
         await chmod(files, 0o700)
         seeUnavailable(see, await send(50_000, server.url))
+        await seeHealth(see, server.url, 503)
         await chown(files, NOBODY, NOBODY)
         await works(see, server.url)
         await installation.kill(server)
       },
     },
-    ...(LIBFIU.every((library) => existsSync(library)) ? Object.entries(BROKEN_CALLS) : []).map(
+    ...(hasLibfiu ? Object.entries(BROKEN_CALLS) : []).map(
       ([what, call]): Fault => ({
         what: `now and then ${what}`,
         tried: `${TRIES} uploads`,
@@ -131,7 +132,7 @@ export const diskFaults: Part = async (options) => {
     ...rows,
     notHere('the user has used up their share (EDQUOT)', 'a tmpfs has no quotas; it is taken for ENOSPC'),
     notHere('a write fails (EIO)', 'libfiu would fail what is written to sockets, too; fsync and rename stand for it'),
-    ...(faults.length > 5 ? [] : [notHere('fsync and rename fail', 'libfiu is not installed (Debian: fiu-utils)')]),
+    ...(hasLibfiu ? [] : [notInstalled('fsync and rename fail', 'libfiu (Debian: fiu-utils)')]),
   ]
 }
 
@@ -143,11 +144,6 @@ const broken = (call: string): Variables => ({
 function seeUnavailable(see: See, answer: Told): void {
   const isRight = answer.status === 503 && answer.code === 'unavailable'
   see(inWords(answer), isRight && answer.headers['retry-after'] !== undefined)
-}
-
-async function seeHealth(see: See, url: string, wanted: number): Promise<void> {
-  const { status, body } = await told(`${url}/healthcheck/`)
-  see(`health ${status} ${String(body['status'])}`, status === wanted)
 }
 
 async function seeReads(see: See, url: string, log: ClientLog): Promise<void> {

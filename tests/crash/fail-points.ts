@@ -94,6 +94,8 @@ async function killOnce(
       return armed
     })
   const { armed, done } = await SCENES[point.scene]({ installation, log, name, arm })
+  // Heard below, when another process is ready.
+  done.catch(() => undefined)
   const hasWord = async () => (await readFile(fired, 'utf8').catch(() => '')) === point.at
   const isDead = () => armed.child.signalCode === 'SIGKILL'
   for (const until = performance.now() + FIRES_WITHIN_MS; performance.now() < until; await setTimeout(5))

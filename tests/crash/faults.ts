@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ClientLog } from './client-log.ts'
 import type { Installation } from './installation.ts'
-import type { Options, Row } from './part.ts'
+import { failed, type Options, type Row } from './part.ts'
 import { offendersIn, toRow, verdict } from './verdict.ts'
 
 /** One thing that goes wrong, and what is looked at while it does. */
@@ -44,18 +44,19 @@ export async function playFaults(
   const together = chosen.filter(({ isAlone = false }) => !isAlone)
   await Promise.all(Array.from({ length: AT_ONCE }, () => playNext(together)))
   await playNext(chosen.filter(({ isAlone = false }) => isAlone))
-  const left = await verdict(installation, log)
-  for (const offender of offendersIn(left)) options.say(offender)
-  await installation.close()
-  return [
-    ...chosen.flatMap((fault) => rows.get(fault) ?? []),
-    toRow({
-      what: `what all that has left (${name})`,
-      times: 0,
-      tried: `${log.uploads.length} uploads, ${log.acknowledged.length} acknowledged`,
-      verdict: left,
-    }),
-  ]
+  const what = `what all that has left (${name})`
+  const judge = async (): Promise<Row> => {
+    const left = await verdict(installation, log)
+    for (const offender of offendersIn(left)) options.say(offender)
+    const tried = `${log.uploads.length} uploads, ${log.acknowledged.length} acknowledged`
+    return toRow({ what, times: 0, tried, verdict: left })
+  }
+  const judged = await judge().catch((error: unknown) => failed(what, error))
+  const unclosed = await installation.close().then(
+    () => [],
+    (error: unknown) => [failed(`the end of ${name}`, error)],
+  )
+  return [...chosen.flatMap((fault) => rows.get(fault) ?? []), judged, ...unclosed]
 }
 
 export async function playFault({ what, tried = 'once', play }: Fault): Promise<Row> {
@@ -66,16 +67,24 @@ export async function playFault({ what, tried = 'once', play }: Fault): Promise<
     isAsPromised &&= isRight
   }
   await play(see).catch((error: unknown) => see(String(error), false))
+  if (seen.length === 0) see('nothing was looked at', false)
   return { what, tried, outcome: seen.join('; '), isAsPromised, counts: { times: 1, ...NO_LOSS } }
 }
 
-/** A fault that this machine can't produce, with the reason. */
+/** A fault that can't be produced here, with the reason. */
 export const notHere = (what: string, why: string): Row => ({
   what,
   tried: 'not tried',
   outcome: `not producible here: ${why}`,
   isAsPromised: true,
+  isSkipped: true,
   counts: { times: 0, ...NO_LOSS },
+})
+
+/** The same for want of a program, which has to be there where changes are judged. */
+export const notInstalled = (what: string, program: string): Row => ({
+  ...notHere(what, `${program} is not installed`),
+  isAsPromised: !process.env['CI'],
 })
 
 /** Waits for something. @returns how many seconds it took; nothing, when it did not happen in time. */

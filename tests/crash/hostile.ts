@@ -9,7 +9,7 @@ import { Installation } from './installation.ts'
 import { type Part, runAlone } from './part.ts'
 import { told, upload } from './told.ts'
 
-/** In seconds: how soon the file after a hostile one is described. */
+/** In seconds: how soon the file after a hostile one is described. The promise itself, so it is the same on a busy machine. */
 const NEXT = 2
 /** In ms: within which 99 of 100 looks at the server's health are answered meanwhile. */
 const HEALTH = 250
@@ -30,11 +30,13 @@ export const hostile: Part = async (options) => {
       async play(see) {
         const bytes = bytesOf()
         const sent = log.sends(sha256(bytes), `hostile ${n}`)
+        // Made before the pulse is taken: it would stop this process's clock, too.
+        const body = form(file(bytes, `hostile ${n}`))
         const pulse = takePulse(url)
         const answer = await ask(`${url}/upload/`, {
           method: 'POST',
           headers: { 'Content-Type': `multipart/form-data; boundary=${BOUNDARY}` },
-          body: form(file(bytes, `hostile ${n}`)),
+          body,
         })
         if (answer?.status === 201) {
           const id = String(jsonOf(answer)['id'])

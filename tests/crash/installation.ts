@@ -7,6 +7,7 @@ import { type LocalImagekit, startLocalImagekit } from '../imagekit/local-server
 import { ServerProcess } from '../integration/mediaport-process.ts'
 import { newDatabase, type TestDatabase } from '../integration/postgres.ts'
 import { addressOf } from '../services.ts'
+import { endsWithUs } from './ends-with-us.ts'
 
 export type StorageName = 'filesystem' | 'imagekit'
 export type Variables = Readonly<Record<string, string>>
@@ -19,7 +20,8 @@ export interface Services {
 }
 
 /** Seconds. What a dead process left is put away after LEASE and REAP, and forgotten after FORGET more. */
-export const [LEASE, REAP, FORGET] = [2, 1, 3]
+export const [LEASE, REAP] = [2, 1]
+const FORGET = 3
 export const SHORT_TIMES = {
   UPLOAD_LEASE_SECONDS: `${LEASE}`,
   REAP_EVERY_SECONDS: `${REAP}`,
@@ -32,15 +34,8 @@ const services = (): Services => ({
   redis: addressOf('REDIS_URL'),
 })
 
-/** Ends with the process that plays, however that ends. */
-const children = new Set<ServerProcess>()
-process.on('exit', () => {
-  for (const { child } of children) child.kill('SIGKILL')
-})
-
 /** Everything that belongs together under test: the stores with what is in them, and any number of processes on them. */
 export class Installation {
-  readonly storage: StorageName
   /** What every process is given; one may be given others in addition. */
   readonly variables: Variables
   readonly database: TestDatabase
@@ -57,7 +52,6 @@ export class Installation {
 
   private constructor(storage: StorageName, folder: string, made: Made, { mongo, redis }: Services, extra: Variables) {
     const name = new URL(made.database.url).pathname.slice(1)
-    this.storage = storage
     this.#folder = folder
     this.database = made.database
     this.vendor = made.vendor
@@ -104,10 +98,9 @@ export class Installation {
   launch(command: 'serve' | 'worker' = 'serve', extra: Variables = {}, cli?: string): ServerProcess {
     const launched = ServerProcess.launch({ ...this.variables, ...extra }, command, cli)
     this.#running.set(launched, command)
-    children.add(launched)
+    endsWithUs(launched.child)
     launched.child.once('close', (status, signal) => {
       this.#running.delete(launched)
-      children.delete(launched)
       if (!this.#mayEnd.has(launched)) this.ends.push(`a ${command} ended with ${status ?? signal}`)
     })
     return launched
@@ -133,15 +126,15 @@ export class Installation {
     return [...this.#running].flatMap(([server, command]) => (command === 'serve' && server.url ? [server.url] : []))
   }
 
-  /** Ends every process and takes away what was made. @param keeps leaves the files, to be looked at. */
-  async close({ keeps = false } = {}): Promise<void> {
+  /** Ends every process and takes away what was made. */
+  async close(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((each) => this.kill(each)))
     await Promise.allSettled([this.mongo.db().dropDatabase(), this.#dropTitles()])
     await this.mongo.close()
     this.redis.disconnect()
     await this.vendor?.close()
     await this.database.drop()
-    if (!keeps) await rm(this.#folder, { recursive: true })
+    await rm(this.#folder, { recursive: true })
   }
 
   async #dropTitles(): Promise<void> {

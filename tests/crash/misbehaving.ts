@@ -46,6 +46,8 @@ export const misbehaving: Part = async (options) => {
     {
       what: `a heap of ${HEAP} MB at most`,
       tried: `${MANY} uploads of 20 MB at once`,
+      // They are made by this process, which asks nobody anything meanwhile.
+      isAlone: true,
       async play(see) {
         const small = await installation.start('serve', { NODE_OPTIONS: `--max-old-space-size=${HEAP}`, WORKER: 'off' })
         const sending = Array.from({ length: MANY }, (_, n) =>

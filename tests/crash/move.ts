@@ -9,12 +9,15 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { file, form } from '../e2e/multipart.ts'
 import { startLocalImagekit } from '../imagekit/local-server.ts'
 import { ServerProcess } from '../integration/mediaport-process.ts'
 import { newDatabase } from '../integration/postgres.ts'
-import { pngOf, sha256 } from '../samples.ts'
+import { sha256 } from '../samples.ts'
+import { ask, follow } from './ask.ts'
+import { ClientLog } from './client-log.ts'
+import { endsWithUs, hasEnded } from './ends-with-us.ts'
 import { type Part, runAlone } from './part.ts'
+import { upload } from './told.ts'
 
 const CLI = join(import.meta.dirname, '../../src/main/cli.ts')
 /** A killed copy is put away after twenty leases. */
@@ -39,36 +42,41 @@ export const move: Part = async ({ isFull, say }) => {
     IMAGEKIT_UPLOAD_URL: vendor.url,
     IMAGEKIT_API_URL: vendor.url,
   }
-  const server = await ServerProcess.start(variables)
-  const files = new Map<string, string>()
-  for (let n = 0; n < media; n++) files.set(...(await upload(server.url, pngOf(100_000, String(n)))))
+  const [server, log] = [ServerProcess.launch(variables), new ClientLog()]
+  endsWithUs(server.child)
+  await server.ready()
+  for (let n = 0; n < media; n++) await upload(server.url, log, { title: String(n), size: 100_000 })
+  if (log.acknowledged.length < media) throw new Error(`only ${log.acknowledged.length} of ${media} uploads were taken`)
 
   let [reads, misses] = [0, 0]
   const over = new AbortController()
   const reader = async () => {
     while (!over.signal.aborted)
-      for (const [id, digest] of files) {
+      for (const { ids, sha256: digest } of log.acknowledged) {
         if (over.signal.aborted) return
-        const answer = await fetch(`${server.url}/media/${id}/content/`)
+        const answer = await follow(await ask(`${server.url}/media/${[...ids][0]}/content/`))
         reads++
-        if (!answer.ok || sha256(Buffer.from(await answer.arrayBuffer())) !== digest) misses++
+        if (answer?.status !== 200 || sha256(answer.body) !== digest) misses++
       }
   }
   const reading = Promise.all([reader(), reader()])
 
-  const mover = () =>
-    spawn(process.execPath, [CLI, 'move', '--from', 'filesystem', '--to', 'imagekit'], {
+  const mover = () => {
+    const child = spawn(process.execPath, [CLI, 'move', '--from', 'filesystem', '--to', 'imagekit'], {
       env: { PATH: process.env['PATH'] ?? '', ...variables },
       stdio: 'ignore',
     })
+    endsWithUs(child)
+    return child
+  }
   let killed = 0
   while (killed < kills) {
     const child = mover()
     const before = vendor.library.all.length
     // Somewhere in the midst of what is left for it, counted in files and not in time.
     const until = before + Math.max(1, Math.floor((media - before) / (kills - killed + 1)))
-    while (child.exitCode === null && vendor.library.all.length < until) await setTimeout(5)
-    if (child.exitCode !== null) break
+    while (!hasEnded(child) && vendor.library.all.length < until) await setTimeout(5)
+    if (hasEnded(child)) break
     child.kill('SIGKILL')
     await once(child, 'exit')
     killed++
@@ -101,14 +109,6 @@ export const move: Part = async ({ isFull, say }) => {
       counts: { times: killed, lost: misses + media - named.size, doubled: 0, orphaned: here.length + unknown },
     },
   ]
-}
-
-async function upload(url: string, bytes: Buffer): Promise<[id: string, digest: string]> {
-  const headers = { 'Content-Type': 'multipart/form-data; boundary=the-boundary' }
-  const body = new Uint8Array(form(file(bytes)))
-  const answer = await fetch(`${url}/upload/`, { method: 'POST', headers, body })
-  const { id } = (await answer.json()) as { id: string }
-  return [id, sha256(bytes)]
 }
 
 if (import.meta.main) await runAlone(move)

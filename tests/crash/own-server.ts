@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { endsWithUs, hasEnded } from './ends-with-us.ts'
 
 /** A server of our own, that can be killed and started again where it was, with what it had. */
 export class OwnServer {
@@ -14,24 +15,25 @@ export class OwnServer {
   readonly folder: string
   readonly #command: Command
   readonly #isReady: (port: number) => Promise<boolean>
+  readonly #end: NodeJS.Signals
   #child: ChildProcess | undefined
 
-  private constructor(port: number, folder: string, command: Command, isReady = listens) {
+  private constructor(port: number, folder: string, command: Command, { isReady, end }: Kind) {
     this.port = port
     this.folder = folder
     this.#command = command
     this.#isReady = isReady
-    process.on('exit', () => this.#child?.kill('SIGKILL'))
+    this.#end = end
   }
 
   /** It does not run yet. */
-  static async make(command: Command, isReady?: (port: number) => Promise<boolean>): Promise<OwnServer> {
-    return new OwnServer(await freePort(), await mkdtemp(join(tmpdir(), 'mediaport-server-')), command, isReady)
+  static async #make(command: Command, kind: Kind = { isReady: listens, end: 'SIGKILL' }): Promise<OwnServer> {
+    return new OwnServer(await freePort(), await mkdtemp(join(tmpdir(), 'mediaport-server-')), command, kind)
   }
 
   /** @param options more of its command line. */
   static redis = (options: readonly string[] = []): Promise<OwnServer> =>
-    OwnServer.make((port, folder) => [
+    OwnServer.#make((port, folder) => [
       ...`redis-server --bind 127.0.0.1 --port ${port} --dir ${folder} --appendonly yes --appendfsync always`.split(
         ' ',
       ),
@@ -40,7 +42,7 @@ export class OwnServer {
 
   /** The one that `tests/services/mongo.sh` has built. */
   static mongo = (): Promise<OwnServer> =>
-    OwnServer.make((port, folder) => [process.env['FERRETDB'] ?? 'ferretdb', `127.0.0.1:${port}`, folder])
+    OwnServer.#make((port, folder) => [process.env['FERRETDB'] ?? 'ferretdb', `127.0.0.1:${port}`, folder])
 
   /** PostgreSQL of `POSTGRES_BIN`, which refuses to be root: then it is the user `postgres`. */
   static async postgres(): Promise<OwnServer> {
@@ -52,12 +54,13 @@ export class OwnServer {
         () => true,
         () => false,
       )
-    const server = await OwnServer.make(
+    const server = await OwnServer.#make(
       (port, folder) => [
         ...asUser,
         ...`${bin}/postgres -D ${folder}/data -p ${port} -c listen_addresses=127.0.0.1 -k ${folder}`.split(' '),
       ],
-      isReady,
+      // Its immediate shutdown. After a SIGKILL the kernel keeps its shared memory, for good.
+      { isReady, end: 'SIGQUIT' },
     )
     if (asUser.length > 0) await promisify(execFile)('chown', ['postgres', server.folder])
     const [command, ...args] = [...asUser, `${bin}/initdb`, '-D', `${server.folder}/data`, '-U', 'media', '-A', 'trust']
@@ -68,22 +71,24 @@ export class OwnServer {
   /** Settles when it takes connections. */
   async start(): Promise<void> {
     const [command = '', ...args] = this.#command(this.port, this.folder)
-    this.#child = spawn(command, args, { cwd: this.folder, stdio: 'ignore' })
+    const child = spawn(command, args, { cwd: this.folder, stdio: 'ignore' })
+    this.#child = child
+    endsWithUs(child, this.#end)
     while (!(await this.#isReady(this.port))) {
-      if (this.#child.exitCode !== null) throw new Error(`${command} ended with ${this.#child.exitCode}`)
+      if (hasEnded(child)) throw new Error(`${command} ended with ${child.exitCode ?? child.signalCode}`)
       await setTimeout(20)
     }
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child
-    if (!child || child.exitCode !== null || child.signalCode !== null) return
+    if (!child || hasEnded(child)) return
     child.kill(signal)
     await once(child, 'exit')
   }
 
   async remove(): Promise<void> {
-    await this.kill()
+    await this.kill(this.#end)
     await rm(this.folder, { recursive: true, force: true })
   }
 
@@ -93,6 +98,12 @@ export class OwnServer {
 }
 
 type Command = (port: number, folder: string) => readonly string[]
+
+interface Kind {
+  readonly isReady: (port: number) => Promise<boolean>
+  /** Ends it where no test is about its end. */
+  readonly end: NodeJS.Signals
+}
 
 async function listens(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1')

@@ -28,10 +28,10 @@ export class OwnStores {
     }
   }
 
-  /** The nth of them, in turn. @returns its name. */
+  /** The nth of three. @returns its name. */
   async restart(nth: number, downMs: number): Promise<string> {
     const all = { postgres: this.postgres, mongo: this.mongo, redis: this.redis }
-    const [name, server] = Object.entries(all)[nth % 3] ?? ['postgres', this.postgres]
+    const [name, server] = Object.entries(all)[nth] ?? ['postgres', this.postgres]
     // SIGQUIT is the immediate shutdown of PostgreSQL: nothing is flushed or said. SIGKILL would leave its children alive.
     await server.kill(server === this.postgres ? 'SIGQUIT' : 'SIGKILL')
     await setTimeout(downMs)

@@ -19,10 +19,19 @@ const SIZE = 400_000
 const FORGET_AFTER = '10'
 const LONGER_THAN_A_LEASE = (LEASE + REAP) * 1000
 
-type Meanwhile = 'nobody else tries' | 'it is sent again' | 'it is deleted'
+/** In ms: a job is another's after 15 s without a sign of life and a round of 5 s; see PgBossJobs. */
+const TAKEN_OVER = 40_000
+
+type Meanwhile =
+  | 'nobody else tries'
+  | 'it is sent again'
+  | 'another does its job and it is renamed'
+  | 'another does its job and it is deleted'
 
 interface Pause {
   readonly at: string
+  /** Of which that is a part, where it is none of the upload. */
+  readonly job?: string
   readonly meanwhile: Meanwhile
   readonly isLong?: boolean
   readonly storage?: StorageName
@@ -35,7 +44,7 @@ const UPLOADS = [
   'storage complete',
   'before the commit',
 ]
-const JOBS = ['before the document', 'before the title']
+const JOBS = { 'before the document': 'describe-media', 'before the title': 'cache-title' }
 const IN_BRIEF = ['half of the bytes stored', 'before the commit']
 
 const PAUSES: readonly Pause[] = [
@@ -44,7 +53,10 @@ const PAUSES: readonly Pause[] = [
     { at, meanwhile: 'nobody else tries', isLong: true },
     { at, meanwhile: 'it is sent again', isLong: true, storage: 'imagekit' },
   ]),
-  ...JOBS.map((at): Pause => ({ at, meanwhile: 'it is deleted' })),
+  ...Object.entries(JOBS).flatMap(([at, job]): Pause[] => [
+    { at, job, meanwhile: 'another does its job and it is deleted', isLong: job !== 'describe-media' },
+    { at, job, meanwhile: 'another does its job and it is renamed', isLong: true },
+  ]),
 ]
 const AT_ONCE = 4
 
@@ -58,7 +70,7 @@ export const paused: Part = async (options) => {
   return rows
 }
 
-async function play({ at, meanwhile, storage = 'filesystem' }: Pause, { say }: Options): Promise<Row> {
+async function play({ at, job, meanwhile, storage = 'filesystem' }: Pause, { say }: Options): Promise<Row> {
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-paused-'))
   const fired = join(folder, 'fired')
   const [installation, log] = [
@@ -77,12 +89,15 @@ async function play({ at, meanwhile, storage = 'filesystem' }: Pause, { say }: O
   const stopped = await secondsUntil(async () => (await readFile(fired, 'utf8').catch(() => '')) === at)
   const began = performance.now()
   const other = await installation.start()
+  const isTakenOver = job === undefined || (await isDone(installation, job))
   const decided = await MEANWHILE[meanwhile]({ installation, log, sending, other: other.url, first: told })
   // Also when all was decided sooner, others must have had the time to take it for dead.
   await setTimeout(Math.max(0, began + LONGER_THAN_A_LEASE - performance.now()))
   const seconds = (performance.now() - began) / 1000
   armed.child.kill('SIGCONT')
   const answer = await told
+  // Ends what it is at before it ends, so that nothing is looked at too soon.
+  await installation.kill(armed, 'SIGTERM')
   const left = await verdict(installation, log)
   await installation.close()
   await rm(folder, { recursive: true })
@@ -92,11 +107,18 @@ async function play({ at, meanwhile, storage = 'filesystem' }: Pause, { say }: O
     tried: `for ${seconds.toFixed(0)} s`,
     verdict: left,
     also: `${decided.what}; the paused one, woken, said ${inWords(answer)}`,
-    isRight: stopped !== undefined && decided.isRight && answer.status === (meanwhile === 'it is deleted' ? 201 : 503),
+    isRight:
+      stopped !== undefined && isTakenOver && decided.isRight && answer.status === (job === undefined ? 503 : 201),
   })
   say(`${row.what}: ${row.outcome}`)
   for (const offender of offendersIn(left)) say(offender)
   return row
+}
+
+/** By another than the one who is paused in it, to whom it is no longer given. */
+async function isDone({ database }: Installation, job: string): Promise<boolean> {
+  const done = `select from pgboss.job where name = '${job}' and retry_count > 0 and state = 'completed'`
+  return (await secondsUntil(async () => (await database.query(done)).rowCount === 1, TAKEN_OVER)) !== undefined
 }
 
 interface Scene {
@@ -128,7 +150,21 @@ const MEANWHILE: Readonly<Record<Meanwhile, (scene: Scene) => Promise<{ what: st
     return { what: `sent again: ${answer?.status}`, isRight: answer?.status === 201 }
   },
 
-  'it is deleted': async ({ installation, log, other, first }) => {
+  'another does its job and it is renamed': async ({ log, other, first }) => {
+    const { id } = (await first).body
+    const sha256 = log.uploads[0]?.sha256 ?? ''
+    log.mayBeCalled(sha256, 'renamed')
+    const { status } = await told(`${other}/media/${String(id)}/`, {
+      method: 'PATCH',
+      headers: { 'Content-Type': 'application/json' },
+      body: Buffer.from(JSON.stringify({ title: 'renamed' })),
+    })
+    if (status === 200) log.isCalled(sha256, 'renamed')
+    const isShown = async () => (await told(`${other}/media/${String(id)}/title/`)).body['title'] === 'renamed'
+    return { what: `renamed: ${status}`, isRight: status === 200 && (await secondsUntil(isShown)) !== undefined }
+  },
+
+  'another does its job and it is deleted': async ({ installation, log, other, first }) => {
     const { id } = (await first).body
     const sha256 = log.uploads[0]?.sha256 ?? ''
     log.mayBeDeleted(sha256)

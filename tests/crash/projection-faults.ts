@@ -23,8 +23,8 @@ export const projectionFaults: Part = async (options) => {
   const [installation, log] = [await Installation.open('filesystem', {}, services), new ClientLog()]
   const proxies = { metadata: await before(services.mongo), titles: await before(redisUrl) }
   const { url } = await installation.start('serve', {
-    MONGODB_URL: behind(installation.variables['MONGODB_URL'], proxies.metadata),
-    REDIS_URL: behind(redisUrl, proxies.titles),
+    MONGODB_URL: proxies.metadata.inFrontOf(installation.variables['MONGODB_URL'] ?? ''),
+    REDIS_URL: proxies.titles.inFrontOf(redisUrl),
   })
 
   const fault = ({ what, store, isLong = false, isSeen = true, says, begin, end }: Trouble): Fault => ({
@@ -124,7 +124,5 @@ async function median(url: string): Promise<number> {
 }
 
 const before = (url: string): Promise<FaultProxy> => FaultProxy.before(Number(new URL(url).port))
-
-const behind = (url = '', { port }: FaultProxy): string => Object.assign(new URL(url), { port: String(port) }).href
 
 if (import.meta.main) await runAlone(projectionFaults)

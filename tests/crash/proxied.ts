@@ -28,10 +28,9 @@ export const proxied =
   (fault: Omit<Fault, 'play'>, play: (scene: Scene) => Promise<void>): Fault => ({
     ...fault,
     async play(see) {
-      const address = new URL(installation.variables[variable] ?? '')
-      const proxy = await FaultProxy.before(Number(address.port))
-      const { href } = Object.assign(address, { port: String(proxy.port) })
-      const server = await installation.start('serve', { [variable]: href, ...extra })
+      const address = installation.variables[variable] ?? ''
+      const proxy = await FaultProxy.before(Number(new URL(address).port))
+      const server = await installation.start('serve', { [variable]: proxy.inFrontOf(address), ...extra })
       const { url } = server
       const sound = await upload(url, log, { title: `before: ${fault.what}` })
       if (sound.status !== 201) see(`before, ${inWords(sound)}`, false)

@@ -77,10 +77,9 @@ export const signals: Part = async (options) => {
       what: 'SIGTERM to a worker whose job waits for MongoDB',
       isAlone: true,
       async play(see) {
-        const address = new URL(installation.variables['MONGODB_URL'] ?? '')
-        const proxy = await FaultProxy.before(Number(address.port))
-        const { href } = Object.assign(address, { port: String(proxy.port) })
-        const worker = await installation.start('worker', { MONGODB_URL: href })
+        const address = installation.variables['MONGODB_URL'] ?? ''
+        const proxy = await FaultProxy.before(Number(new URL(address).port))
+        const worker = await installation.start('worker', { MONGODB_URL: proxy.inFrontOf(address) })
         proxy.newOnes = 'hang'
         proxy.silence()
         await installation.kill(standby, 'SIGTERM')

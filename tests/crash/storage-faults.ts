@@ -2,12 +2,12 @@
 import type { FaultProxy } from '../fault-proxy.ts'
 import type { ServerProcess } from '../integration/mediaport-process.ts'
 import { ClientLog } from './client-log.ts'
-import { type Fault, playFaults, type See } from './faults.ts'
+import { type Fault, notHere, playFaults, type See } from './faults.ts'
 import { Installation, type Variables } from './installation.ts'
 import { type Part, runAlone } from './part.ts'
 import { proxied } from './proxied.ts'
-import { answersOf } from './storage-answers.ts'
-import { inWords, type Told, told, upload } from './told.ts'
+import { answersOf, unreadable } from './storage-answers.ts'
+import { inWords, seeHealth, type Told, upload } from './told.ts'
 
 const SHORT = new URL('short-patience.ts', import.meta.url).href
 /** Bytes: less than ImageKit takes, and much more than may lie in memory. */
@@ -26,6 +26,7 @@ export const storageFaults: Part = async (options) => {
 
   const faults: Fault[] = [
     ...answersOf(installation, url, log),
+    ...unreadable(installation, url, log),
     {
       what: 'ImageKit does not know the key (401, 403)',
       isAlone: true,
@@ -77,7 +78,11 @@ export const storageFaults: Part = async (options) => {
       ]
     }),
   ]
-  return playFaults('ImageKit', faults, installation, log, options)
+  return [
+    ...(await playFaults('ImageKit', faults, installation, log, options)),
+    notHere('S3 completes a multipart upload with an error in its 200', 'this version has no S3 storage'),
+    notHere('a resumable upload (tus) is cut off at any step', 'this version has no resumable uploads'),
+  ]
 }
 
 interface Hanging {
@@ -106,10 +111,5 @@ const timeout = (answer: Told, seconds: number): [string, boolean] => [
   inWords(answer),
   answer.status === 504 && answer.code === 'storage-timeout' && answer.seconds < seconds + 4,
 ]
-
-async function seeHealth(see: See, url: string, wanted: number): Promise<void> {
-  const { status, body } = await told(`${url}/healthcheck/`)
-  see(`health ${status} ${String(body['status'])}`, status === wanted)
-}
 
 if (import.meta.main) await runAlone(storageFaults)

@@ -3,6 +3,7 @@ import { Wire } from '../e2e/wire.ts'
 import { pngOf, sha256 } from '../samples.ts'
 import { type Answer, type Asking, ask, jsonOf } from './ask.ts'
 import type { ClientLog } from './client-log.ts'
+import type { See } from './faults.ts'
 
 /** What a client was told, and how long it waited for it. */
 export interface Told {
@@ -23,6 +24,12 @@ export async function told(url: string, asking: Asking = {}): Promise<Told> {
 /** Such as `503 unavailable after 4.5 s`. */
 export const inWords = ({ status, code, seconds }: Told): string =>
   `${status ?? 'no answer'}${code === undefined ? '' : ` ${code}`} after ${seconds.toFixed(1)} s`
+
+/** @param wanted the status. */
+export async function seeHealth(see: See, url: string, wanted: number): Promise<void> {
+  const { status, body } = await told(`${url}/healthcheck/`)
+  see(`health ${status} ${String(body['status'])}`, status === wanted)
+}
 
 export interface Sent extends Pick<Asking, 'pause' | 'patience'> {
   /** Names the upload, and makes its bytes, which are like no other's. */

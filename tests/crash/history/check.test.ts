@@ -98,6 +98,8 @@ describe('A history', () => {
       /^other: the read of client 1 at 2 ms was answered 500/,
       [at(2, 'read', { status: 500 })],
     ],
+    ['an upload is refused', /^other: the upload/, [at(2, 'upload', { status: 422, id: undefined })]],
+    ['there is no place for uploads', /^other: the upload/, [at(2, 'upload', { status: 404, id: undefined })]],
   ])('is wrong where %s', (_, anomaly, operations) => {
     expect(check(upload, ...operations)).toEqual([expect.stringMatching(anomaly)])
   })

@@ -155,15 +155,16 @@ function halvesIn({ operations, completeFrom }: History): string[] {
 /** Answers that no fault explains. */
 const othersIn = (operations: readonly Operation[]): string[] =>
   operations
-    .filter((by) => by.status !== undefined && !isSuccess(by) && !EXPECTED.has(by.status))
+    .filter((by) => by.status !== undefined && !isSuccess(by) && !EXPECTED.has(by.status) && !isMissing(by))
     .map((by) => `other: ${nameOf(by)} was answered ${by.status}`)
 
 const SUCCESS = { upload: 201, delete: 204 } as const
 const isSuccess = ({ what, status }: Operation): boolean =>
   status === (what === 'upload' || what === 'delete' ? SUCCESS[what] : 200)
 
-/** It is not there; another upload under its key is under way; a store is down; the storage does not answer. */
-const EXPECTED = new Set([404, 409, 502, 503, 504])
+/** Another upload under its key is under way; a store is down; the storage does not answer. */
+const EXPECTED = new Set([409, 502, 503, 504])
+const isMissing = ({ status, id }: Operation): boolean => status === 404 && id !== undefined
 
 const nameOf = ({ client, what, called }: Operation): string =>
   `the ${what} of client ${client} at ${Math.round(called)} ms`

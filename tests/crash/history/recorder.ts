@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { BOUNDARY, field, file, form } from '../../e2e/multipart.ts'
 import { sha256 } from '../../samples.ts'
 import { type Answer, type Asking, ask, jsonOf } from '../ask.ts'
+import { isOpen } from '../careful-client.ts'
 import type { History, Item, Operation } from './log.ts'
 
 /** A server that was stopped says nothing, and there is another. */
@@ -27,7 +28,7 @@ export class Recorder implements History {
     return this.operations.filter(({ status }) => status !== undefined).length
   }
 
-  /** Once, or again under its key until it is answered. @returns the id. */
+  /** Once, or again under its key until that is decided. @returns the id. */
   async upload(client: number, bytes: Buffer, title: string, options: { pause: number; isOver: () => boolean }) {
     const digest = sha256(bytes)
     const { pause, isOver } = options
@@ -40,11 +41,12 @@ export class Recorder implements History {
     const called = performance.now()
     let answer: Answer | undefined
     do answer = await this.#ask('/upload/', asking)
-    while (answer?.status !== 201 && !isOver())
-    const isDone = answer?.status === 201
-    const seen = { ...(answer && isDone && shown(answer)), asked: title, sha256: digest }
-    this.#note({ what: 'upload', client, called, ...outcome(isDone ? answer : undefined), ...seen })
-    return isDone ? seen.id : undefined
+    while (isOpen(answer) && !isOver())
+    const media = answer?.status === 201 ? shown(answer) : undefined
+    // What was not decided may yet be.
+    const told = outcome(isOpen(answer) ? undefined : answer)
+    this.#note({ what: 'upload', client, called, ...told, ...media, asked: title, sha256: digest })
+    return media?.id
   }
 
   read(client: number, id: string): Promise<void> {

@@ -18,7 +18,11 @@ let idleData: Promise<number | undefined> | undefined
 
 /** Starts a child that can't take more memory than it was given, and knows nothing of this process's secrets. */
 export async function startChild(): Promise<ChildProcess> {
-  idleData ??= measure()
+  idleData ??= measure().catch((error: unknown) => {
+    // The next one asks again: what kept this from starting may be over by then.
+    idleData = undefined
+    throw error
+  })
   const idle = await idleData
   const child =
     idle === undefined ? watched(run()) : run(`ulimit -t ${LIFETIME} && ulimit -d ${idle + ROOM_MIB * 1024}`)

@@ -187,6 +187,15 @@ describe('a reader', () => {
     await reader.close()
   })
 
+  it('that ends just as a file comes is no fault of that file', async () => {
+    const reader = new SandboxedExtraction()
+    for (let n = 0; n < 5; n++) {
+      expect(await described('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
+      for (const pid of await children()) process.kill(pid, 'SIGKILL')
+    }
+    await reader.close()
+  })
+
   it('takes no bytes of one file for those of the next', async () => {
     const child = await startChild()
     const described = new Promise((resolve) => {

@@ -45,18 +45,21 @@ export class SandboxedExtraction {
   }
 
   async #describe<E>(file: FileToRead<E>): Promise<Result<Metadata, E>> {
-    if (this.#isClosed) return ok(failed('the reader was stopped'))
-    this.#child ??= this.#start()
-    const child = await this.#child
-    hold(child)
-    const { result, isReusable } = await talk(child, ++this.#files, file, this.#patience)
-    release(child)
-    if (!isReusable || this.#files >= FILES_PER_CHILD) {
-      child.off('exit', this.#forget)
-      this.#forget()
-      child.kill('SIGKILL')
+    for (let mayRepeat = true; !this.#isClosed; mayRepeat = false) {
+      this.#child ??= this.#start()
+      const child = await this.#child
+      hold(child)
+      const { result, isReusable, isBegun } = await talk(child, ++this.#files, file, this.#patience)
+      release(child)
+      if (!isReusable || this.#files >= FILES_PER_CHILD) {
+        child.off('exit', this.#forget)
+        this.#forget()
+        child.kill('SIGKILL')
+      }
+      // A child whose end had not been told yet says nothing of this file.
+      if (isBegun || !mayRepeat) return result
     }
-    return result
+    return ok(failed('the reader was stopped'))
   }
 
   /** One that does not start is tried again with the next file. */
@@ -75,6 +78,8 @@ interface Outcome<E> {
   readonly result: Result<Metadata, E>
   /** Whether the child has nothing more to do with this file. */
   readonly isReusable: boolean
+  /** Whether it ever had. */
+  readonly isBegun: boolean
 }
 
 /** Tells the child of its `nth` file, gives it the bytes that it asks for, and waits for what it says, or for its end. */
@@ -83,20 +88,23 @@ function talk<E>(child: ChildProcess, nth: number, file: FileToRead<E>, patience
     let left = patience
     let since = performance.now()
     let reading = 0
-    const tooLong = () =>
-      end({ result: ok(failed(`it took longer than ${patience / 1000} s to read`)), isReusable: false })
-    let timer = setTimeout(tooLong, left)
-    const end = (outcome: Outcome<E>): void => {
+    let isBegun = false
+    const end = (result: Result<Metadata, E>, isReusable = false): void => {
       clearTimeout(timer)
       child.off('message', hear)
       child.off('exit', crash)
-      resolve(outcome)
+      resolve({ result, isReusable, isBegun })
     }
-    const crash = () =>
-      end({ result: ok(failed('it took more than 512 MiB to read, or made its reader crash')), isReusable: false })
+    const tooLong = () => {
+      isBegun = true
+      end(ok(failed(`it took longer than ${patience / 1000} s to read`)))
+    }
+    let timer = setTimeout(tooLong, left)
+    const crash = () => end(ok(failed('it took more than 512 MiB to read, or made its reader crash')))
     const hear = (message: ToParent): void => {
       if (message.type === 'ready' || message.file !== nth) return
-      if (message.type === 'described') end({ result: ok(message.metadata), isReusable: true })
+      isBegun = true
+      if (message.type === 'described') end(ok(message.metadata), true)
       if (message.type === 'read') void give(message)
     }
     const give = async ({ start, end: last }: Extract<ToParent, { type: 'read' }>): Promise<void> => {
@@ -109,7 +117,7 @@ function talk<E>(child: ChildProcess, nth: number, file: FileToRead<E>, patience
         since = performance.now()
         timer = setTimeout(tooLong, left)
       }
-      if (bytes.isErr()) return end({ result: err(bytes.error), isReusable: false })
+      if (bytes.isErr()) return end(err(bytes.error))
       send(child, { type: 'bytes', file: nth, start, bytes: bytes.value })
     }
     child.on('message', hear)

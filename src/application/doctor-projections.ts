@@ -23,7 +23,7 @@ export interface ExaminedTitles {
   readonly titles: number
 }
 
-/** @param rows as they were read just now; where one is absent or disagrees, it is read again, for it may have changed since. */
+/** @param rows as they were read just now; one that is absent or disagrees is read again, for it may have changed since. */
 export const examineDocuments = (
   { media, metadata }: Pick<Ports, 'media' | 'metadata'>,
   rows: Rows = new Map(),

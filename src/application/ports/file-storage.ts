@@ -10,8 +10,8 @@ export interface FileStorage {
 
   /**
    * Consumes `body` with back-pressure and constant memory, and succeeds once the file would survive a power cut.
-   * `storage-error`, `insufficient-storage` and `interrupted` left nothing behind. `unavailable` may have left the whole file, never a visible part:
-   * only `delete(key)` makes sure. Keys are never used twice.
+   * `storage-error`, `insufficient-storage` and `interrupted` left nothing behind. `unavailable` may have left the whole
+   * file, never a visible part: only `delete(key)` makes sure. Keys are never used twice.
    */
   put(key: StorageKey, body: AsyncIterable<Uint8Array>, hints: PutHints): ResultAsync<StoredFile, PutError>
 

@@ -13,7 +13,8 @@ export interface Answer {
 }
 
 const HEAD_END = Buffer.from('\r\n\r\n')
-const MOST = 64 * 1024 * 1024
+/** While what had begun is put away, which a slow disk may take long for, what comes is passed over at the speed of memory. */
+const MOST = 1024 * 1024 * 1024
 
 /** One TCP connection, byte by byte: for what no well-behaved client would send. */
 export class Wire {
@@ -55,7 +56,7 @@ export class Wire {
 
   /**
    * Sends `chunk` again and again until an answer begins or the connection ends.
-   * @returns whether that happened while bytes were still being sent; false after 64 MiB.
+   * @returns whether that happened while bytes were still being sent; false after 1 GiB.
    */
   async sendUntilAnswered(chunk: Uint8Array): Promise<boolean> {
     while (!this.#ended && this.#received.length === 0) {

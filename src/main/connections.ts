@@ -23,6 +23,8 @@ export interface Connections extends Migrated {
 /** Milliseconds. An answer that the database owes must come before the client's patience ends. */
 const CONNECT_TIMEOUT = 2000
 const STATEMENT_TIMEOUT = 4000
+/** Of a statement that waits for rows which another transaction has locked. Half, so that each row can be tried alone, too. */
+const LOCK_TIMEOUT = STATEMENT_TIMEOUT / 2
 /**
  * A connection that says nothing for so long is given up for a new one, whether or not a statement waits: where the other
  * end is gone without a word, only the kernel would find out, after about a quarter of an hour (tcp(7), tcp_retries2).
@@ -97,7 +99,7 @@ async function open(db: Kysely<Database>, jobs: PgBossJobs, migrated: Migrated):
 
 /** On a connection of its own, because migrations may take long, and wait for those of another process. */
 async function migrateServer(databaseUrl: string): Promise<Migrated> {
-  const db = await server(databaseUrl, { max: 1, statement_timeout: 0, stream: undefined })
+  const db = await server(databaseUrl, { max: 1, statement_timeout: 0, lock_timeout: 0, stream: undefined })
   try {
     return await migrate(db)
   } finally {
@@ -142,6 +144,7 @@ async function server(connectionString: string, options: object = {}): Promise<K
     connectionString,
     connectionTimeoutMillis: CONNECT_TIMEOUT,
     statement_timeout: STATEMENT_TIMEOUT,
+    lock_timeout: LOCK_TIMEOUT,
     stream: impatient,
     // Sound ones that nobody needs end before that in good order.
     idleTimeoutMillis: STATEMENT_TIMEOUT,

@@ -718,7 +718,7 @@ const newAttempt = (): Attempt => randomBytes(8).toString('hex') as Attempt
 const tag = (raw: string): Tag => parseTag(raw)._unsafeUnwrap()
 const tags = (...raw: string[]): readonly Tag[] => parseTags(raw)._unsafeUnwrap()
 
-function newIntent(given: Partial<Pick<Intent, 'id' | 'owner' | 'filename'>> = {}): Intent {
+export function newIntent(given: Partial<Pick<Intent, 'id' | 'owner' | 'filename'>> = {}): Intent {
   const id = given.id ?? newId()
   const attempt = newAttempt()
   return {

@@ -1,4 +1,5 @@
 export type { Database } from './database.ts'
-export { KyselyMediaRepository, type Publish } from './kysely-media-repository.ts'
+export { KyselyMediaRepository } from './kysely-media-repository.ts'
 export { KyselyMetadataStore } from './kysely-metadata-store.ts'
 export { type Installation, type Migrated, migrate } from './migrations.ts'
+export type { Publish } from './row-batches.ts'

@@ -1,5 +1,6 @@
-import { type Kysely, type RawBuilder, type Selectable, sql, type Transaction, type Updateable } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
+import { BatchQueue } from '../../application/batch-queue.ts'
 import type {
   AlreadyThere,
   Change,
@@ -10,21 +11,41 @@ import type {
   NotFound,
 } from '../../application/ports/media-repository.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
-import type { ContentType } from '../../domain/content-type.ts'
-import type { Sha256 } from '../../domain/digest.ts'
-import type { FileName } from '../../domain/file-name.ts'
-import type { Attempt, Intent, Media, MediaEvent, MediaId, Receiving, StorageKey, Stored } from '../../domain/media.ts'
-import type { Tag } from '../../domain/tag.ts'
-import type { Title } from '../../domain/title.ts'
-import type { Database, MediaJobTable } from './database.ts'
+import type { Attempt, Intent, Media, MediaId, Receiving, Stored } from '../../domain/media.ts'
+import type { Database } from './database.ts'
+import { isRefused, retried } from './failures.ts'
+import { toMedia, toStored } from './media-row.ts'
+import {
+  type Addition,
+  changeRows,
+  insertRows,
+  type Publish,
+  type RowChange,
+  type RowOutcome,
+  readRows,
+} from './row-batches.ts'
 
-/** Delivers events within the transaction that wrote what they tell of. */
-export type Publish = (tx: Transaction<Database>, events: readonly MediaEvent[]) => Promise<void>
+/** PostgreSQL reads and writes many rows for the price of one; larger batches gain nothing more. */
+const BATCHES = { maxConcurrent: 2, maxItems: 100 }
 
-/** The rows in PostgreSQL, or in PGlite, which is PostgreSQL in this process. The clock is the database's. */
+/**
+ * The rows in PostgreSQL, or in PGlite, which is PostgreSQL in this process. The clock is the database's.
+ *
+ * Calls of `add`, `update` and `get` that wait at the same time share a statement or a transaction. Each call keeps its own
+ * outcome: a batch that the database refuses because of one row is repeated row by row.
+ */
 export class KyselyMediaRepository implements MediaRepository {
   readonly #db: Kysely<Database>
   readonly #publish: Publish
+  readonly #additions = new BatchQueue(
+    (additions: readonly Addition[]) => retried(() => insertRows(this.#db, additions)),
+    { ...BATCHES, isRefused },
+  )
+  readonly #changes = new BatchQueue(
+    (changes: readonly RowChange[]) => retried(() => changeRows(this.#db, this.#publish, changes)),
+    { ...BATCHES, isRefused },
+  )
+  readonly #reads = new BatchQueue((ids: readonly MediaId[]) => retried(() => readRows(this.#db, ids)), BATCHES)
 
   constructor(db: Kysely<Database>, publish: Publish = async () => {}) {
     this.#db = db
@@ -32,41 +53,20 @@ export class KyselyMediaRepository implements MediaRepository {
   }
 
   add(intent: Intent, leaseSeconds: number): ResultAsync<Receiving, AlreadyThere | Unavailable> {
-    const { id, owner, attempt, storage, storageKey: storage_key, filename, mimeType: mime_type } = intent
-    const inserted = this.#db
-      .insertInto('media_job')
-      .values({
-        id,
-        owner,
-        attempt,
-        storage,
-        storage_key,
-        filename,
-        mime_type,
-        state: 'receiving',
-        tags: [],
-        version: 0,
-        lease_expires_at: lease(leaseSeconds),
-      })
-      .onConflict((conflict) => conflict.column('id').doNothing())
-      .returning(['created_at', 'lease_expires_at'])
-    return answer(() => inserted.executeTakeFirst()).andThen((row) =>
-      row?.lease_expires_at
-        ? ok({
-            ...intent,
-            state: 'receiving',
-            createdAt: row.created_at,
-            leaseExpiresAt: row.lease_expires_at,
-          } as const)
-        : this.get(id)
+    const added = this.#additions.add({ intent, leaseSeconds })
+    return ResultAsync.fromPromise(added, unavailable('database')).andThen((receiving) =>
+      receiving
+        ? ok(receiving)
+        : this.get(intent.id)
             .mapErr(gone)
             .andThen((media) => err({ type: 'already-there', media } as const)),
     )
   }
 
   get(id: MediaId): ResultAsync<Media, NotFound | Unavailable> {
-    const row = this.#db.selectFrom('media_job').selectAll().where('id', '=', id)
-    return answer(() => row.executeTakeFirst()).andThen((row) => (row ? ok(toMedia(row)) : err(NOT_FOUND)))
+    return ResultAsync.fromPromise(this.#reads.add(id), unavailable('database')).andThen((media) =>
+      media ? ok(media) : err(NOT_FOUND),
+    )
   }
 
   list({ owner, tag, after, limit }: ListQuery): ResultAsync<readonly Stored[], Unavailable> {
@@ -80,13 +80,15 @@ export class KyselyMediaRepository implements MediaRepository {
   }
 
   update<To extends Media, E>(id: MediaId, change: Change<To, E>): ResultAsync<To, E | NotFound | Unavailable> {
-    return answer(() => this.#change(id, change)).andThen((result) => result)
+    return ResultAsync.fromPromise(this.#change({ id, change }), unavailable('database')).andThen(
+      (outcome) => outcome as Result<To, E | NotFound>,
+    )
   }
 
   renew(id: MediaId, attempt: Attempt, leaseSeconds: number): ResultAsync<void, LeaseLost | Unavailable> {
     const renewed = this.#db
       .updateTable('media_job')
-      .set({ lease_expires_at: lease(leaseSeconds) })
+      .set({ lease_expires_at: sql<Date>`clock_timestamp() + make_interval(secs => ${leaseSeconds})` })
       .where('id', '=', id)
       .where('attempt', '=', attempt)
       .where('state', '=', 'receiving')
@@ -132,38 +134,12 @@ export class KyselyMediaRepository implements MediaRepository {
     return answer(() => rows.execute()).map((found) => found.map(toMedia))
   }
 
-  #change<To extends Media, E>(id: MediaId, change: Change<To, E>): Promise<Result<To, E | NotFound>> {
-    return this.#db.transaction().execute(async (tx): Promise<Result<To, E | NotFound>> => {
-      const row = await tx
-        .selectFrom('media_job')
-        .selectAll()
-        .select(sql<Date>`clock_timestamp()`.as('now'))
-        .where('id', '=', id)
-        .forUpdate()
-        .executeTakeFirst()
-      if (!row) return err(NOT_FOUND)
-      const transition = change(toMedia(row), row.now)
-      if (transition.isErr()) return err(transition.error)
-      const { media, events } = transition.value
-      await tx.updateTable('media_job').set(toRow(media)).where('id', '=', id).execute()
-      await this.#publish(tx, events)
-      return ok(media)
-    })
-  }
-}
-
-/** Serialization failure and deadlock (PostgreSQL, appendix A): rolled back for certain, and likely to succeed now. */
-const TRY_AGAIN = new Set(['40001', '40P01'])
-const TRIES = 3
-
-async function retried<T>(work: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await work()
-    } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : ''
-      if (tries === TRIES || !TRY_AGAIN.has(code)) throw error
-    }
+  async #change(change: RowChange): Promise<RowOutcome> {
+    const together = await this.#changes.add(change)
+    if (together) return together
+    // Another transaction may have locked the row, and only this change may wait for that.
+    const [alone] = await retried(() => changeRows(this.#db, this.#publish, [change]))
+    return alone ?? err(NOT_FOUND)
   }
 }
 
@@ -175,82 +151,3 @@ const answer = <T>(work: () => Promise<T>): ResultAsync<T, Unavailable> =>
 /** The row that stood in the way is no longer there: as good as no answer. */
 const gone = (error: NotFound | Unavailable): Unavailable =>
   error.type === 'unavailable' ? error : unavailable('database')(error)
-
-const lease = (seconds: number): RawBuilder<Date> => sql<Date>`clock_timestamp() + make_interval(secs => ${seconds})`
-
-type Row = Selectable<MediaJobTable>
-
-/** The table's checks see to it that a state has its columns. */
-type FullRow = { [Column in keyof Row]: NonNullable<Row[Column]> }
-
-function toMedia(row: Row): Media {
-  const { state, version } = row
-  switch (state) {
-    case 'receiving':
-      return { ...toIntent(row), state, leaseExpiresAt: (row as FullRow).lease_expires_at }
-    case 'stored':
-      return toStored(row)
-    case 'abandoned':
-    case 'deleted':
-      return { ...toIntent(row), state, version, discardedAt: row.discarded_at ?? undefined }
-  }
-}
-
-function toStored(row: Row): Stored {
-  const full = row as FullRow
-  return {
-    ...toIntent(row),
-    state: 'stored',
-    fileId: full.file_id,
-    url: full.url,
-    sizeBytes: Number(full.size_bytes),
-    sha256: full.sha256 as Sha256,
-    fingerprint: full.fingerprint as Sha256,
-    title: full.title as Title,
-    tags: full.tags as Tag[],
-    version: full.version,
-  }
-}
-
-const toIntent = (row: Row): Intent & { createdAt: Date } => ({
-  id: row.id as MediaId,
-  owner: row.owner,
-  attempt: row.attempt as Attempt,
-  storage: row.storage,
-  storageKey: row.storage_key as StorageKey,
-  filename: row.filename as FileName,
-  mimeType: row.mime_type as ContentType,
-  createdAt: row.created_at,
-})
-
-/** All columns but id and owner, which never change; what the state does not have is cleared. */
-function toRow(media: Media): Updateable<MediaJobTable> {
-  const {
-    state,
-    attempt,
-    storage,
-    storageKey: storage_key,
-    filename,
-    mimeType: mime_type,
-    createdAt: created_at,
-  } = media
-  const row = { ...EMPTY, state, attempt, storage, storage_key, filename, mime_type, created_at }
-  if (media.state === 'receiving') return { ...row, lease_expires_at: media.leaseExpiresAt }
-  const { version } = media
-  if (media.state !== 'stored') return { ...row, version, discarded_at: media.discardedAt ?? null }
-  const { fileId: file_id, url, sizeBytes: size_bytes, sha256, fingerprint, title } = media
-  return { ...row, file_id, url, size_bytes, sha256, fingerprint, title, tags: [...media.tags], version }
-}
-
-const EMPTY = {
-  lease_expires_at: null,
-  discarded_at: null,
-  file_id: null,
-  url: null,
-  size_bytes: null,
-  sha256: null,
-  fingerprint: null,
-  title: null,
-  tags: [],
-  version: 0,
-} satisfies Updateable<MediaJobTable>

@@ -1,0 +1,130 @@
+import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
+import { err, fromThrowable, ok, type Result } from 'neverthrow'
+import type { Change } from '../../application/ports/media-repository.ts'
+import { unavailable } from '../../application/ports/unavailable.ts'
+import type { Intent, Media, MediaEvent, MediaId, Receiving } from '../../domain/media.ts'
+import type { Database, MediaJobTable } from './database.ts'
+import { toMedia, toRow } from './media-row.ts'
+
+/** Delivers events within the transaction that wrote the rows they are about. */
+export type Publish = (tx: Transaction<Database>, events: readonly MediaEvent[]) => Promise<void>
+
+export interface Addition {
+  readonly intent: Intent
+  readonly leaseSeconds: number
+}
+
+export interface RowChange {
+  readonly id: MediaId
+  readonly change: Change<Media, unknown>
+}
+
+export type RowOutcome = Result<Media, unknown>
+
+/**
+ * Inserts the rows in one statement, which is one commit. Rows are JSON so that the statement is the same for any number.
+ * @returns for each addition the new row, or `undefined` if its id exists already.
+ */
+export async function insertRows(
+  db: Kysely<Database>,
+  additions: readonly Addition[],
+): Promise<readonly (Receiving | undefined)[]> {
+  const json = JSON.stringify(
+    additions.map(({ intent, leaseSeconds }) => ({
+      id: intent.id,
+      owner: intent.owner,
+      attempt: intent.attempt,
+      storage: intent.storage,
+      storage_key: intent.storageKey,
+      filename: intent.filename,
+      mime_type: intent.mimeType,
+      lease_seconds: leaseSeconds,
+    })),
+  )
+  // Ordered by id, so that two batches with the same ids wait for each other instead of deadlocking.
+  const { rows } = await sql<Inserted>`
+    insert into media_job (id, owner, attempt, storage, storage_key, filename, mime_type, state, lease_expires_at)
+    select id, owner, attempt, storage, storage_key, filename, mime_type, 'receiving',
+      clock_timestamp() + make_interval(secs => lease_seconds)
+    from json_to_recordset(${json}::json) as addition (id uuid, owner text, attempt text, storage text,
+      storage_key text, filename text, mime_type text, lease_seconds float8)
+    order by id
+    on conflict (id) do nothing
+    returning id, attempt, created_at, lease_expires_at`.execute(db)
+  const inserted = new Map(rows.map((row) => [row.id, row]))
+  return additions.map(({ intent }) => {
+    const row = inserted.get(intent.id)
+    if (row?.attempt !== intent.attempt) return undefined
+    // Of two additions with one id, the first has the row.
+    inserted.delete(intent.id)
+    return { ...intent, state: 'receiving', createdAt: row.created_at, leaseExpiresAt: row.lease_expires_at }
+  })
+}
+
+interface Inserted extends Pick<Selectable<MediaJobTable>, 'id' | 'attempt' | 'created_at'> {
+  readonly lease_expires_at: Date
+}
+
+/**
+ * Locks the rows, applies each change, writes the rows that changed and delivers the events, in one transaction.
+ *
+ * A change that returns an error or throws affects its own outcome only. A batch never waits for a row that another
+ * transaction has locked, but a single change does. The outcome of a row that does not exist, or that a batch passed
+ * over, is `undefined`.
+ */
+export function changeRows(
+  db: Kysely<Database>,
+  publish: Publish,
+  changes: readonly RowChange[],
+): Promise<readonly (RowOutcome | undefined)[]> {
+  const ids = changes.map(({ id }) => id)
+  return db.transaction().execute(async (tx) => {
+    const rows = await tx
+      .selectFrom('media_job')
+      .selectAll()
+      .select(sql<Date>`clock_timestamp()`.as('now'))
+      .where('id', '=', sql<string>`any(${ids}::uuid[])`)
+      .orderBy('id')
+      .forUpdate()
+      .$if(changes.length > 1, (query) => query.skipLocked())
+      .execute()
+    const current = new Map(rows.map((row) => [row.id, { media: toMedia(row), now: row.now }]))
+    const changed = new Map<MediaId, Media>()
+    const events: MediaEvent[] = []
+    const outcomes = changes.map(({ id, change }): RowOutcome | undefined => {
+      const row = current.get(id)
+      if (!row) return undefined
+      // A change that throws must not fail the others.
+      const transition = fromThrowable(change, unavailable('database'))(row.media, row.now).andThen((result) => result)
+      if (transition.isErr()) return err(transition.error)
+      // A later change of this batch to the same row starts from here.
+      row.media = transition.value.media
+      changed.set(id, row.media)
+      events.push(...transition.value.events)
+      return ok(row.media)
+    })
+    if (changed.size > 0) await writeRows(tx, [...changed.values()])
+    if (events.length > 0) await publish(tx, events)
+    return outcomes
+  })
+}
+
+async function writeRows(tx: Transaction<Database>, media: readonly Media[]): Promise<void> {
+  const json = JSON.stringify(media.map((each) => ({ id: each.id, ...toRow(each) })))
+  await sql`
+    update media_job set
+      state = changed.state, attempt = changed.attempt, storage = changed.storage, storage_key = changed.storage_key,
+      filename = changed.filename, mime_type = changed.mime_type, created_at = changed.created_at,
+      lease_expires_at = changed.lease_expires_at, discarded_at = changed.discarded_at, file_id = changed.file_id,
+      url = changed.url, size_bytes = changed.size_bytes, sha256 = changed.sha256, fingerprint = changed.fingerprint,
+      title = changed.title, tags = changed.tags, version = changed.version
+    from json_populate_recordset(null::media_job, ${json}::json) as changed
+    where media_job.id = changed.id`.execute(tx)
+}
+
+/** @returns for each id its row in any state, or `undefined` if there is none. */
+export async function readRows(db: Kysely<Database>, ids: readonly MediaId[]): Promise<readonly (Media | undefined)[]> {
+  const rows = await db.selectFrom('media_job').selectAll().where('id', '=', sql<string>`any(${ids}::uuid[])`).execute()
+  const found = new Map(rows.map((row) => [row.id, toMedia(row)]))
+  return ids.map((id) => found.get(id))
+}

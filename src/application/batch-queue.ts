@@ -1,6 +1,4 @@
 export interface BatchOptions {
-  /** How many batches run at once; at least 1. */
-  readonly maxConcurrent: number
   /** How many items one batch has; at least 1. */
   readonly maxItems: number
   /**
@@ -10,25 +8,31 @@ export interface BatchOptions {
   readonly isRefused?: (error: unknown) => boolean
 }
 
+/**
+ * A batch that waits for a lock, or on a connection that broke, does not hold up the next one for longer than this. Until
+ * then more items gather, which costs less than two small batches.
+ */
+const SLOW_MS = 100
+
 /** Handles a batch: returns the outcome of each item, in the order of the items. */
 export type RunBatch<Item, Outcome> = (items: readonly Item[]) => Promise<readonly Outcome[]>
 
 /**
- * Lets calls that wait at the same time share one statement, request or commit. A call never waits for company: a batch
- * starts as soon as fewer than `maxConcurrent` batches run, with all items that wait by then.
+ * Lets calls that wait at the same time share one statement, request or commit. A call never waits for company: the next
+ * batch starts as soon as the one before it ends, or has run for `SLOW_MS`, with all items that wait by then.
  *
  * An item settles only after the run that contained it. If the batch was refused, its items run alone, so that one bad
  * item does not fail the others. After any other error each item of the batch gets that error.
  *
  * @example
- * const queue = new BatchQueue(insertMany, { maxConcurrent: 2, maxItems: 100 })
+ * const queue = new BatchQueue(insertMany, { maxItems: 100 })
  * const [a, b] = await Promise.all([queue.add(rowA), queue.add(rowB)])
  */
 export class BatchQueue<Item, Outcome> {
   readonly #run: RunBatch<Item, Outcome>
   readonly #options: BatchOptions
   readonly #waiting: Waiting<Item, Outcome>[] = []
-  #running = 0
+  #isRunning = false
 
   constructor(run: RunBatch<Item, Outcome>, options: BatchOptions) {
     this.#run = run
@@ -44,14 +48,18 @@ export class BatchQueue<Item, Outcome> {
   }
 
   #start(): void {
-    const { maxConcurrent, maxItems } = this.#options
-    while (this.#waiting.length > 0 && this.#running < maxConcurrent) {
-      this.#running++
-      void this.#settle(this.#waiting.splice(0, maxItems)).finally(() => {
-        this.#running--
-        this.#start()
-      })
+    if (this.#isRunning || this.#waiting.length === 0) return
+    this.#isRunning = true
+    let isOver = false
+    const next = () => {
+      if (isOver) return
+      isOver = true
+      clearTimeout(timer)
+      this.#isRunning = false
+      this.#start()
     }
+    const timer = setTimeout(next, SLOW_MS)
+    void this.#settle(this.#waiting.splice(0, this.#options.maxItems)).finally(next)
   }
 
   async #settle(batch: readonly Waiting<Item, Outcome>[]): Promise<void> {

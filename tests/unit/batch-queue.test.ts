@@ -4,7 +4,7 @@ import { BatchQueue } from '../../src/application/batch-queue.ts'
 class Refused extends Error {}
 
 /** A queue whose runs end when the test says so. */
-function opened(options: { maxConcurrent?: number; maxItems?: number } = {}) {
+function opened(options: { maxItems?: number } = {}) {
   const runs: { readonly items: readonly string[]; readonly end: (error?: Error) => void }[] = []
   const queue = new BatchQueue<string, string>(
     (items) => {
@@ -13,7 +13,7 @@ function opened(options: { maxConcurrent?: number; maxItems?: number } = {}) {
       runs.push({ items, end: (error) => (error ? ended.reject(error) : ended.resolve(outcomes)) })
       return ended.promise
     },
-    { maxConcurrent: 1, maxItems: 100, ...options, isRefused: (error) => error instanceof Refused },
+    { maxItems: 100, ...options, isRefused: (error) => error instanceof Refused },
   )
   const started = (count: number) => expect.poll(() => runs.length).toBe(count)
   return { queue, runs, started }
@@ -53,15 +53,27 @@ describe('A batch queue', () => {
     expect(settled).toBe(true)
   })
 
-  it('runs at most so many batches at once, with at most so many items', async () => {
-    const { queue, runs, started } = opened({ maxConcurrent: 2, maxItems: 2 })
-    const all = Promise.all(['a', 'b', 'c', 'd', 'e'].map((item) => queue.add(item)))
-    await started(2)
+  it('runs at most so many items at once', async () => {
+    const { queue, runs, started } = opened({ maxItems: 2 })
+    const all = Promise.all(['a', 'b', 'c'].map((item) => queue.add(item)))
+    await started(1)
     runs[0]?.end()
-    await started(3)
-    expect(runs.map(({ items }) => items.join(''))).toEqual(['ab', 'cd', 'e'])
-    for (const { end } of runs) end()
-    expect(await all).toEqual(['A', 'B', 'C', 'D', 'E'])
+    await started(2)
+    runs[1]?.end()
+    expect(runs.map(({ items }) => items.join(''))).toEqual(['ab', 'c'])
+    expect(await all).toEqual(['A', 'B', 'C'])
+  })
+
+  it('does not let a slow batch hold up the next one', async () => {
+    const { queue, runs, started } = opened()
+    const slow = queue.add('slow')
+    await started(1)
+    const next = queue.add('next')
+    await started(2)
+    runs[1]?.end()
+    expect(await next).toBe('NEXT')
+    runs[0]?.end()
+    expect(await slow).toBe('SLOW')
   })
 
   it('runs each item alone once its batch was refused', async () => {

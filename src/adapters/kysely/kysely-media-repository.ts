@@ -26,7 +26,7 @@ import {
 } from './row-batches.ts'
 
 /** PostgreSQL reads and writes many rows for the price of one; larger batches gain nothing more. */
-const BATCHES = { maxConcurrent: 2, maxItems: 100 }
+const BATCHES = { maxItems: 100 }
 
 /**
  * The rows in PostgreSQL, or in PGlite, which is PostgreSQL in this process. The clock is the database's.

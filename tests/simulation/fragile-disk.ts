@@ -1,5 +1,5 @@
 import { dirname } from 'node:path'
-import { Readable, Writable } from 'node:stream'
+import { Readable } from 'node:stream'
 import type { Disk } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 
 interface File {
@@ -123,28 +123,15 @@ function handle(node: File | Folder, effect: Effect) {
   return {
     sync: () => effect('disk.sync', sync),
     close,
-    createWriteStream: ({ flush }: { flush?: boolean } = {}) =>
-      new Writable({
-        write: (chunk: Buffer, _encoding, done) => {
-          const half = chunk.subarray(0, chunk.length / 2)
-          const write = () =>
-            effect(
-              'disk.write',
-              () => append(chunk),
-              () => append(half),
-            )
-          void tell(write, done)
-        },
-        // As Node.js does it: flushed when it is closed, and whether that went well is the stream's own success.
-        destroy: (error, done) => {
-          const finish = async () => {
-            if (flush) await effect('disk.flush', sync)
-            await close()
-            if (error) throw error
-          }
-          void tell(finish, done)
-        },
-      }),
+    writev: (chunks: readonly Uint8Array[]) => {
+      const bytes = Buffer.concat(chunks)
+      const half = bytes.subarray(0, bytes.length / 2)
+      const write = () => {
+        append(bytes)
+        return { bytesWritten: bytes.length }
+      }
+      return effect('disk.write', write, () => append(half))
+    },
     createReadStream: ({ start = 0, end }: { start?: number; end?: number } = {}) => {
       const { bytes } = node as File
       async function* read() {
@@ -153,16 +140,6 @@ function handle(node: File | Folder, effect: Effect) {
       return Readable.from(read())
     },
   }
-}
-
-async function tell(work: () => Promise<void>, done: (error?: Error | null) => void): Promise<void> {
-  let failure: Error | null = null
-  try {
-    await work()
-  } catch (error) {
-    failure = error as Error
-  }
-  done(failure)
 }
 
 const folder = (): Folder => ({ type: 'folder', entries: new Map(), durable: new Map() })

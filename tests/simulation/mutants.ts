@@ -48,7 +48,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     without: 'the fsync of the file',
     file: 'src/adapters/filesystem/filesystem-file-storage.ts',
-    edits: [['flush: true', 'flush: false']],
+    edits: [['        await file.sync()\n', '']],
   },
   {
     without: 'the fsync of the folder',

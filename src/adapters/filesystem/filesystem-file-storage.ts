@@ -1,7 +1,7 @@
 import type { ReadStream } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import * as nodeDisk from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import type {
   ByteRange,
@@ -14,9 +14,8 @@ import type {
 } from '../../application/ports/file-storage.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 import type { StorageKey } from '../../domain/media.ts'
+import { BodyFailed, writeBody } from './write-body.ts'
 
-/** Bytes that may wait in memory for the disk, per upload: larger writes are worth more than more of them. */
-const WRITE_BUFFER = 1024 * 1024
 const READ_BUFFER = 256 * 1024
 const PAGE = 1000
 const UNFINISHED = '.part'
@@ -34,7 +33,7 @@ export class FilesystemFileStorage implements FileStorage {
   readonly name = 'filesystem'
   readonly #folder: string
   readonly #disk: Disk
-  /** Folders whose entry this process has seen to the disk. */
+  /** Folders that have been synced, with all the entries that lead to them. */
   readonly #durable = new Set<string>()
 
   /**
@@ -77,30 +76,21 @@ export class FilesystemFileStorage implements FileStorage {
   ): Promise<Result<StoredFile, PutError>> {
     const path = this.#path(key)
     const unfinished = path + UNFINISHED
-    let size = 0
-    let bodyFailure: { cause: unknown } | undefined
-    async function* counted() {
-      try {
-        for await (const chunk of body) {
-          size += chunk.length
-          yield chunk
-        }
-      } catch (cause) {
-        bodyFailure = { cause }
-        throw cause
-      }
-    }
-
+    let size: number
     try {
-      await this.#makeFolder(dirname(path))
-      // Opened by itself: a stream that opens its file may still make it after it was given up and cleaned up.
-      const file = await this.#disk.open(unfinished, 'wx', 0o600)
-      await pipeline(counted, file.createWriteStream({ flush: true, highWaterMark: WRITE_BUFFER }), { signal })
+      signal.throwIfAborted()
+      const file = await this.#create(unfinished)
+      try {
+        size = await writeBody(file, body, signal)
+        await file.sync()
+      } finally {
+        await file.close()
+      }
       signal.throwIfAborted()
     } catch (cause) {
       const removal = await ResultAsync.fromPromise(this.#remove(unfinished), unavailable('storage'))
       if (removal.isErr()) return err(removal.error)
-      if (bodyFailure) return err({ type: 'interrupted', cause: bodyFailure.cause })
+      if (cause instanceof BodyFailed) return err({ type: 'interrupted', cause: cause.cause })
       if (signal.aborted) return err({ type: 'interrupted', cause: signal.reason })
       const full = hasCode(cause, 'ENOSPC', 'EDQUOT')
       return err(full ? { type: 'insufficient-storage', cause } : unavailable('storage')(cause))
@@ -111,9 +101,23 @@ export class FilesystemFileStorage implements FileStorage {
       await this.#syncFolder(dirname(path))
       return ok({ fileId: key, size })
     } catch (cause) {
-      // Somebody deleted the key meanwhile.
+      // The key was deleted in between.
       if (hasCode(cause, 'ENOENT')) return err({ type: 'interrupted', cause })
       return err(unavailable('storage')(cause))
+    }
+  }
+
+  async #create(path: string): Promise<FileHandle> {
+    const folder = dirname(path)
+    if (!this.#durable.has(folder)) await this.#makeFolder(folder)
+    try {
+      return await this.#disk.open(path, 'wx', 0o600)
+    } catch (error) {
+      if (!hasCode(error, 'ENOENT')) throw error
+      // The folder was removed since it was made, perhaps with those above it.
+      this.#durable.clear()
+      await this.#makeFolder(folder)
+      return this.#disk.open(path, 'wx', 0o600)
     }
   }
 
@@ -143,12 +147,14 @@ export class FilesystemFileStorage implements FileStorage {
 
   async #makeFolder(folder: string): Promise<void> {
     await this.#disk.mkdir(folder, { recursive: true, mode: 0o700 })
-    // A folder is only as durable as the entries that lead to it, and who made it may have died before they were.
+    // A folder is only as durable as the entries that lead to it, and the process that made it may have died before.
+    const synced: string[] = []
     for (let entry = folder; entry !== dirname(entry) && !this.#durable.has(entry); entry = dirname(entry)) {
-      const synced = await this.#syncFolder(dirname(entry)).then(() => true, ifDenied(false))
-      if (!synced) return
-      this.#durable.add(entry)
+      const isSynced = await this.#syncFolder(dirname(entry)).then(() => true, ifDenied(false))
+      if (!isSynced) break
+      synced.push(entry)
     }
+    for (const entry of synced) this.#durable.add(entry)
   }
 
   async #syncFolder(folder: string): Promise<void> {

@@ -10,18 +10,26 @@ export interface Pace {
 
 const RATE_WINDOW_SECONDS = 30
 const TICK_MS = 500
+const TICK_SECONDS = TICK_MS / 1000
+
+/** Looks at one request each tick. */
+type Watch = () => void
+
+const watches = new Set<Watch>()
+let timer: NodeJS.Timeout | undefined
 
 /**
  * Calls `tooSlow` once the sender of `req` falls behind `pace`. Time during which we ourselves hold the body back, because
- * the storage is busy, is not counted against the sender.
+ * the storage is busy, is not counted against the sender. All requests share one timer.
  * @returns stops watching.
  */
 export function watchPace(req: IncomingMessage, pace: Pace, tooSlow: () => void): () => void {
   let received = req.socket.bytesRead
-  let idle = 0
-  let waited = 0
+  // The first tick may come at once, so it does not count.
+  let idle = -TICK_SECONDS
+  let waited = -TICK_SECONDS
   let windowBytes = 0
-  const timer = setInterval(() => {
+  const watch = (): void => {
     const bytes = req.socket.bytesRead - received
     received += bytes
     windowBytes += bytes
@@ -29,13 +37,22 @@ export function watchPace(req: IncomingMessage, pace: Pace, tooSlow: () => void)
       idle = 0
       return
     }
-    idle = bytes > 0 ? 0 : idle + TICK_MS / 1000
-    waited += TICK_MS / 1000
+    idle = bytes > 0 ? 0 : idle + TICK_SECONDS
+    waited += TICK_SECONDS
     if (idle > pace.idleSeconds) return tooSlow()
     if (waited < RATE_WINDOW_SECONDS) return
     if (windowBytes < pace.minRate * RATE_WINDOW_SECONDS) return tooSlow()
     waited = 0
     windowBytes = 0
+  }
+  watches.add(watch)
+  timer ??= setInterval(() => {
+    for (const each of watches) each()
   }, TICK_MS)
-  return () => clearInterval(timer)
+  return () => {
+    watches.delete(watch)
+    if (watches.size > 0) return
+    clearInterval(timer)
+    timer = undefined
+  }
 }

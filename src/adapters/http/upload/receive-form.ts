@@ -1,12 +1,15 @@
-import { finished, type Writable } from 'node:stream'
-import multer, { type IncomingFile, type StorageEngine } from '@koa/multer'
+import type { EventEmitter } from 'node:events'
+import type { IncomingMessage } from 'node:http'
+import multer, { type Fields } from '@koa/multer'
 import type { Context } from 'koa'
 import { err, type Result, ResultAsync } from 'neverthrow'
 import { type Details, parseDetails } from '../../../application/details.ts'
 import type { UploadError, Uploaded } from '../../../application/upload.ts'
 import { formDetails } from './form-details.ts'
-import { type FormRefusal, MAX_FIELD_BYTES, MultipartGuard, RefusedForm } from './multipart-guard.ts'
+import { FormFile } from './form-file.ts'
+import { MAX_FIELD_BYTES, MultipartParser, type PartReader } from './multipart-parser.ts'
 import { type Pace, watchPace } from './pace.ts'
+import { decode, type FormRefusal, type PartHead, RefusedForm } from './part-headers.ts'
 
 const MAX_FIELDS = 20
 const MAX_FIELD_NAME_BYTES = 64
@@ -27,103 +30,156 @@ export interface FormLimits {
 }
 
 /**
- * Streams the form of this request into one upload: multer parses it, nothing is kept but the values of fields, and the
- * socket waits for the storage. Settles as soon as the outcome is known, even while the client goes on sending; a
- * refusal only after the upload that had begun has been put away.
+ * Streams the form of this request into one upload: nothing is kept but the values of fields, and the socket waits for the
+ * storage. Settles as soon as the outcome is known, even while the client goes on sending; a refusal only after the
+ * upload that had begun has been given up.
  */
 export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): ResultAsync<Uploaded, Refusal> {
-  const { req } = ctx
-  const outcome = Promise.withResolvers<Result<Uploaded, Refusal>>()
-  const details = Promise.withResolvers<Result<Details, Refusal>>()
-  const guard = new MultipartGuard(limits.boundary, limits.maxFileSize)
-  let upload: Promise<Result<Uploaded, Refusal>> | undefined
-  let parser: Writable | undefined
-  let fields = 0
-  let seen = 0
-  let decided = false
-
-  const decide = (): boolean => {
-    if (decided) return false
-    decided = true
-    stopWatching()
-    return true
-  }
-
-  const refuse = (refusal: Refusal): void => {
-    if (!decide()) return
-    req.unpipe(guard)
-    guard.destroy()
-    parser?.destroy(new Error(`the form was refused: ${refusal.type}`))
-    details.resolve(err(refusal))
-    outcome.resolve(Promise.resolve(upload).then(() => err(refusal)))
-  }
-
-  const complete = (body: unknown): void => {
-    const read = formDetails(body)
-    if (!parser) return refuse(MALFORMED)
-    if (!upload) return refuse({ type: 'missing-file' })
-    // The parser skips what it can't decode and says nothing.
-    if (seen !== guard.parts) return refuse(MALFORMED)
-    if (read.isErr()) return refuse(read.error)
-    if (!decide()) return
-    details.resolve(read)
-    outcome.resolve(upload)
-  }
-
-  const seeFile = (name: string | undefined, _: unknown, { filename }: { filename?: string }): void => {
-    seen++
-    if (!name) refuse(UNNAMED)
-    else if (name !== 'file') refuse({ type: 'unexpected-file-field', detail: 'Send the file in the field "file".' })
-    else if (!filename) refuse({ type: 'missing-file' })
-    else if (upload) refuse({ type: 'too-many-files' })
-  }
-
-  const seeField = (
-    name: string | undefined,
-    value: unknown,
-    { valueTruncated }: { valueTruncated: boolean },
-  ): void => {
-    seen++
-    if (!name) refuse(UNNAMED)
-    else if (name === 'file') refuse({ type: 'missing-file' })
-    else if (valueTruncated || Buffer.byteLength(name) > MAX_FIELD_NAME_BYTES) refuse({ type: 'field-too-large' })
-    else if (/[[\]]/.test(name) || name in Object.prototype) refuse({ type: 'invalid-field-name' })
-    else if (++fields > MAX_FIELDS) refuse({ type: 'too-many-parts' })
-    else if (value === undefined) refuse(UNKNOWN_CHARSET)
-  }
-
-  const engine: StorageEngine = {
-    _handleFile(form, { originalname, stream }: IncomingFile, done) {
-      // Called back when the file's bytes have been read, not when the upload is done: multer has to go on with the form.
-      finished(stream, { writable: false }, done)
-      const early = formDetails(form.body).andThen(parseDetails)
-      if (decided || early.isErr()) return early.isErr() ? refuse(early.error) : undefined
-      upload = Promise.resolve(begin({ filename: originalname, body: stream }, new ResultAsync(details.promise)))
-      upload.then((result) => result.mapErr(refuse), outcome.reject)
-    },
-    _removeFile: (_req, _file, done) => done(),
-  }
-
-  const parse = multer({
-    storage: engine,
-    limits: { fieldSize: MAX_FIELD_BYTES, fieldNestingDepth: 0 },
-    preservePath: true,
-    defParamCharset: 'utf8',
-    // multer tells of a refusal only after it has read all that still comes, so what it would refuse is seen here first.
-    streamHandler: (_req, busboy) => {
-      parser = busboy.prependListener('file', seeFile).prependListener('field', seeField)
-      parser.prependListener('error', () => refuse(MALFORMED))
-      req.pipe(guard).pipe(busboy)
-    },
-  }).single('file')
-
-  const stopWatching = watchPace(req, limits.pace, () => refuse({ type: 'too-slow' }))
-  guard.on('error', (error) => refuse(error instanceof RefusedForm ? error.refusal : MALFORMED))
-  finished(req, { writable: false }, (error) => error && refuse(MALFORMED))
-  parse(ctx, async () => complete('body' in ctx.request ? ctx.request.body : undefined)).catch(() => refuse(MALFORMED))
-  return new ResultAsync(outcome.promise)
+  const reception = new Reception(ctx.req, limits, begin)
+  receptions.set(ctx.req, reception)
+  readForm(ctx, async () => reception.complete()).catch(() => reception.refuse(MALFORMED))
+  return new ResultAsync(reception.outcome)
 }
 
-const UNNAMED = { type: 'malformed-multipart', detail: 'A part of the form has no name.' } as const
+const receptions = new WeakMap<IncomingMessage, Reception>()
+
+/**
+ * multer collects what the parts of a form say. It gets them from `MultipartParser`, as the events of the parser that it
+ * would use itself: that one would search all bytes of the file again.
+ */
+const readForm = multer({
+  storage: {
+    _handleFile(req, { originalname }, done) {
+      receptions.get(req)?.beginUpload(originalname, req.body)
+      done()
+    },
+    _removeFile: (_req, _file, done) => done(),
+  },
+  limits: { fieldSize: MAX_FIELD_BYTES, fieldNestingDepth: 0 },
+  preservePath: true,
+  streamHandler: (req, events) => receptions.get(req)?.start(events),
+}).single('file')
+
+class Reception implements PartReader {
+  readonly #req: IncomingMessage
+  readonly #begin: Begin
+  readonly #parser: MultipartParser
+  readonly #outcome = Promise.withResolvers<Result<Uploaded, Refusal>>()
+  readonly #details = Promise.withResolvers<Result<Details, Refusal>>()
+  readonly #stopWatching: () => void
+  #events: EventEmitter | undefined
+  #file: FormFile | undefined
+  #upload: Promise<Result<Uploaded, Refusal>> | undefined
+  /** What multer has collected so far. */
+  #fields: Fields = {}
+  #fieldCount = 0
+  #isDecided = false
+
+  constructor(req: IncomingMessage, { boundary, maxFileSize, pace }: FormLimits, begin: Begin) {
+    this.#req = req
+    this.#begin = begin
+    this.#parser = new MultipartParser(boundary, maxFileSize, this)
+    this.#stopWatching = watchPace(req, pace, () => this.refuse({ type: 'too-slow' }))
+  }
+
+  get outcome(): Promise<Result<Uploaded, Refusal>> {
+    return this.#outcome.promise
+  }
+
+  start(events: EventEmitter): void {
+    this.#events = events
+    if (this.#req.destroyed) return this.refuse(MALFORMED)
+    this.#req.on('data', this.#onData).on('end', this.#onEnd).on('close', this.#onClose)
+  }
+
+  readonly #onData = (chunk: Buffer): void => this.#orRefuse(() => this.#parser.push(chunk))
+
+  readonly #onEnd = (): void =>
+    this.#orRefuse(() => {
+      this.#parser.end()
+      this.#events?.emit('close')
+    })
+
+  readonly #onClose = (): void => {
+    if (!this.#req.readableEnded) this.refuse(MALFORMED)
+  }
+
+  #orRefuse(read: () => void): void {
+    try {
+      read()
+    } catch (error) {
+      this.refuse(error instanceof RefusedForm ? error.refusal : MALFORMED)
+    }
+  }
+
+  beginFile({ name, filename }: PartHead): void {
+    if (name !== 'file')
+      throw new RefusedForm({ type: 'unexpected-file-field', detail: 'Send the file in the field "file".' })
+    if (!filename) throw new RefusedForm({ type: 'missing-file' })
+    if (this.#upload) throw new RefusedForm({ type: 'too-many-files' })
+    this.#file = new FormFile(this.#req)
+    this.#events?.emit('file', name, this.#file, { filename })
+    // Refused for a field before it: nothing behind is read.
+    if (!this.#upload) throw new RefusedForm(MALFORMED)
+  }
+
+  readFile(bytes: Buffer): void {
+    this.#file?.push(bytes)
+  }
+
+  endFile(): void {
+    this.#file?.end()
+  }
+
+  readField({ name, charset }: PartHead, bytes: Buffer): void {
+    if (name === 'file') throw new RefusedForm({ type: 'missing-file' })
+    if (Buffer.byteLength(name) > MAX_FIELD_NAME_BYTES) throw new RefusedForm({ type: 'field-too-large' })
+    if (/[[\]]/.test(name) || name in Object.prototype) throw new RefusedForm({ type: 'invalid-field-name' })
+    if (++this.#fieldCount > MAX_FIELDS) throw new RefusedForm({ type: 'too-many-parts' })
+    const value = decode(bytes, charset)
+    if (value === undefined) throw new RefusedForm(UNKNOWN_CHARSET)
+    this.#events?.emit('field', name, value, {})
+  }
+
+  /** @param fields those that came before the file; multer goes on to add to them. */
+  beginUpload(filename: string, fields: Fields): void {
+    this.#fields = fields
+    const early = formDetails(fields).andThen(parseDetails)
+    if (early.isErr()) return this.refuse(early.error)
+    if (!this.#file || this.#isDecided) return
+    const details = new ResultAsync(this.#details.promise)
+    this.#upload = Promise.resolve(this.#begin({ filename, body: this.#file }, details))
+    this.#upload.then((result) => result.mapErr((error) => this.refuse(error)), this.#outcome.reject)
+  }
+
+  /** The whole form has been read. */
+  complete(): void {
+    if (!this.#events) return this.refuse(MALFORMED)
+    if (!this.#upload) return this.refuse({ type: 'missing-file' })
+    const details = formDetails(this.#fields)
+    if (details.isErr()) return this.refuse(details.error)
+    if (!this.#decide()) return
+    this.#details.resolve(details)
+    this.#outcome.resolve(this.#upload)
+  }
+
+  refuse(refusal: Refusal): void {
+    if (!this.#decide()) return
+    this.#req.off('data', this.#onData).off('end', this.#onEnd)
+    const cause = new Error(`the form was refused: ${refusal.type}`)
+    this.#file?.fail(cause)
+    this.#events?.emit('error', cause)
+    this.#details.resolve(err(refusal))
+    this.#outcome.resolve(Promise.resolve(this.#upload).then(() => err(refusal)))
+  }
+
+  #decide(): boolean {
+    if (this.#isDecided) return false
+    this.#isDecided = true
+    this.#stopWatching()
+    return true
+  }
+}
+
 const UNKNOWN_CHARSET = { type: 'malformed-multipart', detail: 'A field has an unknown character set.' } as const
 const MALFORMED = { type: 'malformed-multipart', detail: 'The body is cut off or not well-formed.' } as const

@@ -1,0 +1,69 @@
+import { fileURLToPath } from 'node:url'
+
+export interface Target {
+  readonly name: string
+  readonly kind: 'limit' | 'peer' | 'mediaport'
+  readonly label: string
+  /** The script and its arguments. */
+  readonly args: readonly string[]
+  readonly variables?: Readonly<Record<string, string>>
+  /** How an upload is sent to it. */
+  readonly form: 'raw' | 'multipart' | 'tus'
+  /** Where its rows are; `api` where only the server can read them. */
+  readonly rows: 'media' | 'media_job' | 'api' | 'none'
+  readonly keepsFiles: boolean
+  /** Whether its answers name the digest of what it stored. */
+  readonly digests: boolean
+}
+
+const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
+const CLI = path('../../src/main/cli.ts')
+
+const limit = (mode: string, label: string): Target => ({
+  name: `bare-${mode}`,
+  kind: 'limit',
+  label,
+  args: [path('targets/bare.ts'), mode],
+  form: 'raw',
+  rows: mode === 'insert' ? 'media' : 'none',
+  keepsFiles: mode !== 'drain',
+  digests: mode !== 'drain',
+})
+
+const peer = (name: string, label: string, rest: Partial<Target> = {}): Target => ({
+  name,
+  kind: 'peer',
+  label,
+  args: [path(`targets/${name}.ts`)],
+  form: 'multipart',
+  rows: 'media',
+  keepsFiles: true,
+  digests: false,
+  ...rest,
+})
+
+const mediaport = (name: string, label: string, variables: Record<string, string>): Target => ({
+  name,
+  kind: 'mediaport',
+  label,
+  args: [CLI, 'serve'],
+  variables: { MAX_FILE_SIZE: '4GiB', ...variables },
+  form: 'multipart',
+  rows: name === 'mediaport-pglite' ? 'api' : 'media_job',
+  keepsFiles: true,
+  digests: true,
+})
+
+export const TARGETS: readonly Target[] = [
+  limit('drain', 'node:http, body forgotten'),
+  limit('file', 'node:http, file + SHA-256'),
+  limit('insert', 'node:http, file + SHA-256 + INSERT'),
+  peer('koa-multer', 'Koa + @koa/multer'),
+  peer('koa-multer-durable', 'Koa + @koa/multer, made durable', { digests: true }),
+  peer('express-multer', 'Express + multer'),
+  peer('fastify', 'Fastify + @fastify/multipart'),
+  peer('tus', '@tus/server', { form: 'tus' }),
+  mediaport('mediaport', 'mediaport, WORKER=off', { WORKER: 'off' }),
+  mediaport('mediaport-inline', 'mediaport, worker inside', {}),
+  mediaport('mediaport-pglite', 'mediaport, PGlite', {}),
+]

@@ -70,8 +70,10 @@ export class PgBossJobs {
 
   /** Writes the jobs with `tx`: they are there if and when it commits. */
   async publish(tx: TransactionLike, jobs: readonly Job[]): Promise<void> {
-    for (const [name, ofName] of Map.groupBy(jobs, (job) => job.name))
-      await this.#boss.insert(name, ofName.map(toRow), { db: fromKysely(tx) })
+    const byName = Map.groupBy(jobs, (job) => job.name)
+    await Promise.all(
+      Array.from(byName, ([name, ofName]) => this.#boss.insert(name, ofName.map(toRow), { db: fromKysely(tx) })),
+    )
   }
 
   /** Does the jobs as they come, until `stop`. */

@@ -1,80 +1,92 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import { endsWithUs, hasEnded } from '../crash/ends-with-us.ts'
 import { newDatabase, type TestDatabase } from '../integration/postgres.ts'
+import { addressOf } from '../services.ts'
 import { Connection } from './connection.ts'
-import type { Target } from './targets.ts'
+import { residentMib } from './process-usage.ts'
+import { CLI, type Target } from './targets.ts'
 
 const START_MS = 60_000
+const LOOK_EVERY_MS = 5
+/** The last is what nginx writes first. */
+const READY = /ready for uploads|"msg":"working"|nginx\/\d/
+const IMAGEKIT = fileURLToPath(new URL('targets/imagekit.ts', import.meta.url))
 
 /** A target that runs, with a folder and a database of its own. */
 export class BenchServer {
   readonly target: Target
   readonly folder: string
   readonly database: TestDatabase | undefined
-  child!: ChildProcess
-  port = 0
+  readonly stores: { readonly mongoUrl: string; readonly redisUrl: string; readonly redisPrefix: string }
   /** From the start of the process to its ready line. */
   readyMs = 0
+  /** Resident memory when it was ready. */
+  idleMib = 0
+  port = 0
+  #child: ChildProcess | undefined
+  #others: ChildProcess[] = []
+  #variables: Record<string, string> = {}
 
   private constructor(target: Target, folder: string, database: TestDatabase | undefined) {
     this.target = target
     this.folder = folder
     this.database = database
+    const name = `bench_${randomBytes(8).toString('hex')}`
+    const mongoUrl = target.hasStores
+      ? Object.assign(new URL(addressOf('MONGODB_URL')), { pathname: `/${name}` }).href
+      : ''
+    this.stores = { mongoUrl, redisUrl: addressOf('REDIS_URL'), redisPrefix: `${name}:` }
   }
 
   /** Settles when it takes uploads. */
   static async start(target: Target): Promise<BenchServer> {
     const folder = await mkdtemp(join(tmpdir(), 'mediaport-bench-'))
     const server = new BenchServer(target, folder, target.rows === 'api' ? undefined : await newDatabase())
-    await server.launch()
-    return server
+    try {
+      await server.#prepare()
+      await server.launch()
+      return server
+    } catch (error) {
+      await server.remove()
+      throw error
+    }
+  }
+
+  get pid(): number {
+    return this.#child?.pid ?? 0
   }
 
   /** Starts the process, again after `stop`. */
   async launch(): Promise<void> {
     const began = performance.now()
-    const [log, child] = this.run(this.target.args)
-    this.child = child
-    while (!/ready for uploads/.test(await readFile(log, 'utf8'))) {
-      if (hasEnded(child) || performance.now() - began > START_MS)
-        throw new Error(`${this.target.name} did not start:\n${await readFile(log, 'utf8')}`)
-      await setTimeout(5)
-    }
+    const { child, output } = await this.#run('server', this.target.args)
     this.readyMs = performance.now() - began
-    this.port = Number(/listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(await readFile(log, 'utf8'))?.[1])
+    this.#child = child
+    this.port = Number(/listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(output)?.[1])
+    this.idleMib = residentMib(this.pid)
   }
 
-  /** @returns its log, which is a file as with a service manager, and the process. */
-  run(args: readonly string[]): [string, ChildProcess] {
-    const log = join(this.folder, 'log')
-    const output = openSync(log, 'w')
-    const env = {
-      PATH: process.env['PATH'],
-      PORT: '0',
-      DATA_DIR: this.folder,
-      ...(this.database && { DATABASE_URL: this.database.url }),
-      ...this.target.variables,
-    }
-    const child = spawn(process.execPath, args, { env, cwd: this.folder, stdio: ['ignore', output, output] })
-    closeSync(output)
-    endsWithUs(child)
-    return [log, child]
+  /** Settles when it works. */
+  async startWorker(nth: number): Promise<void> {
+    const { child } = await this.#run(`worker-${nth}`, [CLI, 'worker'])
+    this.#others.push(child)
   }
 
-  async stop(): Promise<void> {
-    if (hasEnded(this.child)) return
-    this.child.kill('SIGKILL')
-    await once(this.child, 'exit')
+  async stop(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    if (this.#child) await end(this.#child, signal)
   }
 
   async remove(): Promise<void> {
     await this.stop()
+    await Promise.all(this.#others.map((each) => end(each)))
     await this.database?.drop()
     await rm(this.folder, { recursive: true, force: true })
   }
@@ -91,20 +103,73 @@ export class BenchServer {
 
   /** How many uploads the database has as stored. */
   async countRows(): Promise<number> {
-    const { rows } = this.target
-    if (rows !== 'api') {
-      const { rows: counts } = (await this.database?.query(`select count(*) from ${rows} where state = 'stored'`)) ?? {}
-      return Number(counts?.[0]?.count)
-    }
-    const client = new Connection(this.port)
-    let count = 0
-    for (let next: string | null = ''; next !== null; ) {
-      const cursor: string = next === '' ? '' : `&cursor=${encodeURIComponent(next)}`
-      const page = JSON.parse((await client.get(`/media/?limit=100${cursor}`)).body.toString())
-      count += page.items.length
-      next = page.next ?? null
-    }
-    client.close()
-    return count
+    if (this.target.rows === 'api') return countByApi(this.port)
+    const { rows } =
+      (await this.database?.query(`select count(*) from ${this.target.rows} where state = 'stored'`)) ?? {}
+    return Number(rows?.[0]?.count)
   }
+
+  async #prepare(): Promise<void> {
+    const { target, database, stores } = this
+    this.#variables = {
+      PATH: process.env['PATH'] ?? '',
+      TMPDIR: this.folder,
+      PORT: '0',
+      DATA_DIR: this.folder,
+      ...(database && { DATABASE_URL: database.url }),
+      ...(target.hasStores && {
+        MONGODB_URL: stores.mongoUrl,
+        REDIS_URL: stores.redisUrl,
+        REDIS_PREFIX: stores.redisPrefix,
+      }),
+      ...target.variables,
+    }
+    if (!target.imagekit) return
+    const { child, output } = await this.#run('imagekit', [IMAGEKIT, ...target.imagekit])
+    this.#others.push(child)
+    Object.assign(this.#variables, JSON.parse(/variables: (.*)/.exec(output)?.[1] ?? '{}'))
+  }
+
+  /** Its output goes to a file, as with a service manager. Settles when it is ready. */
+  async #run(name: string, args: readonly string[]): Promise<{ child: ChildProcess; output: string }> {
+    const log = join(this.folder, `${name}.log`)
+    const file = openSync(log, 'w')
+    const began = performance.now()
+
+    const child = spawn(process.execPath, args, {
+      env: this.#variables,
+      cwd: this.folder,
+      stdio: ['ignore', file, file],
+    })
+    closeSync(file)
+    endsWithUs(child)
+    for (;;) {
+      const output = await readFile(log, 'utf8')
+      if (READY.test(output)) return { child, output }
+      if (hasEnded(child) || performance.now() - began > START_MS) {
+        child.kill('SIGKILL')
+        throw new Error(`${this.target.name}: ${name} did not start:\n${output}`)
+      }
+      await setTimeout(LOOK_EVERY_MS)
+    }
+  }
+}
+
+async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+  if (hasEnded(child)) return
+  child.kill(signal)
+  await once(child, 'exit')
+}
+
+async function countByApi(port: number): Promise<number> {
+  const client = new Connection(port)
+  let count = 0
+  for (let cursor: string | undefined = ''; cursor !== undefined; ) {
+    const answer = await client.get(`/media/?limit=100${cursor && `&cursor=${encodeURIComponent(cursor)}`}`)
+    const page: { items: unknown[]; next?: string } = JSON.parse(answer.body.toString())
+    count += page.items.length
+    cursor = page.next ?? undefined
+  }
+  client.close()
+  return count
 }

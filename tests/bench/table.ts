@@ -1,23 +1,33 @@
-import { REFERENCES, type Results } from './results.ts'
-import { TARGETS } from './targets.ts'
+import { GOALS, isMet } from './goals.ts'
+import { REFERENCES, type Report, show, type WorkloadReport } from './results.ts'
+import { labelOf } from './targets.ts'
 
-/** A Markdown table of one workload: medians, then ratios within the run. */
-export function table(results: Results): string {
-  const { workload, targets } = results
-  const figures = [...new Set(targets.flatMap((target) => results.figures(target)))]
-  const references = REFERENCES.filter((name) => targets.some((target) => results.ratio(target, name) !== undefined))
-  const head = ['', ...figures, ...references.map((name) => `× ${name}`)]
-  const rows = targets.map((target) => [
-    TARGETS.find(({ name }) => name === target)?.label ?? target,
-    ...figures.map((figure) => show(results.value(target, figure))),
-    ...references.map((name) => results.ratio(target, name)?.toFixed(2) ?? ''),
+/** One workload as Markdown: medians, then ratios within the run. */
+export function table(name: string, { title, rounds, targets }: WorkloadReport): string {
+  const all = Object.values(targets)
+  const figures = [...new Set(all.flatMap(({ values }) => Object.keys(values)))]
+  const references = REFERENCES.filter((reference) => all.some(({ ratios }) => ratios[reference] !== undefined))
+  const head = ['', ...figures, ...references.map((reference) => `× ${reference}`)]
+  const rows = Object.entries(targets).map(([target, { values, ratios }]) => [
+    labelOf(target),
+    ...figures.map((figure) => show(values[figure])),
+    ...references.map((reference) => show(ratios[reference])),
   ])
-  const lines = [head, head.map((_, n) => (n === 0 ? '---' : '---:')), ...rows].map((row) => `| ${row.join(' | ')} |`)
-  return `### ${workload.name}: ${workload.title}\n\n${lines.join('\n')}\n`
+  return `### ${name}: ${title}\n\nMedian of ${rounds} rounds.\n\n${markdown([head, ...rows])}`
 }
 
-/** Three significant digits, and no more than are there. */
-export function show(value: number): string {
-  if (Number.isNaN(value)) return ''
-  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)
+/** Each goal with its figure, so far as it was measured. */
+export function goalTable(report: Report): string {
+  const rows = GOALS.map((goal) => {
+    const got = goal.of(report)
+    const limit = goal.atLeast === undefined ? `≤ ${goal.atMost}` : `≥ ${goal.atLeast}`
+    return [goal.text, limit, show(got), got === undefined ? 'not measured' : isMet(goal, got) ? 'met' : 'missed']
+  })
+  return markdown([['', 'goal', 'measured', ''], ...rows])
+}
+
+function markdown(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...rest] = rows
+  const line = head.map((_, n) => (n === 0 ? '---' : '---:'))
+  return [head, line, ...rest].map((row) => `| ${row.join(' | ')} |\n`).join('')
 }

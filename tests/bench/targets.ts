@@ -12,15 +12,21 @@ export interface Target {
   /** Where its rows are; `api` where only the server can read them. */
   readonly rows: 'media' | 'media_job' | 'api' | 'none'
   readonly keepsFiles: boolean
+  /** Takes part only in workloads that name it. */
+  readonly isSpecial?: boolean
+  /** Whether it has MongoDB's protocol and Redis beside PostgreSQL. */
+  readonly hasStores?: boolean
+  /** The arguments of the double of ImageKit that it stores files in. */
+  readonly imagekit?: readonly string[]
   /** Whether its answers name the digest of what it stored. */
   readonly digests: boolean
 }
 
 const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url))
-const CLI = path('../../src/main/cli.ts')
+export const CLI = path('../../src/main/cli.ts')
 
-const limit = (mode: string, label: string): Target => ({
-  name: `bare-${mode}`,
+const limit = (mode: string, label: string, rest: Partial<Target> = {}): Target => ({
+  name: mode === 'nginx' ? mode : `bare-${mode}`,
   kind: 'limit',
   label,
   args: [path('targets/bare.ts'), mode],
@@ -28,6 +34,7 @@ const limit = (mode: string, label: string): Target => ({
   rows: mode === 'insert' ? 'media' : 'none',
   keepsFiles: mode !== 'drain',
   digests: mode !== 'drain',
+  ...rest,
 })
 
 const peer = (name: string, label: string, rest: Partial<Target> = {}): Target => ({
@@ -42,7 +49,12 @@ const peer = (name: string, label: string, rest: Partial<Target> = {}): Target =
   ...rest,
 })
 
-const mediaport = (name: string, label: string, variables: Record<string, string>): Target => ({
+const mediaport = (
+  name: string,
+  label: string,
+  variables: Record<string, string>,
+  rest: Partial<Target> = {},
+): Target => ({
   name,
   kind: 'mediaport',
   label,
@@ -52,6 +64,7 @@ const mediaport = (name: string, label: string, variables: Record<string, string
   rows: name === 'mediaport-pglite' ? 'api' : 'media_job',
   keepsFiles: true,
   digests: true,
+  ...rest,
 })
 
 export const TARGETS: readonly Target[] = [
@@ -66,4 +79,20 @@ export const TARGETS: readonly Target[] = [
   mediaport('mediaport', 'mediaport, WORKER=off', { WORKER: 'off' }),
   mediaport('mediaport-inline', 'mediaport, worker inside', {}),
   mediaport('mediaport-pglite', 'mediaport, PGlite', {}),
+  mediaport('mediaport-imagekit', 'mediaport, ImageKit', { WORKER: 'off' }, { imagekit: [], keepsFiles: false }),
+  mediaport(
+    'mediaport-imagekit-slow',
+    'mediaport, ImageKit that takes 20 MiB/s',
+    { WORKER: 'off', UPLOAD_LEASE_SECONDS: '600' },
+    { imagekit: [String(20 * 1024 * 1024)], keepsFiles: false, isSpecial: true },
+  ),
+  mediaport(
+    'mediaport-stores',
+    'mediaport, PostgreSQL + MongoDB + Redis',
+    { WORKER: 'off' },
+    { hasStores: true, isSpecial: true },
+  ),
+  limit('nginx', 'nginx', { args: [path('targets/nginx.ts')], isSpecial: true }),
 ]
+
+export const labelOf = (name: string): string => TARGETS.find((target) => target.name === name)?.label ?? name

@@ -27,10 +27,12 @@ export async function insert({ file_id, size, sha256 }: Stored): Promise<Stored 
 /** Makes folder and tables. */
 export async function prepare(): Promise<void> {
   await mkdir(folder, { recursive: true })
-  await pool.query(`create table media (
+  await pool.query(`create table if not exists media (
     id uuid primary key default gen_random_uuid(), state text not null default 'stored', file_id text not null unique,
     filename text not null, size bigint, sha256 text, created_at timestamptz not null default now())`)
-  await pool.query('create table job (id uuid primary key default gen_random_uuid(), name text not null, data jsonb)')
+  await pool.query(
+    'create table if not exists job (id uuid primary key default gen_random_uuid(), name text not null, data jsonb)',
+  )
 }
 
 /** Listens on a free port and prints it. */

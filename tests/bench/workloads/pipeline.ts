@@ -1,0 +1,103 @@
+import { readFile } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { MongoClient } from 'mongodb'
+import { forMs, type Load, putLoad } from '../load.ts'
+import type { BenchServer } from '../server.ts'
+import { median, quantile } from '../statistics.ts'
+import { KIB, type Workload } from '../workload.ts'
+
+const PHOTOGRAPH = await readFile(new URL('../../samples/picture.jpg', import.meta.url))
+const WORKERS = 2
+const BACKLOG = 2000
+const PATIENCE_MS = 60_000
+const LOOK_EVERY_MS = 100
+const AGE_SAMPLES = 100
+
+const photographs = ({ target }: BenchServer, count: number, connections: number): Load => ({
+  form: target.form,
+  sizeBytes: 10 * KIB,
+  connections,
+  goesOn: (done) => done + connections <= count,
+  picture: PHOTOGRAPH,
+})
+
+/** Looks until all are done or patience ends. @returns how many were done, and after how many seconds. */
+async function waitFor(count: () => Promise<number>, all: number): Promise<{ done: number; seconds: number }> {
+  const began = performance.now()
+  for (;;) {
+    const done = await count()
+    const ms = performance.now() - began
+    if (done >= all || ms > PATIENCE_MS) return { done, seconds: ms / 1000 }
+    await setTimeout(LOOK_EVERY_MS)
+  }
+}
+
+/** From the answer to an upload until its title is in Redis. */
+async function titleAges(server: BenchServer, redis: Redis, samples: number): Promise<number[]> {
+  const ages: number[] = []
+  for (let n = 0; n < samples; n++) {
+    const { uploads } = await putLoad(server.port, photographs(server, 1, 1))
+    const { id } = JSON.parse(uploads[0]?.body.toString() ?? '')
+    const began = performance.now()
+    while ((await redis.exists(`${server.stores.redisPrefix}title:${id}`)) === 0) {
+      if (performance.now() - began > PATIENCE_MS) throw new Error(`the title of ${id} does not reach Redis`)
+      await setTimeout(2)
+    }
+    ages.push(performance.now() - began)
+  }
+  return ages
+}
+
+export const PIPELINE: readonly Workload[] = [
+  {
+    name: 'pipeline',
+    title: `photographs of 10 KiB described and titled by ${WORKERS} workers; PostgreSQL, MongoDB's protocol, Redis`,
+    figure: 'media/s',
+    targets: ['mediaport-stores'],
+    async measure(server, { isShort }) {
+      const mongo = new MongoClient(server.stores.mongoUrl)
+      const redis = new Redis(server.stores.redisUrl)
+      const counts = async () => {
+        const described = await mongo.db().collection('media_metadata').countDocuments()
+        const titles = await redis.keys(`${server.stores.redisPrefix}title:*`)
+        return Math.min(described, titles.length)
+      }
+      try {
+        const { uploads } = await putLoad(server.port, photographs(server, isShort ? 48 : BACKLOG, 16))
+        await Promise.all(Array.from({ length: WORKERS }, (_, n) => server.startWorker(n)))
+        const before = await counts()
+        const { done, seconds } = await waitFor(counts, uploads.length)
+        if (isShort && done < uploads.length) throw new Error(`${done} of ${uploads.length} are described and titled`)
+        const ages = await titleAges(server, redis, isShort ? 5 : AGE_SAMPLES)
+        return {
+          'media/s': (done - before) / seconds,
+          done,
+          'title age p50 ms': median(ages),
+          'title age p99 ms': quantile(ages, 0.99),
+        }
+      } finally {
+        await mongo.close()
+        redis.disconnect()
+      }
+    },
+  },
+  {
+    name: 'described',
+    title: 'until the last of 10 KiB × 16 connections is described, with the worker in the process',
+    figure: 'seconds',
+    isLowerBetter: true,
+    targets: ['mediaport-inline'],
+    async measure(server, { seconds, isShort }) {
+      const load = photographs(server, 0, 16)
+      const { uploads } = await putLoad(server.port, { ...load, goesOn: forMs(isShort ? 100 : seconds * 1000) })
+      const count = async () => {
+        const { rows } = (await server.database?.query('select count(*) from media_metadata')) ?? {}
+        return Number(rows?.[0]?.count)
+      }
+      const { done, seconds: took } = await waitFor(count, uploads.length)
+      if (isShort && done < uploads.length) throw new Error(`${done} of ${uploads.length} are described`)
+      return { seconds: took, uploads: uploads.length, done }
+    },
+  },
+]

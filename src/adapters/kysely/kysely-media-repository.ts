@@ -70,12 +70,16 @@ export class KyselyMediaRepository implements MediaRepository {
   }
 
   list({ owner, tag, after, limit }: ListQuery): ResultAsync<readonly Stored[], Unavailable> {
-    let query = this.#db.selectFrom('media_job').selectAll().where('state', '=', 'stored')
-    if (owner !== undefined) query = query.where('owner', '=', owner)
-    if (tag !== undefined) query = query.where(sql<boolean>`tags @> ${[tag]}::text[]`)
-    if (after)
-      query = query.where(sql<boolean>`(created_at, id) < (${after.createdAt}::timestamptz, ${after.id}::uuid)`)
-    const page = query.orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
+    const pageOf = (table: 'media_job' | 'media_tag') => {
+      let rows = this.#db.selectFrom(table).orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
+      if (owner !== undefined) rows = rows.where('owner', '=', owner)
+      if (after)
+        rows = rows.where(sql<boolean>`(created_at, id) < (${after.createdAt}::timestamptz, ${after.id}::uuid)`)
+      return rows
+    }
+    // States are literals, because a generic plan can't tell that a parameter fits a partial index.
+    let page = pageOf('media_job').selectAll('media_job').where(sql<boolean>`state = 'stored'`)
+    if (tag !== undefined) page = page.where('id', 'in', pageOf('media_tag').select('id').where('tag', '=', tag))
     return answer(() => page.execute()).map((rows) => rows.map(toStored))
   }
 
@@ -97,20 +101,22 @@ export class KyselyMediaRepository implements MediaRepository {
   }
 
   due(forgetAfterSeconds: number, after: MediaId | undefined, limit: number): ResultAsync<readonly Due[], Unavailable> {
-    const now = sql<Date>`clock_timestamp()`
-    const longAgo = sql<Date>`clock_timestamp() - make_interval(secs => ${forgetAfterSeconds})`
+    // A stable clock, unlike clock_timestamp(), can be looked up in an index. It is rounded as the columns are.
+    const now = sql`statement_timestamp()::timestamptz(3)`
+    const due = sql<Row>`(
+      select * from media_job
+        where (state = 'receiving' and lease_expires_at <= ${now})
+          or (state in ('abandoned', 'deleted') and discarded_at is null)
+          or (state in ('abandoned', 'deleted') and discarded_at <= ${now} - make_interval(secs => ${forgetAfterSeconds}))
+    )`
+    // Materialized, because the planner would walk the primary key to the end for an order by id with a limit.
     let rows = this.#db
-      .selectFrom('media_job')
-      .selectAll()
-      .where((row) =>
-        row.or([
-          row.and([row('state', '=', 'receiving'), row('lease_expires_at', '<=', now)]),
-          row.and([
-            row('state', 'in', ['abandoned', 'deleted']),
-            row.or([row('discarded_at', 'is', null), row('discarded_at', '<=', longAgo)]),
-          ]),
-        ]),
+      .with(
+        (cte) => cte('due').materialized(),
+        () => due,
       )
+      .selectFrom('due')
+      .selectAll()
       .orderBy('id')
       .limit(limit)
     if (after !== undefined) rows = rows.where('id', '>', after)

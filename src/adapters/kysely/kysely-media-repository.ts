@@ -70,17 +70,19 @@ export class KyselyMediaRepository implements MediaRepository {
   }
 
   list({ owner, tag, after, limit }: ListQuery): ResultAsync<readonly Stored[], Unavailable> {
-    const pageOf = (table: 'media_job' | 'media_tag') => {
-      let rows = this.#db.selectFrom(table).orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
-      if (owner !== undefined) rows = rows.where('owner', '=', owner)
-      if (after)
-        rows = rows.where(sql<boolean>`(created_at, id) < (${after.createdAt}::timestamptz, ${after.id}::uuid)`)
-      return rows
+    const newest = (table: 'media_job' | 'media_tag') =>
+      this.#db.selectFrom(table).orderBy('created_at', 'desc').orderBy('id', 'desc').limit(limit)
+    let page = newest(tag === undefined ? 'media_job' : 'media_tag')
+    if (owner !== undefined) page = page.where('owner', '=', owner)
+    if (after) page = page.where(sql<boolean>`(created_at, id) < (${after.createdAt}::timestamptz, ${after.id}::uuid)`)
+    if (tag !== undefined) {
+      // An array takes less time to plan than a join.
+      const ids = page.select('id').where('tag', '=', tag)
+      page = newest('media_job').where(sql<boolean>`id = any (array(${ids}))`)
     }
-    // States are literals, because a generic plan can't tell that a parameter fits a partial index.
-    let page = pageOf('media_job').selectAll('media_job').where(sql<boolean>`state = 'stored'`)
-    if (tag !== undefined) page = page.where('id', 'in', pageOf('media_tag').select('id').where('tag', '=', tag))
-    return answer(() => page.execute()).map((rows) => rows.map(toStored))
+    // A state is a literal, because a generic plan can't tell that a parameter fits a partial index.
+    const stored = page.selectAll('media_job').where(sql<boolean>`state = 'stored'`)
+    return answer(() => stored.execute()).map((rows) => rows.map(toStored))
   }
 
   update<To extends Media, E>(id: MediaId, change: Change<To, E>): ResultAsync<To, E | NotFound | Unavailable> {

@@ -51,7 +51,7 @@ const uploads = (name: string, tags: readonly string[] = []): Measure => ({
 
 const reads = (name: string, run: Measure['run']): Measure => ({ name, batches: 100, atOnce: 1, run })
 
-const list = (name: string, query: Partial<ListQuery> = {}, deep: 'deep' | undefined = undefined): Measure =>
+const list = (name: string, query: Partial<ListQuery> = {}, deep?: 'deep'): Measure =>
   reads(`list: ${name}`, async ({ repository, middle }) => {
     const page = await repository.list({ limit: 20, ...query, after: deep && middle })
     if (page._unsafeUnwrap().length !== 20) throw new Error(`the page of "${name}" is not full`)

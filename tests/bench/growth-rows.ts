@@ -11,7 +11,9 @@ const BATCH = 100_000
 export async function fill(query: Query, rows: number, onProgress: (rows: number) => void = () => {}): Promise<void> {
   await query(UNWANTED)
   const [found] = await query(COUNT)
-  for (let count = Number(found?.['count']); count < rows; ) {
+  let count = Number(found?.['count'])
+  if (count >= rows) return
+  while (count < rows) {
     const next = Math.min(rows, count + BATCH)
     await query(STORED, [count, next - 1])
     count = next

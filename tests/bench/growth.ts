@@ -15,8 +15,8 @@ interface Grown extends Filled {
 }
 
 /**
- * Measures what the database work costs at several numbers of rows. Each number has a database of its own, and each round
- * visits all of them, so that other load on the machine slows them alike. Prints Markdown.
+ * Measures what the database work costs at several numbers of rows. Each number has a database of its own, and the calls
+ * go to all of them in turn, so that other load on the machine slows them alike. Prints Markdown.
  *
  *   tests/services/postgres.sh node tests/bench/growth.ts [--rows 10000,100000,1000000] [--rounds 9] [--keep]
  *
@@ -42,7 +42,7 @@ export async function main(args: readonly string[]): Promise<void> {
   for (let round = 0; round <= rounds; round++) {
     say(`round ${round} of ${rounds}`)
     for (const [measure, result] of results) {
-      const times = await timesOf(measure, grown, round)
+      const times = await timesOf(measure, grown)
       if (round > 0) result.push(times)
     }
   }
@@ -87,19 +87,18 @@ async function query(url: string, statement: string, parameters: readonly unknow
   }
 }
 
-/** Milliseconds a call, for each database; each round starts with another one. */
-async function timesOf({ batches, atOnce, run }: Measure, grown: readonly Grown[], round: number): Promise<number[]> {
-  const times = new Map<Grown, number>()
-  for (const filled of [...grown.slice(round % grown.length), ...grown.slice(0, round % grown.length)]) {
-    const durations: number[] = []
-    for (let batch = 0; batch < batches; batch++) {
+/** Milliseconds a call, for each database. The databases take turns batch by batch, each beginning as often as the others. */
+async function timesOf({ batches, atOnce, run }: Measure, grown: readonly Grown[]): Promise<number[]> {
+  const turns = grown.map((filled) => ({ filled, durations: [] as number[] }))
+  for (let batch = 0; batch < batches; batch++) {
+    const first = batch % turns.length
+    for (const { filled, durations } of [...turns.slice(first), ...turns.slice(0, first)]) {
       const start = performance.now()
       await Promise.all(Array.from({ length: atOnce }, () => run(filled)))
       durations.push((performance.now() - start) / atOnce)
     }
-    times.set(filled, median(durations))
   }
-  return grown.map((filled) => times.get(filled) ?? Number.NaN)
+  return turns.map(({ durations }) => median(durations))
 }
 
 const median = (values: readonly number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? Number.NaN

@@ -14,6 +14,7 @@ import type { Tag } from '../../src/domain/tag.ts'
 import { fill } from '../bench/growth-rows.ts'
 import { newDatabase } from '../integration/postgres.ts'
 import { withServices } from '../services.ts'
+import { readsOf } from './query-plans.ts'
 
 const ROWS = 10_000
 const LIMIT = 20
@@ -110,27 +111,7 @@ function plans(dialect: () => Promise<Dialect>): void {
   })
   afterAll(() => db.destroy())
 
-  /** What the plans read, after `first` was run; all of it is rolled back. */
-  async function reads(name: string, first?: string): Promise<Reads> {
-    const scans: Scan[] = []
-    const rolledBack = await db
-      .transaction()
-      .execute(async (tx) => {
-        if (first !== undefined) await sql.raw(first).execute(tx)
-        for (const { sql: text, parameters } of statements.get(name) ?? []) {
-          const explain = CompiledQuery.raw(`explain (analyze, format json) ${text}`, [...parameters])
-          const { rows } = await tx.executeQuery(explain)
-          for (const { Plan } of (rows as Explained[])[0]?.['QUERY PLAN'] ?? []) scans.push(...scansOf(Plan))
-        }
-        throw new RolledBack()
-      })
-      .catch((error: unknown) => error)
-    if (!(rolledBack instanceof RolledBack)) throw rolledBack
-    return {
-      whole: scans.filter((scan) => scan['Node Type'] === 'Seq Scan').map((scan) => scan['Relation Name']),
-      rows: Math.max(0, ...scans.map(rowsOf)),
-    }
-  }
+  const reads = (name: string, first?: string) => readsOf(db, statements.get(name) ?? [], first)
 
   it.each(NAMES)('%s: reads by an index, and no more rows than its page has', async (name) => {
     expect(statements.get(name)).not.toEqual([])
@@ -159,37 +140,3 @@ function plans(dialect: () => Promise<Dialect>): void {
     expect(more).not.toEqual([])
   })
 }
-
-class RolledBack extends Error {}
-
-interface Reads {
-  /** The tables that are read from end to end. */
-  readonly whole: readonly (string | undefined)[]
-  /** The most rows that one step of the plan looks at. */
-  readonly rows: number
-}
-
-/** https://www.postgresql.org/docs/current/using-explain.html */
-interface Scan {
-  readonly 'Node Type': string
-  readonly 'Relation Name'?: string
-  readonly 'Index Name'?: string
-  readonly 'Actual Rows': number
-  readonly 'Actual Loops': number
-  readonly 'Rows Removed by Filter'?: number
-  readonly 'Rows Removed by Index Recheck'?: number
-  readonly Plans?: readonly Scan[]
-}
-
-interface Explained {
-  readonly 'QUERY PLAN': readonly { readonly Plan: Scan }[]
-}
-
-const scansOf = (node: Scan): Scan[] => [
-  ...(/Scan/.test(node['Node Type']) && (node['Relation Name'] || node['Index Name']) ? [node] : []),
-  ...(node.Plans ?? []).flatMap(scansOf),
-]
-
-const rowsOf = (node: Scan): number =>
-  node['Actual Loops'] *
-  (node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0) + (node['Rows Removed by Index Recheck'] ?? 0))

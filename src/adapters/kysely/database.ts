@@ -6,6 +6,7 @@ import type { Metadata } from '../../domain/metadata.ts'
 export interface Database {
   media_job: MediaJobTable
   media_metadata: MediaMetadataTable
+  media_tag: MediaTagTable
   installation: InstallationTable
 }
 
@@ -33,6 +34,14 @@ export interface MediaJobTable {
   title: string | null
   tags: string[]
   version: number
+}
+
+/** One row for each tag of each stored media item, in step with `media_job` by triggers. Only migrations write it. */
+export interface MediaTagTable {
+  owner: string
+  tag: string
+  created_at: Date
+  id: string
 }
 
 /** One document a media, where there is no other store for them. It may outlive its row, and the other way round. */

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ResultAsync } from 'neverthrow'
 import { type Db, fromKysely, PgBoss } from 'pg-boss'
-import { JOB_NAMES, type Job } from '../../application/jobs.ts'
+import { JOB_NAMES, type Job, repeated } from '../../application/jobs.ts'
 import type { Unavailable } from '../../application/ports/unavailable.ts'
 
 /** Does one job; an outage is told as `unavailable`, everything else that goes wrong is thrown. */
@@ -18,8 +18,20 @@ const DEAD = 'dead-jobs'
 /** A job of a process that died is given to another after this and one round of supervision, in seconds. */
 const HEARTBEAT = 15
 const SUPERVISE_EVERY = 5
-const POLL_EVERY = 1
-const AT_ONCE = 5
+/** Seconds after which an idle worker looks for new jobs: most of the time that a title takes to its cache. */
+const POLL_EVERY = 0.5
+/**
+ * Jobs that are fetched, done and completed together, so that what they read and write shares round trips. A batch ends
+ * with its slowest job; the other batches of the queue go on.
+ */
+const BATCH_SIZE: Readonly<Record<Job['name'], number>> = {
+  // A storage elsewhere limits how many deletions it takes.
+  'discard-media': 10,
+  // All files of both batches may take their full time, one after the other, before the jobs expire after 15 minutes.
+  'describe-media': 32,
+  'cache-title': 100,
+}
+const BATCHES_AT_ONCE = 2
 /**
  * Of pg's pools: a connection whose statement takes longer is taken to have fallen silent, and replaced. Longer than any
  * of the queue's own statements needs, in ms.
@@ -76,20 +88,22 @@ export class PgBossJobs {
 
   /** Does the jobs as they come, until `stop`. */
   async work(work: Work): Promise<void> {
-    const options = {
-      batchSize: AT_ONCE,
-      burstWhenBatchFull: true,
-      pollingIntervalSeconds: POLL_EVERY,
-      heartbeatRefreshSeconds: HEARTBEAT / 3,
-      perJobResults: true,
-      includeMetadata: true,
-    } as const
-    for (const name of JOB_NAMES)
+    for (const name of JOB_NAMES) {
+      const options = {
+        batchSize: BATCH_SIZE[name],
+        localConcurrency: BATCHES_AT_ONCE,
+        burstWhenBatchFull: true,
+        pollingIntervalSeconds: POLL_EVERY,
+        heartbeatRefreshSeconds: HEARTBEAT / 3,
+        perJobResults: true,
+        includeMetadata: true,
+      } as const
       await this.#boss.work<Job, unknown, typeof options>(name, options, async (jobs) =>
         Promise.all(
           jobs.map(async ({ id, data, retryCount }) => ({ id, ...(await this.#do(work, data, retryCount)) })),
         ),
       )
+    }
   }
 
   /** Waits for jobs under way, which others take over when they are not done in time. */
@@ -101,14 +115,15 @@ export class PgBossJobs {
   /** An outage is no failed attempt: the job waits for its end, and when that takes long, it is sent again. */
   async #do(work: Work, job: Job, retries: number): Promise<Done> {
     try {
-      for (const until = performance.now() + OUTAGE_PATIENCE; ; ) {
-        const done = await work(job)
+      const until = performance.now() + OUTAGE_PATIENCE
+      for (let next = retries === 0 ? job : repeated(job); ; next = repeated(job)) {
+        const done = await work(next)
         if (done.isOk()) return { status: 'completed' }
         if (performance.now() > until || this.#stopping.signal.aborted) break
         await setTimeout(OUTAGE_RETRY, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
       }
       // Sent before the old one is completed: a crash between leaves two, which do no harm.
-      await this.#boss.insert(job.name, [toRow({ ...job, after: OUTAGE_RETRY / 1000 })])
+      await this.#boss.insert(job.name, [toRow({ ...repeated(job), after: OUTAGE_RETRY / 1000 })])
       return { status: 'completed' }
     } catch (error) {
       // Bytes that nobody wants have to go in the end, whatever is in the way of it.

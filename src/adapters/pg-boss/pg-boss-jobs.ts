@@ -18,20 +18,19 @@ const DEAD = 'dead-jobs'
 /** A job of a process that died is given to another after this and one round of supervision, in seconds. */
 const HEARTBEAT = 15
 const SUPERVISE_EVERY = 5
-/** Seconds after which an idle worker looks for new jobs: most of the time that a title takes to its cache. */
-const POLL_EVERY = 0.5
 /**
- * Jobs that are fetched, done and completed together, so that what they read and write shares round trips. A batch ends
- * with its slowest job; the other batches of the queue go on.
+ * How jobs of each name are taken from their queue. The jobs of a batch are fetched, done and completed together, so that
+ * what they read and write shares round trips. A full batch is followed by the next one at once.
  */
-const BATCH_SIZE: Readonly<Record<Job['name'], number>> = {
+const WORK_OPTIONS = {
   // A storage elsewhere limits how many deletions it takes.
-  'discard-media': 10,
-  // All files of both batches may take their full time, one after the other, before the jobs expire after 15 minutes.
-  'describe-media': 32,
-  'cache-title': 100,
-}
-const BATCHES_AT_ONCE = 2
+  'discard-media': { batchSize: 10, pollingIntervalSeconds: 1 },
+  // Two batches, so that a slow file delays only its own. All 64 files may take 10 s each, one after the other, before
+  // their jobs expire after 15 minutes.
+  'describe-media': { batchSize: 32, localConcurrency: 2, pollingIntervalSeconds: 1 },
+  // A title must be in its cache within a second.
+  'cache-title': { batchSize: 100, pollingIntervalSeconds: 0.5 },
+} as const satisfies Record<Job['name'], object>
 /**
  * Of pg's pools: a connection whose statement takes longer is taken to have fallen silent, and replaced. Longer than any
  * of the queue's own statements needs, in ms.
@@ -90,10 +89,8 @@ export class PgBossJobs {
   async work(work: Work): Promise<void> {
     for (const name of JOB_NAMES) {
       const options = {
-        batchSize: BATCH_SIZE[name],
-        localConcurrency: BATCHES_AT_ONCE,
+        ...WORK_OPTIONS[name],
         burstWhenBatchFull: true,
-        pollingIntervalSeconds: POLL_EVERY,
         heartbeatRefreshSeconds: HEARTBEAT / 3,
         perJobResults: true,
         includeMetadata: true,

@@ -10,8 +10,6 @@ import { type MediaMetadata, toDocument, toMetadata } from './media-metadata.ts'
 const PAGE = 1000
 /** Documents that wait at the same time are inserted together. */
 const BATCHES = { maxConcurrent: 2, maxItems: 100 }
-/** More do not make one server faster, and each process has as many. */
-const MAX_CONNECTIONS = 16
 /** Milliseconds: a server that can't be reached is known at once, one that hangs soon. */
 const SELECTION_TIMEOUT = 800
 const OPERATION_TIMEOUT = 3000
@@ -48,7 +46,6 @@ export class MongoMetadataStore implements MetadataStore {
       connectTimeoutMS: SELECTION_TIMEOUT,
       waitQueueTimeoutMS: OPERATION_TIMEOUT,
       socketTimeoutMS: OPERATION_TIMEOUT,
-      maxPoolSize: MAX_CONNECTIONS,
     })
   }
 

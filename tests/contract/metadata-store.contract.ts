@@ -124,10 +124,20 @@ export function metadataStoreContract(name: string, openEmpty: () => Promise<Met
       expect(await listed()).toHaveLength(1)
     })
 
+    it('keeps what is saved at the same time, new documents beside replacements', async () => {
+      const ids = Array.from({ length: 30 }, () => randomUUID() as MediaId)
+      await Promise.all(ids.slice(0, 10).map((each) => save(NONE, each)))
+      await Promise.all(ids.map((each, n) => save({ ...FULL, width: n }, each)))
+      const all = await Promise.all(ids.map((each) => found(each)))
+      expect(all).toStrictEqual(ids.map((_, width) => ({ ...FULL, width })))
+      expect(await listed()).toHaveLength(30)
+    })
+
     it('gives away nothing that could change what it keeps', async () => {
       const tags = { names: ['a'] }
-      await save({ ...NONE, tags })
+      const saved = save({ ...NONE, tags })
       tags.names.push('b')
+      await saved
       expect((await found())?.tags).toEqual({ names: ['a'] })
     })
 
@@ -141,6 +151,18 @@ export function metadataStoreContract(name: string, openEmpty: () => Promise<Met
       expect(await listed(ids.at(-1))).toEqual([])
     })
   })
+}
+
+/** Saves a document that the store refuses beside good ones, at once: each has its own outcome. */
+export async function savesBesideRefused(store: MetadataStore, refusedTags: Metadata['tags']): Promise<void> {
+  const ids = Array.from({ length: 9 }, () => randomUUID() as MediaId)
+  const attempt = newAttempt()
+  const documents = ids.map((_, n): Metadata => ({ status: 'ready', tags: n === 4 ? refusedTags : { n } }))
+  const saved = await Promise.all(documents.map((document, n) => store.save(ids[n] as MediaId, attempt, document)))
+  const outcomes = saved.map((each) => (each.isErr() ? each.error.type : 'saved'))
+  expect(outcomes).toEqual(ids.map((_, n) => (n === 4 ? 'document-refused' : 'saved')))
+  const kept = await Promise.all(ids.map(async (each) => (await store.find(each, attempt))._unsafeUnwrap()))
+  expect(kept).toEqual(documents.map((document, n) => (n === 4 ? undefined : document)))
 }
 
 const newAttempt = () => randomBytes(8).toString('hex') as Attempt

@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { PGlite } from '@electric-sql/pglite'
-import { type Dialect, Kysely, PGliteDialect, sql } from 'kysely'
+import { type Dialect, Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
 import { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/adapters/kysely/database.ts'
@@ -11,12 +11,24 @@ import { MongoMetadataStore } from '../../src/adapters/mongo/mongo-metadata-stor
 import type { Attempt, MediaId } from '../../src/domain/media.ts'
 import { newDatabase } from '../integration/postgres.ts'
 import { addressOf, withServices } from '../services.ts'
-import { metadataStoreContract } from './metadata-store.contract.ts'
+import { metadataStoreContract, savesBesideRefused } from './metadata-store.contract.ts'
 
 metadataStoreContract('memory', async () => new MemoryMetadataStore())
 
 describe('in this process', () => {
   kyselyContract('Kysely on PGlite', async () => new PGliteDialect({ pglite: new PGlite() }))
+
+  it('Kysely fails each save and each find while its database is down', async () => {
+    const closed = new Kysely<Database>({
+      dialect: new PostgresDialect({ pool: async () => Promise.reject(new Error('down')) }),
+    })
+    const down = new KyselyMetadataStore(closed)
+    const ids = ['a', 'b', 'c'] as MediaId[]
+    const saves = ids.map((id) => down.save(id, 'a' as Attempt, { status: 'none', tags: {} }))
+    const finds = ids.map((id) => down.find(id, 'a' as Attempt))
+    const types = (await Promise.all([...saves, ...finds])).map((each) => each._unsafeUnwrapErr().type)
+    expect(types).toEqual(Array.from({ length: 6 }, () => 'unavailable'))
+  })
 })
 
 withServices(['POSTGRES_URL'], 'on the server of POSTGRES_URL', () => {
@@ -90,6 +102,21 @@ withServices(['MONGODB_URL'], 'on the server of MONGODB_URL', () => {
     const saved = await store.save(id, 'a' as Attempt, { status: 'ready', tags: { 'a\0b': 'x' } })
     expect(saved._unsafeUnwrapErr().type).toBe('document-refused')
   })
+
+  it.each([
+    ['the driver', { 'a\0b': 'x' }],
+    ['the server', { number: Number.POSITIVE_INFINITY }],
+  ])('MongoDB takes the others when %s refuses one of several documents', async (_, tags) => {
+    await savesBesideRefused(store, tags)
+  })
+
+  it('MongoDB fails each save while it is down', async () => {
+    const down = new MongoMetadataStore('mongodb://127.0.0.1:1/')
+    const saves = ['a', 'b', 'c'].map((id) => down.save(id as MediaId, 'a' as Attempt, { status: 'none', tags: {} }))
+    const types = (await Promise.all(saves)).map((each) => each._unsafeUnwrapErr().type)
+    expect(types).toEqual(['unavailable', 'unavailable', 'unavailable'])
+    await down.close()
+  })
 })
 
 /** One database for all checks, emptied before each. */
@@ -112,5 +139,9 @@ function kyselyContract(name: string, dialect: () => Promise<Dialect>): void {
     const tags = { text: 'a\0b' }
     const saved = await new KyselyMetadataStore(db).save(id, 'a' as Attempt, { status: 'ready', tags })
     expect(saved._unsafeUnwrapErr().type).toBe('document-refused')
+  })
+
+  it(`${name} takes the others when it refuses one of several documents`, async () => {
+    await savesBesideRefused(new KyselyMetadataStore(db), { text: 'a\0b' })
   })
 }

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { repeated } from '../../src/application/jobs.ts'
 import { createMediaport, type Mediaport } from '../../src/application/mediaport.ts'
 import { LANDS_AFTER, LONG_PAUSE, PAUSE } from './faults.ts'
 import { portsOf } from './simulated-ports.ts'
@@ -170,7 +171,9 @@ export class Process implements TimerOwner {
   }
 
   async #work(queued: QueuedJob): Promise<void> {
-    const done = await this.mediaport.work(queued.job)
+    const { job } = queued
+    queued.job = repeated(job)
+    const done = await this.mediaport.work(job)
     const noted = done.isOk() && (await this.effect('jobs.done', () => this.#world.jobs.delete(queued), no))
     if (noted || queued.claimedBy !== this) return
     queued.claimedBy = undefined

@@ -11,7 +11,8 @@ import { SimulatedImagekit } from './simulated-imagekit.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export interface QueuedJob {
-  readonly job: Job
+  /** As the next process has to do it. */
+  job: Job
   dueAt: number
   claimedBy: Process | undefined
 }

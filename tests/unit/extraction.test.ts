@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { errAsync, okAsync } from 'neverthrow'
+import { errAsync, okAsync, ResultAsync } from 'neverthrow'
 import { afterAll, describe, expect, it } from 'vitest'
 import { extractInProcess } from '../../src/adapters/extraction/in-process.ts'
 import type { ToParent } from '../../src/adapters/extraction/messages.ts'
@@ -193,6 +193,41 @@ describe('a reader', () => {
       expect(await described('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
       for (const pid of await children()) process.kill(pid, 'SIGKILL')
     }
+    await reader.close()
+  })
+
+  it('gets the beginning of a file along with it, and asks for no more of a photograph', async () => {
+    const photograph = await sample('picture.jpg')
+    const { read } = await describing('image/jpeg', Buffer.concat([photograph, noise(1_000_000)]))
+    expect(read).toBe(64 * 1024)
+  })
+
+  it('that waits for its file keeps no other from the next', async () => {
+    const reader = new SandboxedExtraction(10_000, 2)
+    const bytes = noise(100_000)
+    const asked = Promise.withResolvers<void>()
+    const late = Promise.withResolvers<void>()
+    const slow = reader.extract({
+      contentType: 'image/tiff' as ContentType,
+      size: bytes.length,
+      read: ({ start, end }) => {
+        if (start > 0) asked.resolve()
+        const answer = start > 0 ? late.promise : Promise.resolve()
+        return ResultAsync.fromSafePromise(answer).map(() => bytes.subarray(start, end + 1))
+      },
+    })
+    await asked.promise
+    expect(await described('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
+    late.resolve()
+    expect((await slow)._unsafeUnwrap()).toMatchObject({ status: 'failed' })
+    await reader.close()
+  })
+
+  it('starts only when no other is free', async () => {
+    const before = await children()
+    const reader = new SandboxedExtraction(10_000, 2)
+    for (let n = 0; n < 2; n++) await described('image/png', PNG, reader.extract)
+    expect(await children()).toHaveLength(before.length + 1)
     await reader.close()
   })
 

@@ -1,6 +1,7 @@
 /** How much of one file is read at most: more than any of these formats needs to say what it is. */
 const BUDGET = 32 * 1024 * 1024
-const BLOCK = 64 * 1024
+/** Files are read in blocks of this many bytes. */
+export const BLOCK = 64 * 1024
 
 /** The file wants to be read further than it is worth. */
 export class BudgetSpent extends Error {}
@@ -13,10 +14,16 @@ export class ByteSource {
   readonly #blocks = new Map<number, Promise<Uint8Array>>()
   #left = BUDGET
 
-  /** @param read both positions inclusive, from 0. */
-  constructor(size: number, read: (start: number, end: number) => Promise<Uint8Array>) {
+  /**
+   * @param read both positions inclusive, from 0.
+   * @param first the first block, where it was read already.
+   */
+  constructor(size: number, read: (start: number, end: number) => Promise<Uint8Array>, first?: Uint8Array) {
     this.size = size
     this.#read = read
+    if (!first) return
+    this.#blocks.set(0, Promise.resolve(first))
+    this.#left -= BLOCK
   }
 
   /** The bytes from `start` up to, without, `end`; fewer at the end of the file. */

@@ -17,7 +17,7 @@ process.on('message', (message: ToChild) => {
 process.on('disconnect', () => process.exit())
 tell({ type: 'ready' })
 
-async function describe({ file, contentType, size }: Extract<ToChild, { type: 'describe' }>): Promise<void> {
+async function describe({ file, contentType, size, first }: Extract<ToChild, { type: 'describe' }>): Promise<void> {
   current = file
   awaited.clear()
   const source = new ByteSource(
@@ -27,6 +27,7 @@ async function describe({ file, contentType, size }: Extract<ToChild, { type: 'd
         awaited.set(start, resolve)
         tell({ type: 'read', file, start, end })
       }),
+    first,
   )
   tell({ type: 'described', file, metadata: await describeFile(contentType as ContentType, source) })
 }

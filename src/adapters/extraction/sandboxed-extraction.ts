@@ -1,143 +1,52 @@
-import type { ChildProcess } from 'node:child_process'
-import { err, ok, type Result, ResultAsync } from 'neverthrow'
+import { availableParallelism } from 'node:os'
+import { ok, type Result, ResultAsync } from 'neverthrow'
 import type { ExtractMetadata, FileToRead } from '../../application/ports/extract-metadata.ts'
 import type { Metadata } from '../../domain/metadata.ts'
-import type { ToChild, ToParent } from './messages.ts'
-import { startChild } from './sandbox.ts'
+import { BLOCK } from './byte-source.ts'
+import { formatOf, NOTHING } from './formats.ts'
+import { Reader } from './reader.ts'
 
-/** How long a file may keep its child busy, not counting the time in which its bytes were waited for. */
+/** How long a file may keep its reader busy. */
 const PATIENCE_MS = 10_000
-/** A child is replaced before its own time limit could hit a file that means no harm. */
-const FILES_PER_CHILD = 1000
-const failed = (reason: string): Metadata => ({ status: 'failed', reason, tags: {} })
+/** One core is left to the process that feeds them; each may take 512 MiB for a file. */
+const READERS = Math.min(4, Math.max(1, availableParallelism() - 1))
 
 /**
- * Reads files in a child process that is ended when one of them takes too much time or memory, or makes it crash. One file
- * at a time; the others wait for their turn. The child starts with the first file.
+ * Reads files in child processes, one file at a time in each. A file that takes too much time or memory, or makes its child
+ * crash, harms no other. The others wait for their turn; a child starts when no other is free.
  */
 export class SandboxedExtraction {
-  #child: Promise<ChildProcess> | undefined
-  #files = 0
-  #turn: Promise<unknown> = Promise.resolve()
-  #isClosed = false
-  readonly #patience: number
-  /** Others, too, may end a child, also while it has nothing to do. */
-  readonly #forget = (): void => {
-    this.#child = undefined
+  readonly #readers: readonly Reader[]
+  /** The one that was used last comes first, so that no more children start than are needed. */
+  readonly #free: Reader[]
+  readonly #waiting: ((reader: Reader) => void)[] = []
+
+  /** @param patience in milliseconds; 10 s unless told. @param readers how many children there may be. */
+  constructor(patience = PATIENCE_MS, readers = READERS) {
+    this.#readers = Array.from({ length: readers }, () => new Reader(patience))
+    this.#free = [...this.#readers]
   }
 
-  /** @param patience in milliseconds; 10 s unless told. */
-  constructor(patience = PATIENCE_MS) {
-    this.#patience = patience
-  }
+  readonly extract: ExtractMetadata = <E>(file: FileToRead<E>) =>
+    formatOf(file.contentType) === undefined
+      ? new ResultAsync<Metadata, E>(Promise.resolve(ok(NOTHING)))
+      : file
+          .read({ start: 0, end: Math.min(file.size, BLOCK) - 1 })
+          .andThen((first) => new ResultAsync(this.#describe(file, first)))
 
-  readonly extract: ExtractMetadata = <E>(file: FileToRead<E>) => {
-    const described = this.#turn.then(async () => this.#describe(file))
-    this.#turn = described.catch(() => undefined)
-    return new ResultAsync<Metadata, E>(described)
-  }
-
-  /** Ends the child, and with it the file that it is reading. */
+  /** Ends the children, and with them the files that they are reading. */
   async close(): Promise<void> {
-    this.#isClosed = true
-    const child = await this.#child?.catch(() => undefined)
-    child?.kill('SIGKILL')
+    await Promise.all(this.#readers.map((reader) => reader.close()))
   }
 
-  async #describe<E>(file: FileToRead<E>): Promise<Result<Metadata, E>> {
-    for (let mayRepeat = true; !this.#isClosed; mayRepeat = false) {
-      this.#child ??= this.#start()
-      const child = await this.#child
-      hold(child)
-      const { result, isReusable, isBegun } = await talk(child, ++this.#files, file, this.#patience)
-      release(child)
-      if (!isReusable || this.#files >= FILES_PER_CHILD) {
-        child.off('exit', this.#forget)
-        this.#forget()
-        child.kill('SIGKILL')
-      }
-      // A child whose end had not been told yet says nothing of this file.
-      if (isBegun || !mayRepeat) return result
-    }
-    return ok(failed('the reader was stopped'))
-  }
-
-  /** One that does not start is tried again with the next file. */
-  async #start(): Promise<ChildProcess> {
-    this.#files = 0
+  async #describe<E>(file: FileToRead<E>, first: Uint8Array): Promise<Result<Metadata, E>> {
+    const reader = this.#free.pop() ?? (await new Promise<Reader>((resolve) => this.#waiting.push(resolve)))
     try {
-      return (await startChild()).once('exit', this.#forget)
-    } catch (error) {
-      this.#forget()
-      throw error
+      return await reader.describe(file, first)
+    } finally {
+      const next = this.#waiting.shift()
+      if (next) next(reader)
+      else this.#free.push(reader)
     }
   }
-}
-
-interface Outcome<E> {
-  readonly result: Result<Metadata, E>
-  /** Whether the child has nothing more to do with this file. */
-  readonly isReusable: boolean
-  /** Whether it ever had. */
-  readonly isBegun: boolean
-}
-
-/** Tells the child of its `nth` file, gives it the bytes that it asks for, and waits for what it says, or for its end. */
-function talk<E>(child: ChildProcess, nth: number, file: FileToRead<E>, patience: number): Promise<Outcome<E>> {
-  return new Promise((resolve) => {
-    let left = patience
-    let since = performance.now()
-    let reading = 0
-    let isBegun = false
-    const end = (result: Result<Metadata, E>, isReusable = false): void => {
-      clearTimeout(timer)
-      child.off('message', hear)
-      child.off('exit', crash)
-      resolve({ result, isReusable, isBegun })
-    }
-    const tooLong = () => {
-      isBegun = true
-      end(ok(failed(`it took longer than ${patience / 1000} s to read`)))
-    }
-    let timer = setTimeout(tooLong, left)
-    const crash = () => end(ok(failed('it took more than 512 MiB to read, or made its reader crash')))
-    const hear = (message: ToParent): void => {
-      if (message.type === 'ready' || message.file !== nth) return
-      isBegun = true
-      if (message.type === 'described') end(ok(message.metadata), true)
-      if (message.type === 'read') void give(message)
-    }
-    const give = async ({ start, end: last }: Extract<ToParent, { type: 'read' }>): Promise<void> => {
-      if (reading++ === 0) {
-        clearTimeout(timer)
-        left -= performance.now() - since
-      }
-      const bytes = await file.read({ start, end: last })
-      if (--reading === 0) {
-        since = performance.now()
-        timer = setTimeout(tooLong, left)
-      }
-      if (bytes.isErr()) return end(err(bytes.error))
-      send(child, { type: 'bytes', file: nth, start, bytes: bytes.value })
-    }
-    child.on('message', hear)
-    child.on('exit', crash)
-    send(child, { type: 'describe', file: nth, contentType: file.contentType, size: file.size })
-  })
-}
-
-/** A child that is gone has said so by its exit. */
-function send(child: ChildProcess, message: ToChild): void {
-  child.send(message, () => {})
-}
-
-/** While it reads, the process stays for it; else the child alone keeps no process from ending. */
-function hold(child: ChildProcess): void {
-  child.ref()
-  child.channel?.ref()
-}
-
-function release(child: ChildProcess): void {
-  child.unref()
-  child.channel?.unref()
 }

@@ -1,41 +1,48 @@
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { ok, ResultAsync } from 'neverthrow'
+import { BatchQueue } from '../../application/batch-queue.ts'
 import type { Described, DocumentRefused, MetadataStore } from '../../application/ports/metadata-store.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 import type { Attempt, MediaId } from '../../domain/media.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 import type { Database } from './database.ts'
+import { isRefused, retried } from './failures.ts'
 
 const PAGE = 1000
 /** "Data exception" and "program limit exceeded": https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const REFUSED = /^(22|54)/
 
+/** Documents that wait at the same time share a statement. */
+const BATCHES = { maxConcurrent: 2, maxItems: 100 }
+
+interface Save {
+  readonly id: MediaId
+  /** `{ id, attempt, document }` as JSON. */
+  readonly row: string
+}
+
 /** The documents in a table beside the rows, as JSONB. */
 export class KyselyMetadataStore implements MetadataStore {
   readonly #db: Kysely<Database>
+  readonly #saves = new BatchQueue((saves: readonly Save[]) => retried(() => this.#saveAll(saves)), {
+    ...BATCHES,
+    isRefused,
+  })
+  readonly #reads = new BatchQueue((ids: readonly MediaId[]) => retried(() => this.#findAll(ids)), BATCHES)
 
   constructor(db: Kysely<Database>) {
     this.#db = db
   }
 
   save(id: MediaId, attempt: Attempt, metadata: Metadata): ResultAsync<void, DocumentRefused | Unavailable> {
-    const row = { attempt, document: JSON.stringify(metadata) }
-    const saved = this.#db
-      .insertInto('media_metadata')
-      .values({ id, ...row })
-      .onConflict((conflict) => conflict.column('id').doUpdateSet(row))
-      .execute()
-    return ResultAsync.fromPromise(saved, refusedOrUnavailable).map(() => undefined)
+    const row = JSON.stringify({ id, attempt, document: metadata })
+    return ResultAsync.fromPromise(this.#saves.add({ id, row }), refusedOrUnavailable)
   }
 
   find(id: MediaId, attempt: Attempt): ResultAsync<Metadata | undefined, Unavailable> {
-    const found = this.#db
-      .selectFrom('media_metadata')
-      .select('document')
-      .where('id', '=', id)
-      .where('attempt', '=', attempt)
-      .executeTakeFirst()
-    return ResultAsync.fromPromise(found, unavailable('metadata')).map((row) => row?.document)
+    return ResultAsync.fromPromise(this.#reads.add(id), unavailable('metadata')).map((row) =>
+      row?.attempt === attempt ? row.document : undefined,
+    )
   }
 
   remove(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable> {
@@ -54,6 +61,29 @@ export class KyselyMetadataStore implements MetadataStore {
     return ResultAsync.fromPromise(listed, unavailable('metadata')).map((rows) =>
       rows.map(({ id, attempt }) => ({ id: id as MediaId, attempt: attempt as Attempt })),
     )
+  }
+
+  async #saveAll(saves: readonly Save[]): Promise<readonly undefined[]> {
+    // One statement can't write a row twice: of several documents of one media the last is kept.
+    const rows = [...new Map(saves.map(({ id, row }) => [id, row])).values()]
+    // Ordered by id, so that two batches with the same ids wait for each other instead of deadlocking.
+    await sql`
+      insert into media_metadata (id, attempt, document)
+      select id, attempt, document
+      from json_to_recordset(${`[${rows.join()}]`}::json) as saved (id uuid, attempt text, document jsonb)
+      order by id
+      on conflict (id) do update set attempt = excluded.attempt, document = excluded.document`.execute(this.#db)
+    return saves.map(() => undefined)
+  }
+
+  async #findAll(ids: readonly MediaId[]) {
+    const rows = await this.#db
+      .selectFrom('media_metadata')
+      .selectAll()
+      .where('id', '=', sql<string>`any(${ids}::uuid[])`)
+      .execute()
+    const found = new Map<string, (typeof rows)[number]>(rows.map((row) => [row.id, row]))
+    return ids.map((id) => found.get(id))
   }
 }
 

@@ -1,5 +1,6 @@
-import { type Collection, MongoClient, MongoServerError } from 'mongodb'
-import { ResultAsync } from 'neverthrow'
+import { type Collection, MongoBulkWriteError, MongoClient, MongoServerError } from 'mongodb'
+import { err, ok, type Result, ResultAsync } from 'neverthrow'
+import { BatchQueue } from '../../application/batch-queue.ts'
 import type { Described, DocumentRefused, MetadataStore } from '../../application/ports/metadata-store.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 import type { Attempt, MediaId } from '../../domain/media.ts'
@@ -7,10 +8,12 @@ import type { Metadata } from '../../domain/metadata.ts'
 import { type MediaMetadata, toDocument, toMetadata } from './media-metadata.ts'
 
 const PAGE = 1000
+/** Documents that wait at the same time are inserted together. */
+const BATCHES = { maxConcurrent: 2, maxItems: 100 }
 /** Milliseconds: a server that can't be reached is known at once, one that hangs soon. */
 const SELECTION_TIMEOUT = 800
 const OPERATION_TIMEOUT = 3000
-/** Another process has made the document meanwhile, so that the same again replaces it. */
+/** There is a document of this media already. */
 const DUPLICATE_KEY = 11_000
 /**
  * What the server says of a document that it will never take: BadValue, DocumentValidationFailure, BSONObjectTooLarge and
@@ -18,8 +21,19 @@ const DUPLICATE_KEY = 11_000
  */
 const REFUSALS = new Set<unknown>([2, 121, 10_334, 17_419, 17_420])
 
+interface Save {
+  readonly id: MediaId
+  readonly document: ReturnType<typeof toDocument>
+}
+
+type Saved = Result<void, DocumentRefused | Unavailable>
+
 /** The documents in MongoDB: the collection `media_metadata`, `_id` the media's id. */
 export class MongoMetadataStore implements MetadataStore {
+  readonly #saves = new BatchQueue(
+    (saves: readonly Save[]) => this.#with((documents) => insertOrReplace(documents, saves)),
+    { ...BATCHES, isRefused },
+  )
   readonly #client: MongoClient
   readonly #database: string
 
@@ -36,18 +50,9 @@ export class MongoMetadataStore implements MetadataStore {
   }
 
   save(id: MediaId, attempt: Attempt, metadata: Metadata): ResultAsync<void, DocumentRefused | Unavailable> {
-    const document = toDocument(attempt, metadata)
-    const replace = (documents: Collection<MediaMetadata>) =>
-      documents.replaceOne({ _id: id }, document, { upsert: true })
-    const save = async (documents: Collection<MediaMetadata>): Promise<unknown> => {
-      try {
-        return await replace(documents)
-      } catch (error) {
-        if (error instanceof MongoServerError && error.code === DUPLICATE_KEY) return replace(documents)
-        throw error
-      }
-    }
-    return ResultAsync.fromPromise(this.#with(save), refusedOrUnavailable).map(() => undefined)
+    // Copied, because the caller may change it while it waits.
+    const document = structuredClone(toDocument(attempt, metadata))
+    return ResultAsync.fromPromise(this.#saves.add({ id, document }), refusedOrUnavailable).andThen((saved) => saved)
   }
 
   find(id: MediaId, attempt: Attempt): ResultAsync<Metadata | undefined, Unavailable> {
@@ -94,11 +99,59 @@ export class MongoMetadataStore implements MetadataStore {
   }
 }
 
-const refusedOrUnavailable = (cause: unknown): DocumentRefused | Unavailable => {
-  const isRefused = cause instanceof MongoServerError ? REFUSALS.has(cause.code) : isUnwritable(cause)
-  return isRefused ? { type: 'document-refused', cause } : unavailable('metadata')(cause)
+/**
+ * Inserts the documents with one command, then replaces those that exist already. Nearly every document is new, and one
+ * insert of many costs the server one flush.
+ */
+async function insertOrReplace(
+  documents: Collection<MediaMetadata>,
+  saves: readonly Save[],
+): Promise<readonly Saved[]> {
+  const failures = await insert(documents, saves)
+  return Promise.all(
+    saves.map(async (save, index): Promise<Saved> => {
+      const code = failures.get(index)
+      if (code === undefined) return ok()
+      if (code === DUPLICATE_KEY) return ResultAsync.fromPromise(replace(documents, save), refusedOrUnavailable)
+      return err(refusedOrUnavailable(new MongoServerError({ message: 'the insert failed', code })))
+    }),
+  )
 }
 
-/** The driver can't put it into BSON. */
+/** @returns the error code of each document that was not inserted, by its index. */
+async function insert(documents: Collection<MediaMetadata>, saves: readonly Save[]): Promise<Map<number, unknown>> {
+  try {
+    await documents.insertMany(
+      saves.map(({ id, document }) => ({ _id: id, ...document })),
+      { ordered: false },
+    )
+    return new Map()
+  } catch (error) {
+    // Only a list of write errors, without a failed write concern, says how each document fared.
+    if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError()) throw error
+    const failures = [error.writeErrors].flat()
+    if (failures.length === 0) throw error
+    return new Map(failures.map(({ index, code }) => [index, code]))
+  }
+}
+
+async function replace(documents: Collection<MediaMetadata>, { id, document }: Save): Promise<void> {
+  const upsert = () => documents.replaceOne({ _id: id }, document, { upsert: true })
+  try {
+    await upsert()
+  } catch (error) {
+    // Two upserts that find no document both insert one. The second try replaces it.
+    if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY)) throw error
+    await upsert()
+  }
+}
+
+const refusedOrUnavailable = (cause: unknown): DocumentRefused | Unavailable =>
+  isRefused(cause) ? { type: 'document-refused', cause } : unavailable('metadata')(cause)
+
+/** Whether the server, or the driver that can't put it into BSON, will never take a document. */
+const isRefused = (cause: unknown): boolean =>
+  cause instanceof MongoServerError ? REFUSALS.has(cause.code) : isUnwritable(cause)
+
 const isUnwritable = (cause: unknown): boolean =>
   cause instanceof Error && (cause.name.startsWith('BSON') || cause instanceof RangeError)

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ResultAsync } from 'neverthrow'
 import { type Db, fromKysely, PgBoss } from 'pg-boss'
-import { JOB_NAMES, type Job } from '../../application/jobs.ts'
+import { JOB_NAMES, type Job, repeated } from '../../application/jobs.ts'
 import type { Unavailable } from '../../application/ports/unavailable.ts'
 
 /** Does one job; an outage is told as `unavailable`, everything else that goes wrong is thrown. */
@@ -18,8 +18,19 @@ const DEAD = 'dead-jobs'
 /** A job of a process that died is given to another after this and one round of supervision, in seconds. */
 const HEARTBEAT = 15
 const SUPERVISE_EVERY = 5
-const POLL_EVERY = 1
-const AT_ONCE = 5
+/**
+ * How jobs of each name are taken from their queue. The jobs of a batch are fetched, done and completed together, so that
+ * what they read and write shares round trips. A full batch is followed by the next one at once.
+ */
+const WORK_OPTIONS = {
+  // A storage elsewhere limits how many deletions it takes.
+  'discard-media': { batchSize: 10, pollingIntervalSeconds: 1 },
+  // Two batches, so that a slow file delays only its own. All 64 files may take 10 s each, one after the other, before
+  // their jobs expire after 15 minutes.
+  'describe-media': { batchSize: 32, localConcurrency: 2, pollingIntervalSeconds: 1 },
+  // A title must be in its cache within a second.
+  'cache-title': { batchSize: 100, pollingIntervalSeconds: 0.5 },
+} as const satisfies Record<Job['name'], object>
 /**
  * Of pg's pools: a connection whose statement takes longer is taken to have fallen silent, and replaced. Longer than any
  * of the queue's own statements needs, in ms.
@@ -78,20 +89,20 @@ export class PgBossJobs {
 
   /** Does the jobs as they come, until `stop`. */
   async work(work: Work): Promise<void> {
-    const options = {
-      batchSize: AT_ONCE,
-      burstWhenBatchFull: true,
-      pollingIntervalSeconds: POLL_EVERY,
-      heartbeatRefreshSeconds: HEARTBEAT / 3,
-      perJobResults: true,
-      includeMetadata: true,
-    } as const
-    for (const name of JOB_NAMES)
+    for (const name of JOB_NAMES) {
+      const options = {
+        ...WORK_OPTIONS[name],
+        burstWhenBatchFull: true,
+        heartbeatRefreshSeconds: HEARTBEAT / 3,
+        perJobResults: true,
+        includeMetadata: true,
+      } as const
       await this.#boss.work<Job, unknown, typeof options>(name, options, async (jobs) =>
         Promise.all(
           jobs.map(async ({ id, data, retryCount }) => ({ id, ...(await this.#do(work, data, retryCount)) })),
         ),
       )
+    }
   }
 
   /** Waits for jobs under way, which others take over when they are not done in time. */
@@ -103,14 +114,15 @@ export class PgBossJobs {
   /** An outage is no failed attempt: the job waits for its end, and when that takes long, it is sent again. */
   async #do(work: Work, job: Job, retries: number): Promise<Done> {
     try {
-      for (const until = performance.now() + OUTAGE_PATIENCE; ; ) {
-        const done = await work(job)
+      const until = performance.now() + OUTAGE_PATIENCE
+      for (let next = retries === 0 ? job : repeated(job); ; next = repeated(job)) {
+        const done = await work(next)
         if (done.isOk()) return { status: 'completed' }
         if (performance.now() > until || this.#stopping.signal.aborted) break
         await setTimeout(OUTAGE_RETRY, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
       }
       // Sent before the old one is completed: a crash between leaves two, which do no harm.
-      await this.#boss.insert(job.name, [toRow({ ...job, after: OUTAGE_RETRY / 1000 })])
+      await this.#boss.insert(job.name, [toRow({ ...repeated(job), after: OUTAGE_RETRY / 1000 })])
       return { status: 'completed' }
     } catch (error) {
       // Bytes that nobody wants have to go in the end, whatever is in the way of it.

@@ -75,8 +75,8 @@ export class RedisTitleCache implements TitleCache {
   }
 
   find(id: MediaId): ResultAsync<CachedTitle | undefined, Unavailable> {
-    return answer(this.#redis.hgetall(this.#key(id)))
-      .map((hash) => parseEntry(hash))
+    return answer(this.#redis.hmget(this.#key(id), ...FIELDS))
+      .map(parseEntry)
       .orElse((error) => (isWrongType(error.cause) ? ok(undefined) : err(error)))
   }
 
@@ -110,7 +110,7 @@ export class RedisTitleCache implements TitleCache {
     const [next, keys] = Page.parse(await this.#redis.call('SCAN', cursor, ...options))
     const entries = await Promise.all(
       keys.map(async (key) => {
-        const entry = parseEntry(await this.#redis.hgetall(key))
+        const entry = parseEntry(await this.#redis.hmget(key, ...FIELDS))
         return entry ? [{ id: key.slice(this.#prefix.length) as MediaId, version: entry.version }] : []
       }),
     )
@@ -120,27 +120,25 @@ export class RedisTitleCache implements TitleCache {
 
 const Page = z.tuple([z.string(), z.array(z.string())])
 
-const Entry = z.object({
-  owner: z.string(),
-  title: z.string(),
-  tags: z
-    .string()
-    .transform((raw, context) => {
-      try {
-        return JSON.parse(raw) as unknown
-      } catch {
-        context.addIssue('not JSON')
-        return z.NEVER
-      }
-    })
-    .pipe(z.array(z.string())),
-  version: z.coerce.number().int().positive(),
-})
+const FIELDS = ['owner', 'title', 'tags', 'version'] as const
 
-/** Nothing, where it is not there, was taken out, or is none of ours. */
-function parseEntry(hash: Record<string, string>): CachedTitle | undefined {
-  const { data } = Entry.safeParse(hash)
-  return data && { ...data, title: data.title as Title, tags: data.tags as Tag[] }
+/** The entry, or `undefined` if there is none, it was taken out, or the hash is none of ours. */
+function parseEntry([owner, title, rawTags, rawVersion]: readonly (string | null)[]): CachedTitle | undefined {
+  const tags = parseTags(rawTags)
+  const version = Number(rawVersion)
+  if (typeof owner !== 'string' || typeof title !== 'string' || !tags || !Number.isSafeInteger(version) || version < 1)
+    return undefined
+  return { owner, title: title as Title, tags, version }
+}
+
+function parseTags(raw: string | null | undefined): Tag[] | undefined {
+  if (typeof raw !== 'string') return undefined
+  try {
+    const tags: unknown = JSON.parse(raw)
+    return Array.isArray(tags) && tags.every((tag) => typeof tag === 'string') ? (tags as Tag[]) : undefined
+  } catch {
+    return undefined
+  }
 }
 
 /** The key holds something that is no hash, and so none of ours (https://redis.io/docs/latest/develop/data-types/). */

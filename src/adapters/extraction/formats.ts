@@ -1,0 +1,38 @@
+import type { ContentType } from '../../domain/content-type.ts'
+import type { Metadata } from '../../domain/metadata.ts'
+
+/** Content types whose files say something of themselves, with the name of the format. */
+const FORMATS = {
+  'image/jpeg': 'jpeg',
+  'image/png': 'png',
+  'image/apng': 'png',
+  'image/webp': 'webp',
+  'image/gif': 'gif',
+  'image/bmp': 'bmp',
+  'image/avif': 'avif',
+  'image/heic': 'heic',
+  'image/heif': 'heic',
+  'image/tiff': 'tiff',
+  'application/pdf': 'pdf',
+  'audio/mpeg': 'mp3',
+  'audio/mp4': 'm4a',
+  'audio/x-m4a': 'm4a',
+  'audio/aac': 'aac',
+  'audio/flac': 'flac',
+  'audio/ogg': 'ogg',
+  'audio/wav': 'wav',
+  'video/mp4': 'mp4',
+  'video/x-m4v': 'm4v',
+  'video/quicktime': 'mov',
+  'video/webm': 'webm',
+  'video/matroska': 'mkv',
+  'video/3gpp': '3gp',
+} as const
+
+export type Format = (typeof FORMATS)[keyof typeof FORMATS]
+
+/** The format of a file that can be read, or `undefined` if no reader knows its type. */
+export const formatOf = (type: ContentType): Format | undefined => (FORMATS as Partial<Record<string, Format>>)[type]
+
+/** What is known of a file that no reader knows. */
+export const NOTHING: Metadata = { status: 'none', tags: {} }

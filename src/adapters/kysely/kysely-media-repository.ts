@@ -14,7 +14,7 @@ import { type Unavailable, unavailable } from '../../application/ports/unavailab
 import type { Attempt, Intent, Media, MediaId, Receiving, Stored } from '../../domain/media.ts'
 import type { Database } from './database.ts'
 import { isRefused, retried } from './failures.ts'
-import { toMedia, toStored } from './media-row.ts'
+import { type Row, toMedia, toStored } from './media-row.ts'
 import {
   type Addition,
   changeRows,

@@ -13,7 +13,7 @@ const PAGE = 1000
 const REFUSED = /^(22|54)/
 
 /** Documents that wait at the same time share a statement. */
-const BATCHES = { maxConcurrent: 2, maxItems: 100 }
+const BATCHES = { maxItems: 100 }
 
 interface Save {
   readonly id: MediaId

@@ -9,7 +9,7 @@ import { type MediaMetadata, toDocument, toMetadata } from './media-metadata.ts'
 
 const PAGE = 1000
 /** Documents that wait at the same time are inserted together. */
-const BATCHES = { maxConcurrent: 2, maxItems: 100 }
+const BATCHES = { maxItems: 100 }
 /** Milliseconds: a server that can't be reached is known at once, one that hangs soon. */
 const SELECTION_TIMEOUT = 800
 const OPERATION_TIMEOUT = 3000

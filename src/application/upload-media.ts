@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { err, errAsync, ok, okAsync, type Result, ResultAsync, safeTry } from 'neverthrow'
+import { err, errAsync, ok, okAsync, type Result, ResultAsync } from 'neverthrow'
 import { acceptType } from '../domain/content-type.ts'
 import { parseSha256, type Sha256 } from '../domain/digest.ts'
 import { type FileName, parseFileName } from '../domain/file-name.ts'
@@ -50,41 +50,56 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
     const end = () => body.fail({ type: 'shutting-down' })
     if (ending.aborted) end()
     ending.addEventListener('abort', end)
-    const done = Promise.resolve(live(upload, body)).finally(() => {
+    const done = live(upload, body).finally(() => {
       ending.removeEventListener('abort', end)
       body.stop()
     })
     return new ResultAsync(done)
   }
 
-  function live<E>(upload: Upload<E>, body: IncomingBody): ResultAsync<Uploaded, UploadError | E> {
-    return safeTry(async function* () {
-      const intent = yield* look(upload, body)
-      const row = yield* begin(intent, upload.key)
-      if (row.state === 'stored') return replay(row, intent.filename, upload, body)
+  async function live<E>(upload: Upload<E>, body: IncomingBody): Promise<Result<Uploaded, UploadError | E>> {
+    const intent = await look(upload, body)
+    if (intent.isErr()) return err(intent.error)
+    const begun = await begin(intent.value, upload.key)
+    if (begun.isErr()) return err(begun.error)
+    const row = begun.value
+    if (row.state === 'stored') return replay(row, intent.value.filename, upload, body)
 
-      const stopRenewing = keepLease(media, row, body, policy)
-      const file = await put(row, body)
-      const bytes = { ...leftover(row), fileId: file.map(({ fileId }) => fileId).unwrapOr(undefined) }
-      const contents = await file.asyncAndThen((kept) => contentsOf(row, kept, upload, body))
-      const outcome = contents.isOk()
-        ? await commit(row, bytes, contents.value)
-        : await giveUp<E>(row, bytes, contents.error)
-      stopRenewing()
-      return outcome.map((stored) => ({ ...stored, replayed: false }))
-    })
+    const stopRenewing = keepLease(media, row, body, policy)
+    const file = await put(row, body)
+    const bytes = { ...leftover(row), fileId: file.isOk() ? file.value.fileId : undefined }
+    const contents = file.isOk() ? await contentsOf(row, file.value, upload, body) : err(file.error)
+    const outcome = contents.isOk()
+      ? await commit(row, bytes, contents.value)
+      : await giveUp<E>(row, bytes, contents.error)
+    stopRenewing()
+    return outcome.map((stored) => ({ ...stored, replayed: false }))
   }
 
   /** Refuses junk while there is nothing to clean up yet: no row, no file. */
-  function look({ filename: raw, owner = 'anonymous', key }: Upload<unknown>, body: IncomingBody) {
-    return safeTry<Intent, UploadError>(async function* () {
-      const id = key === undefined ? identity.newId() : idOfKey(owner, yield* parseIdempotencyKey(key))
-      const filename = yield* parseFileName(raw)
-      const found = await sniff(yield* await body.readHead())
-      const mimeType = yield* acceptType(found, filename, policy.allowedTypes)
+  async function look(
+    { filename: raw, owner = 'anonymous', key }: Upload<unknown>,
+    body: IncomingBody,
+  ): Promise<Result<Intent, UploadError>> {
+    const id = key === undefined ? ok(identity.newId()) : parseIdempotencyKey(key).map((known) => idOfKey(owner, known))
+    if (id.isErr()) return err(id.error)
+    const filename = parseFileName(raw)
+    if (filename.isErr()) return err(filename.error)
+    const head = await body.readHead()
+    if (head.isErr()) return err(head.error)
+    const found = await sniff(head.value)
+    return acceptType(found, filename.value, policy.allowedTypes).map((mimeType) => {
       const attempt = identity.newAttempt()
-      const bytesAt = storageKey(id, attempt)
-      return ok({ id, owner, attempt, storage: storage.name, storageKey: bytesAt, filename, mimeType })
+      const bytesAt = storageKey(id.value, attempt)
+      return {
+        id: id.value,
+        owner,
+        attempt,
+        storage: storage.name,
+        storageKey: bytesAt,
+        filename: filename.value,
+        mimeType,
+      }
     })
   }
 
@@ -157,23 +172,39 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
 }
 
 /** What the row will say of the file, once the form has been read to its end. */
-function contentsOf<E>({ id, filename }: Receiving, file: StoredFile, upload: Upload<E>, body: IncomingBody) {
-  return safeTry<Contents, UploadError | E>(async function* () {
-    if (body.failure) return err(body.failure)
-    yield* wholeFile(file, body)
-    const said = yield* await describe(upload, body, filename)
-    return ok({ ...said, fileId: file.fileId, url: file.url ?? contentPath(id), sizeBytes: file.size })
-  })
+async function contentsOf<E>(
+  { id, filename }: Receiving,
+  file: StoredFile,
+  upload: Upload<E>,
+  body: IncomingBody,
+): Promise<Result<Contents, UploadError | E>> {
+  if (body.failure) return err(body.failure)
+  const whole = wholeFile(file, body)
+  if (whole.isErr()) return err(whole.error)
+  const said = await describe(upload, body, filename)
+  return said.map((known) => ({
+    ...known,
+    fileId: file.fileId,
+    url: file.url ?? contentPath(id),
+    sizeBytes: file.size,
+  }))
 }
 
 /** The media as it is now, if these are the same bytes under the same name, said to be the same. Nothing is stored. */
-function replay<E>(stored: Stored, filename: FileName, upload: Upload<E>, body: IncomingBody) {
-  return safeTry<Uploaded, UploadError | E>(async function* () {
-    yield* await body.drain()
-    const { fingerprint } = yield* await describe(upload, body, filename)
-    if (fingerprint !== stored.fingerprint) return err({ type: 'idempotency-key-reused' } as const)
-    return ok({ ...stored, replayed: true })
-  })
+async function replay<E>(
+  stored: Stored,
+  filename: FileName,
+  upload: Upload<E>,
+  body: IncomingBody,
+): Promise<Result<Uploaded, UploadError | E>> {
+  const drained = await body.drain()
+  if (drained.isErr()) return err(drained.error)
+  const said = await describe(upload, body, filename)
+  return said.andThen(({ fingerprint }) =>
+    fingerprint === stored.fingerprint
+      ? ok({ ...stored, replayed: true })
+      : err({ type: 'idempotency-key-reused' } as const),
+  )
 }
 
 /** What is known of a file whose bytes have all come; waits for what is said about it. */

@@ -35,13 +35,13 @@ const MUTANTS: readonly Mutant[] = [
     file: 'src/application/upload-media.ts',
     edits: [
       [
-        'const row = yield* begin(intent, upload.key)',
-        "const row = upload.key ? yield* begin(intent, upload.key) : { ...intent, state: 'receiving' }",
+        'const begun = await begin(intent.value, upload.key)',
+        "const begun = upload.key ? await begin(intent.value, upload.key) : ok({ ...intent.value, state: 'receiving' })",
       ],
       [
-        'const contents = await file.asyncAndThen((kept) => contentsOf(row, kept, upload, body))',
-        'const contents = await file.asyncAndThen((kept) => contentsOf(row, kept, upload, body))\n' +
-          '      if (!upload.key && contents.isOk()) yield* begin(intent, upload.key)',
+        'const outcome = contents.isOk()',
+        'if (!upload.key && contents.isOk()) await begin(intent.value, upload.key)\n' +
+          '    const outcome = contents.isOk()',
       ],
     ],
   },

@@ -37,13 +37,23 @@ export function createRouter(
 const routerPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '')
 
 function startedWithin(mediaport: Mediaport | Promise<Mediaport>): Middleware {
+  let ready = mediaport instanceof Promise ? undefined : mediaport
+  if (mediaport instanceof Promise)
+    mediaport.then(
+      (started) => (ready = started),
+      () => undefined,
+    )
   return async (ctx, next) => {
-    const waited = Promise.withResolvers<void>()
-    const timer = setTimeout(waited.resolve, START_WAIT_MS)
-    const ready = await Promise.race([mediaport, waited.promise])
-    clearTimeout(timer)
-    if (!ready) throw new HttpProblem({ type: 'starting' })
-    ctx.state['mediaport'] = ready
+    ctx.state['mediaport'] = ready ?? (await startWithin(mediaport, START_WAIT_MS))
     await next()
   }
+}
+
+async function startWithin(mediaport: Mediaport | Promise<Mediaport>, timeoutMs: number): Promise<Mediaport> {
+  const waited = Promise.withResolvers<void>()
+  const timer = setTimeout(waited.resolve, timeoutMs)
+  const ready = await Promise.race([mediaport, waited.promise])
+  clearTimeout(timer)
+  if (!ready) throw new HttpProblem({ type: 'starting' })
+  return ready
 }

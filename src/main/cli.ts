@@ -2,26 +2,27 @@
 import { existsSync, mkdirSync } from 'node:fs'
 import type { Logger } from 'pino'
 import type { Client } from '../adapters/cli/client.ts'
-import { HttpClient } from '../adapters/cli/http-client.ts'
 import { createProgram } from '../adapters/cli/program.ts'
+import { addressOf } from './address.ts'
 import { type Config, readConfig, STORAGE_NAMES } from './config.ts'
-import { type Connections, connect } from './connections.ts'
-import { buildContainer, filesFolder, MEDIAPORT } from './container.ts'
+import type { Connections } from './connections.ts'
 import { type DataLock, lockData } from './data-lock.ts'
-import { embeddedClient } from './embedded-client.ts'
-import { createLog } from './log.ts'
-import { addressOf, serve } from './serve.ts'
-import { work } from './work.ts'
+import { makeDatabase } from './new-database.ts'
 
 /** Longer than anything that still has to end may take. */
 const HARD_STOP_MS = 45_000
 
+/** Each command loads only what it needs: `serve` must be quick to start, and no command keeps memory for the others. */
 const program = createProgram({
   async serve() {
     const config = configuration()
     const lock = lockIfEmbedded(config, 'serve')
-    const log = createLog(config.logLevel)
-    const server = await serve(config, log).catch((error) => giveUp(listenFault(error, config)))
+    // A new database is made while this process loads the rest of its code; `ready` says whether that failed.
+    const made = lock && makeDatabase(config.dataDir)
+    made?.catch(() => undefined)
+    const [{ createLog }, { serve }] = await Promise.all([import('./log.ts'), import('./serve.ts')])
+    const log = await createLog(config.logLevel)
+    const server = await serve(config, log, made).catch((error) => giveUp(listenFault(error, config)))
     lock?.announce(server.url)
 
     stopOnSignal(log, async () => {
@@ -35,13 +36,15 @@ const program = createProgram({
     const config = configuration()
     if (config.databaseUrl === undefined)
       giveUp('DATABASE_URL is needed: a server does the jobs of its embedded database itself.')
-    const log = createLog(config.logLevel)
+    const [{ createLog }, { work }] = await Promise.all([import('./log.ts'), import('./work.ts')])
+    const log = await createLog(config.logLevel)
     stopOnSignal(log, await work(config, log).catch(giveUpOn))
   },
 
   async migrate() {
     const config = configuration()
     const lock = lockIfEmbedded(config, 'migrate')
+    const { connect } = await import('./connections.ts')
     const connections = await connect(config).catch(giveUpOn)
     await connections.close()
     lock?.release()
@@ -52,7 +55,10 @@ const program = createProgram({
   storages: STORAGE_NAMES,
 
   async open(server) {
-    if (server !== undefined) return new HttpClient(server)
+    if (server !== undefined) {
+      const { HttpClient } = await import('../adapters/cli/http-client.ts')
+      return new HttpClient(server)
+    }
     return openEmbedded()
   },
 })
@@ -73,6 +79,7 @@ function stopOnSignal(log: Logger, stop: () => Promise<void>): void {
 }
 
 async function openEmbedded(): Promise<Client> {
+  const { embeddedClient } = await import('./embedded-client.ts')
   const { mediaport, publicUrl, close } = await openMediaport()
   return embeddedClient(mediaport, publicUrl, close)
 }
@@ -82,9 +89,14 @@ async function openMediaport() {
   const config = configuration()
   const [command = ''] = process.argv.slice(2)
   const lock = lockIfEmbedded(config, command)
+  const [{ connect }, { buildContainer, filesFolder, MEDIAPORT }] = await Promise.all([
+    import('./connections.ts'),
+    import('./container.ts'),
+  ])
   const connections = await connect(config).catch(giveUpOn)
-  if (config.storage === 'filesystem' || command === 'move') checkFiles(config, connections)
-  const mediaport = buildContainer(config, connections).resolve(MEDIAPORT)
+  if (config.storage === 'filesystem' || command === 'move')
+    checkFiles(filesFolder(config, connections.installation), connections)
+  const mediaport = (await buildContainer(config, connections)).resolve(MEDIAPORT)
   const close = async (): Promise<void> => {
     await mediaport.close()
     await connections.close()
@@ -94,8 +106,7 @@ async function openMediaport() {
 }
 
 /** Files that are put where no server looks for them would be lost to everybody. */
-function checkFiles(config: Config, { installation, applied }: Connections): void {
-  const folder = filesFolder(config, installation)
+function checkFiles(folder: string, { applied }: Connections): void {
   if (applied.length > 0) mkdirSync(folder, { recursive: true, mode: 0o700 })
   else if (!existsSync(folder))
     giveUp(`There is no ${folder}, where the servers of this database keep their files: DATA_DIR has to be theirs.`)

@@ -1,6 +1,4 @@
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
 import { fromPglite } from 'pg-boss'
@@ -8,6 +6,7 @@ import type { Database } from '../adapters/kysely/database.ts'
 import { type Migrated, migrate } from '../adapters/kysely/migrations.ts'
 import { PgBossJobs } from '../adapters/pg-boss/pg-boss-jobs.ts'
 import type { Config } from './config.ts'
+import { makeDatabase } from './new-database.ts'
 import { openProjections, type Projections } from './projections.ts'
 
 /** What is opened once for the process, and closed at its end. */
@@ -39,6 +38,8 @@ export interface Opening {
   readonly onTrouble?: OnTrouble
   /** Tries again every second while a database server can't be reached; else the first failure is thrown. */
   readonly patient?: boolean
+  /** The embedded database as `makeDatabase` makes it, where the caller has called it already. */
+  readonly made?: Promise<string> | undefined
 }
 
 /** Opens the database and brings its tables up to date. What it throws says which variable is wrong, and why. */
@@ -60,9 +61,10 @@ export async function connect(config: Config, opening: Opening = {}): Promise<Co
 
 type OpenDatabase = Omit<Connections, 'projections' | 'close'>
 
-async function openDatabase(config: Config, { onTrouble = () => {}, patient = false }: Opening): Promise<OpenDatabase> {
-  const { databaseUrl } = config
-  if (databaseUrl === undefined) return embedded(config, onTrouble)
+async function openDatabase(config: Config, opening: Opening): Promise<OpenDatabase> {
+  const { onTrouble = () => {}, patient = false, made } = opening
+  const { databaseUrl, dataDir } = config
+  if (databaseUrl === undefined) return embedded(await (made ?? makeDatabase(dataDir)), onTrouble)
   for (;;) {
     try {
       const migrated = await migrateServer(databaseUrl)
@@ -74,9 +76,6 @@ async function openDatabase(config: Config, { onTrouble = () => {}, patient = fa
     }
   }
 }
-
-const because = (what: string, cause: unknown): Error =>
-  new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
 
 async function open(db: Kysely<Database>, jobs: PgBossJobs, migrated: Migrated): Promise<OpenDatabase> {
   try {
@@ -107,26 +106,23 @@ async function migrateServer(databaseUrl: string): Promise<Migrated> {
   }
 }
 
-async function embedded(config: Config, onTrouble: OnTrouble): Promise<OpenDatabase> {
+/** PostgreSQL's own cache of pages. Its default, 128 MB, would stay resident as a whole. */
+const SHARED_BUFFERS = ['-c', 'shared_buffers=32MB']
+
+async function embedded(folder: string, onTrouble: OnTrouble): Promise<OpenDatabase> {
   const { PGlite } = await import('@electric-sql/pglite')
-  const folder = join(config.dataDir, 'db')
-  const options = { relaxedDurability: false }
-  if (!existsSync(folder)) {
-    // Made beside its place, so that a process that dies meanwhile leaves no half of a database behind.
-    const unfinished = `${folder}.new`
-    rmSync(unfinished, { recursive: true, force: true })
-    mkdirSync(unfinished, { recursive: true, mode: 0o700 })
-    await (await PGlite.create(unfinished, options)).close()
-    renameSync(unfinished, folder)
-  }
+  const startParams = [...PGlite.defaultStartParams, ...SHARED_BUFFERS]
   try {
-    const pglite = await PGlite.create(folder, options)
+    const pglite = await PGlite.create(folder, { relaxedDurability: false, startParams })
     const db = new Kysely<Database>({ dialect: new PGliteDialect({ pglite }) })
     return await open(db, new PgBossJobs(fromPglite(pglite), troubled(onTrouble)), await migrate(db))
   } catch (error) {
     throw because(`The database in ${folder} can't be opened`, error)
   }
 }
+
+const because = (what: string, cause: unknown): Error =>
+  new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
 
 const troubled =
   (onTrouble: OnTrouble) =>

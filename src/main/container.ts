@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from 'tsyringe'
 import { sniff } from '../adapters/file-type/sniff.ts'
 import { FilesystemFileStorage } from '../adapters/filesystem/filesystem-file-storage.ts'
-import { ImagekitFileStorage } from '../adapters/imagekit/imagekit-file-storage.ts'
 import { KyselyMediaRepository } from '../adapters/kysely/kysely-media-repository.ts'
 import { KyselyMetadataStore } from '../adapters/kysely/kysely-metadata-store.ts'
 import { MemoryTitleCache } from '../adapters/memory/memory-title-cache.ts'
@@ -34,10 +33,10 @@ const IDENTITY = token<Identity>('Identity')
 export const MEDIAPORT = token<Mediaport>('Mediaport')
 
 /** Which adapter serves each port, for this configuration. What it opens is closed by `Connections`, not here. */
-export function buildContainer(
+export async function buildContainer(
   config: Config,
   { db, jobs, installation, projections }: Connections,
-): DependencyContainer {
+): Promise<DependencyContainer> {
   const container = root.createChildContainer()
   const bind = <T>(token: InjectionToken<T>, make: (container: DependencyContainer) => T) =>
     container.register<T>(token, { useFactory: instanceCachingFactory(make) })
@@ -58,8 +57,7 @@ export function buildContainer(
   bind(TITLES, () => projections.titles ?? embeddedTitles())
   bind(METADATA, () => projections.metadata ?? new KyselyMetadataStore(db))
   bind(EXTRACT, () => projections.extraction.extract)
-  const watched = instanceCachingFactory(() => openStorages(config, installation))
-  container.register(STORAGES, { useFactory: watched })
+  container.register(STORAGES, { useValue: await openStorages(config, installation) })
   bind(SNIFF, () => sniff)
   bind(IDENTITY, () => randomIdentity)
   bind(MEDIAPORT, (c) =>
@@ -80,10 +78,11 @@ export function buildContainer(
 }
 
 /** Files stay where they were put, whatever serves new ones today. */
-function openStorages(config: Config, installation: Connections['installation']) {
+async function openStorages(config: Config, installation: Connections['installation']) {
   const { storage, imagekit, dataDir } = config
   const filesystem = new WatchedStorage(new FilesystemFileStorage(filesFolder(config, installation)))
   if (!imagekit) return [filesystem] as const
+  const { ImagekitFileStorage } = await import('../adapters/imagekit/imagekit-file-storage.ts')
   const { folder, spools, ...account } = imagekit
   const remote = new WatchedStorage(
     new ImagekitFileStorage({

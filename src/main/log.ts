@@ -1,8 +1,8 @@
 import pino, { type Logger } from 'pino'
-import pretty from 'pino-pretty'
 
 /** JSON lines; on a terminal, lines for people. */
-export const createLog = (level: string): Logger =>
-  process.stdout.isTTY
-    ? pino({ level }, pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' }))
-    : pino({ level })
+export async function createLog(level: string): Promise<Logger> {
+  if (!process.stdout.isTTY) return pino({ level })
+  const { default: pretty } = await import('pino-pretty')
+  return pino({ level }, pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'SYS:HH:MM:ss' }))
+}

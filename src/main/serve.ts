@@ -5,11 +5,13 @@ import type { Logger } from 'pino'
 import { createApp } from '../adapters/http/app.ts'
 import { closeServer, createHttpServer, serveApp } from '../adapters/http/http-server.ts'
 import type { Mediaport } from '../application/mediaport.ts'
+import { addressOf } from './address.ts'
 import type { Config } from './config.ts'
 import { type Connections, connect, type OnTrouble } from './connections.ts'
 import { adapterNames, buildContainer, filesFolder, MEDIAPORT, STORAGES } from './container.ts'
 import { checkHealth } from './health.ts'
 import { runWorker } from './run-worker.ts'
+import { trimMemory } from './trim-memory.ts'
 import type { WatchedStorage } from './watched-storage.ts'
 
 /** How long requests under way may go on after the server was asked to stop, in milliseconds. */
@@ -31,15 +33,18 @@ interface Started {
   readonly stopReaping: () => void
 }
 
-/** Listens first, so that callers find a server that starts and not a closed port, then opens what it needs. */
-export async function serve(config: Config, log: Logger): Promise<RunningServer> {
+/**
+ * Listens first, so that callers find a server that starts and not a closed port, then opens what it needs.
+ * @param made the embedded database, where it is being made already.
+ */
+export async function serve(config: Config, log: Logger, made?: Promise<string>): Promise<RunningServer> {
   const server = createHttpServer(config.headerTimeoutSeconds)
   const address = await listen(server, config)
   const url = config.publicUrl ?? address
 
   let started: Started | undefined
   let draining = false
-  const ready = start(config, log).then((opened) => {
+  const ready = start(config, log, made).then((opened) => {
     started = opened
     return opened.mediaport
   })
@@ -71,27 +76,22 @@ export async function serve(config: Config, log: Logger): Promise<RunningServer>
   }
 }
 
-async function start(config: Config, log: Logger): Promise<Started> {
+async function start(config: Config, log: Logger, made: Promise<string> | undefined): Promise<Started> {
   const began = performance.now()
   const onTrouble: OnTrouble = (error, message) => log.warn({ err: error }, message)
-  const connections = await connect(config, { onTrouble, patient: true })
+  const connections = await connect(config, { onTrouble, patient: true, made })
   // Workers elsewhere know by it that they see the same files.
   await mkdir(filesFolder(config, connections.installation), { recursive: true, mode: 0o700 })
-  const container = buildContainer(config, connections)
+  const container = await buildContainer(config, connections)
   for (const name of connections.applied) log.info(`applied migration ${name}`)
   const mediaport = container.resolve(MEDIAPORT)
   const stopReaping =
     config.worker === 'inline'
       ? await runWorker(mediaport, connections.jobs, config.reapEverySeconds, onTrouble)
       : () => {}
+  trimMemory()
   log.info(`ready for uploads after ${((performance.now() - began) / 1000).toFixed(1)} s`)
   return { connections, mediaport, stopReaping, storage: container.resolve(STORAGES)[0] }
-}
-
-/** Where a server that listens so is reached. */
-export function addressOf({ host, port }: Pick<Config, 'host' | 'port'>): string {
-  const name = host === '0.0.0.0' || host === '::' ? 'localhost' : host
-  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`
 }
 
 /** @returns the address, with the port that the system chose if it was to choose one. */

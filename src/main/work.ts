@@ -30,7 +30,7 @@ export async function work(config: Config, log: Logger): Promise<() => Promise<v
   const onTrouble: OnTrouble = (error, message) => log.warn({ err: error }, message)
   const connections = await connect(config, { onTrouble, patient: true })
   await filesOf(config, connections, log)
-  const mediaport = buildContainer(config, connections).resolve(MEDIAPORT)
+  const mediaport = (await buildContainer(config, connections)).resolve(MEDIAPORT)
   const stopReaping = await runWorker(mediaport, connections.jobs, config.reapEverySeconds, onTrouble, showAlive)
   for (const [port, adapter] of Object.entries(adapterNames(config))) log.info(`${port}: ${adapter}`)
   log.info('working')

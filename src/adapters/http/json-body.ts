@@ -1,6 +1,5 @@
 import { finished } from 'node:stream'
 import type { Context } from 'koa'
-import { parseDocument } from 'yaml'
 import type { ZodType } from 'zod'
 import { HttpProblem } from './problem.ts'
 import { type Pace, watchPace } from './upload/pace.ts'
@@ -24,6 +23,7 @@ export async function readJson<T>(ctx: Context, schema: ZodType<T>, pace: Pace):
     throw new HttpProblem({ type: 'validation-error', detail })
   }
   // Only now that it is known to be small and flat: this parser sees names that come twice, and goes down recursively.
+  const { parseDocument } = await import('yaml')
   if (parseDocument(text).errors.length > 0) throw malformed('A name is in it twice.')
   return checked.data
 }

@@ -26,7 +26,7 @@ export function createRouter(
     router[method](routerPath(path), ...(scope ? [requires(scope, access), started] : []), handle)
 
   router.get('/', landingPage)
-  router.get('/swagger', swaggerPage())
+  router.get('/swagger', swaggerPage)
   router.get('/swagger/assets/:name', swaggerAssets)
   router.get('/redoc', redocPage)
   router.get('/redoc/assets/:name', redocAssets)

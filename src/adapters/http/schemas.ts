@@ -1,5 +1,4 @@
 import { z } from 'zod'
-import 'zod-openapi'
 import { CODES, summary } from './problem.ts'
 
 /** What goes in and out over HTTP. The schemas validate, type the answers, and become the OpenAPI document. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { type Kysely, sql } from 'kysely'
-import { type Migration, Migrator } from 'kysely/migration'
+import type { Migration } from 'kysely/migration'
 import type { Database } from './database.ts'
 
 /** Never changed once released; a change of the tables is a further migration. */
@@ -124,9 +124,24 @@ export interface Migrated {
 
 /** Brings the tables up to date. Safe to run by several processes at once: one migrates, the others wait for it. */
 export async function migrate(db: Kysely<Database>): Promise<Migrated> {
+  const applied = (await isUpToDate(db)) ? [] : await applyAll(db)
+  const installation = await db.selectFrom('installation').select('id').executeTakeFirstOrThrow()
+  return { applied, installation }
+}
+
+/** The migrator looks at every table before it does anything, which takes a third of a second on a new PGlite. */
+async function isUpToDate(db: Kysely<Database>): Promise<boolean> {
+  const { rows: tables } = await sql`select where to_regclass('kysely_migration') is not null`.execute(db)
+  if (tables.length === 0) return false
+  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db)
+  return rows.map(({ name }) => name).join() === Object.keys(MIGRATIONS).join()
+}
+
+/** @returns the names of those that were missing. */
+async function applyAll(db: Kysely<Database>): Promise<string[]> {
+  const { Migrator } = await import('kysely/migration')
   const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } })
   const { error, results = [] } = await migrator.migrateToLatest()
   if (error !== undefined) throw error
-  const installation = await db.selectFrom('installation').select('id').executeTakeFirstOrThrow()
-  return { applied: results.map(({ migrationName }) => migrationName), installation }
+  return results.map(({ migrationName }) => migrationName)
 }

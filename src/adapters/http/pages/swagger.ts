@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto'
 import type { Middleware } from 'koa'
-import { koaSwagger } from 'koa2-swagger-ui'
 import { assetsOf } from './assets.ts'
 
 const ASSETS = '/swagger/assets'
 
 /** Lets people read and try the API. Its definition can't be replaced by a query parameter: Swagger UI reads none. */
-export function swaggerPage(): Middleware {
+export const swaggerPage: Middleware = async (ctx, next) => {
+  // Loaded only for those who ask for this page: its template engine takes memory that an upload does not need.
+  const { koaSwagger } = await import('koa2-swagger-ui')
   const render = koaSwagger({
     title: 'mediaport: try it',
     routePrefix: false,
@@ -16,13 +17,11 @@ export function swaggerPage(): Middleware {
     swaggerVersion: 'assets',
     swaggerOptions: { url: '/schema/?format=json', validatorUrl: null, tryItOutEnabled: true },
   })
-  return async (ctx, next) => {
-    await render(ctx, next)
-    // The template also asks another site for fonts.
-    const page = String(ctx.body).replace(/<link href="https:[^>]*>/, '')
-    ctx.body = page
-    ctx.set('Content-Security-Policy', policy(page))
-  }
+  await render(ctx, next)
+  // The template also asks another site for fonts.
+  const page = String(ctx.body).replace(/<link href="https:[^>]*>/, '')
+  ctx.body = page
+  ctx.set('Content-Security-Policy', policy(page))
 }
 
 export const swaggerAssets = assetsOf('swagger-ui-dist', {

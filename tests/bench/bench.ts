@@ -32,6 +32,7 @@ const { values: options } = parseArgs({
   },
 })
 const settings: Settings = { seconds: Number(options.seconds ?? (options.short ? 0.3 : 3)), isShort: options.short }
+if (options.short && (options.write || options.check)) throw new Error('a short run has no figures to keep or check')
 const rounds = Number(options.rounds ?? (options.short ? 1 : 7))
 const DOCS = new URL('../../docs/', import.meta.url)
 const before: Report = JSON.parse(await readFile(new URL('benchmark.json', DOCS), 'utf8').catch(() => '{}'))

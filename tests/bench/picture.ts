@@ -2,7 +2,7 @@ import { type Report, show } from './results.ts'
 import { labelOf, TARGETS } from './targets.ts'
 
 const WIDTH = 860
-const LABEL_WIDTH = 250
+const LABEL_WIDTH = 260
 const BAR_WIDTH = 480
 const LINE = 22
 const TITLE = 44
@@ -19,12 +19,14 @@ export function picture(report: Report): string {
   let y = 0
   const parts: string[] = []
   for (const { title, figure, isLowerBetter, targets } of Object.values(report)) {
-    const bars = Object.entries(targets).map(([name, { values }]) => ({ name, value: values[figure] ?? 0 }))
+    // Beside a server that does nothing, all others look alike.
+    const shown = Object.entries(targets).filter(([name]) => name !== 'bare-drain')
+    const bars = shown.map(([name, { values }]) => ({ name, value: values[figure] ?? 0 }))
     if (bars.length < 2) continue
     const most = Math.max(...bars.map(({ value }) => value))
     const note = `${figure}, ${isLowerBetter ? 'less' : 'more'} is better`
     y += TITLE
-    parts.push(text(0, y - 14, `${escape(title)} <tspan class="note">${note}</tspan>`, 'title'))
+    parts.push(text(4, y - 14, `${escape(title)} <tspan class="note">${note}</tspan>`, 'title'))
     for (const { name, value } of bars) {
       const kind = TARGETS.find((target) => target.name === name)?.kind ?? 'peer'
       const width = Math.max(1, (value / most) * BAR_WIDTH)

@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { endsWithUs, hasEnded } from '../crash/ends-with-us.ts'
+import { atTheEnd, endsWithUs, hasEnded } from '../crash/ends-with-us.ts'
 import { newDatabase, type TestDatabase } from '../integration/postgres.ts'
 import { addressOf } from '../services.ts'
 import { Connection } from './connection.ts'
@@ -49,6 +49,7 @@ export class BenchServer {
   /** Settles when it takes uploads. */
   static async start(target: Target): Promise<BenchServer> {
     const folder = await mkdtemp(join(tmpdir(), 'mediaport-bench-'))
+    atTheEnd(() => rmSync(folder, { recursive: true, force: true }))
     const server = new BenchServer(target, folder, target.rows === 'api' ? undefined : await newDatabase())
     try {
       await server.#prepare()
@@ -84,9 +85,14 @@ export class BenchServer {
     if (this.#child) await end(this.#child, signal)
   }
 
+  /** Workers, and the double of ImageKit. */
+  async stopOthers(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    await Promise.all(this.#others.map((each) => end(each, signal)))
+  }
+
   async remove(): Promise<void> {
     await this.stop()
-    await Promise.all(this.#others.map((each) => end(each)))
+    await this.stopOthers()
     await this.database?.drop()
     await rm(this.folder, { recursive: true, force: true })
   }

@@ -88,7 +88,7 @@ export const TARGETS: readonly Target[] = [
   ),
   mediaport(
     'mediaport-stores',
-    'mediaport, PostgreSQL + MongoDB + Redis',
+    'mediaport, MongoDB and Redis beside',
     { WORKER: 'off' },
     { hasStores: true, isSpecial: true },
   ),

@@ -72,7 +72,10 @@ export class IncomingBody {
       length += chunk.length
     }
     if (this.#failure) return err(this.#failure)
-    return length === 0 ? err({ type: 'empty-file' }) : ok(Buffer.concat(this.#head))
+    if (length === 0) return err({ type: 'empty-file' })
+    const [first] = this.#head
+    // Small files and most others come so: nothing is copied.
+    return ok(first?.length === length ? first : Buffer.concat(this.#head))
   }
 
   /** All bytes, once. Throws when the body fails, because that is how an iterable tells its consumer. */

@@ -1,12 +1,16 @@
+import * as disk from 'node:fs/promises'
 import { mkdtemp, readdir, readlink, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, onTestFinished } from 'vitest'
-import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import { type Disk, FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 import { ImagekitFileStorage } from '../../src/adapters/imagekit/imagekit-file-storage.ts'
 import { MemoryFileStorage } from '../../src/adapters/memory/memory-file-storage.ts'
+import type { ContentType } from '../../src/domain/content-type.ts'
+import type { StorageKey } from '../../src/domain/media.ts'
 import { startLocalImagekit } from '../imagekit/local-server.ts'
 import { OTHERWISE, type Switches } from '../imagekit/switches.ts'
+import { collect, inChunks, noise } from '../samples.ts'
 import { fileStorageContract } from './file-storage.contract.ts'
 
 /** With these switches the other way round. */
@@ -75,4 +79,55 @@ fileStorageContract('filesystem', async () => {
   }
   const storage = new FilesystemFileStorage(join(parent, 'files'))
   return { storage, held, ...(process.platform === 'linux' && { opened }) }
+})
+
+describe('the filesystem storage', () => {
+  const key = '01a20712-704d-7006-b9dc-23e57664e313.7a7886d563217762' as StorageKey
+  const hints = { contentType: 'image/png' as ContentType, signal: new AbortController().signal }
+
+  async function openFolder() {
+    const folder = await mkdtemp(join(tmpdir(), 'mediaport-files-'))
+    onTestFinished(() => rm(folder, { recursive: true }))
+    return folder
+  }
+
+  it('keeps all bytes where the system writes fewer than it was asked to', async () => {
+    const short: Disk = {
+      ...disk,
+      open: async (...given) => {
+        const file = await disk.open(...given)
+        const write = (chunks: readonly Uint8Array[]) => file.write(Buffer.concat(chunks).subarray(0, 100_000))
+        return Object.assign(file, { writev: write })
+      },
+    }
+    const storage = new FilesystemFileStorage(await openFolder(), short)
+    const bytes = noise(2_500_000)
+    const put = await storage.put(key, inChunks(bytes), hints)
+    expect(put._unsafeUnwrap().size).toBe(bytes.length)
+    expect(bytes.equals(await collect((await storage.open(key))._unsafeUnwrap()))).toBe(true)
+  })
+
+  it('ends a put whose sender never answers', async () => {
+    const folder = await openFolder()
+    const giveUp = new AbortController()
+    const asked = Promise.withResolvers<void>()
+    const next = () => {
+      asked.resolve()
+      return new Promise<never>(() => undefined)
+    }
+    const body = { [Symbol.asyncIterator]: () => ({ next }) }
+    const putting = new FilesystemFileStorage(folder).put(key, body, { ...hints, signal: giveUp.signal })
+    await asked.promise
+    giveUp.abort('given up')
+    expect((await putting)._unsafeUnwrapErr()).toEqual({ type: 'interrupted', cause: 'given up' })
+    expect(await readdir(join(folder, '62'))).toEqual([])
+  })
+
+  it('makes its folder again after it was removed', async () => {
+    const folder = join(await openFolder(), 'files')
+    const storage = new FilesystemFileStorage(folder)
+    expect((await storage.put(key, inChunks(noise(10)), hints)).isOk()).toBe(true)
+    await rm(folder, { recursive: true })
+    expect((await storage.put(key, inChunks(noise(20)), hints))._unsafeUnwrap().size).toBe(20)
+  })
 })

@@ -7,7 +7,7 @@ const MAX_PARTS = 21
 const MAX_HEADER_BYTES = 16 * 1024
 
 const CR = 13
-const CRLF = Buffer.from('\r\n')
+const CRLF = '\r\n'
 const HEADER_END = Buffer.from('\r\n\r\n')
 const NOTHING = Buffer.alloc(0)
 
@@ -29,9 +29,9 @@ export class MultipartParser {
   readonly #delimiter: Buffer
   readonly #maxFileSize: number
   readonly #reader: PartReader
-  #state: 'content' | 'delimiter' | 'headers' | 'epilogue' = 'content'
-  /** Bytes that the next chunk decides about. The form's start counts as a line's start. */
-  #held: Buffer = CRLF
+  #state: 'start' | 'content' | 'delimiter' | 'headers' | 'epilogue' = 'start'
+  /** Bytes that the next chunk decides about. */
+  #held: Buffer = NOTHING
   #part: PartHead | undefined
   #partBytes = 0
   #field: Buffer[] = []
@@ -40,7 +40,7 @@ export class MultipartParser {
 
   /** @param maxFileSize bytes; the reader itself holds files to it. Here it limits what no reader takes. */
   constructor(boundary: string, maxFileSize: number, reader: PartReader) {
-    this.#delimiter = Buffer.from(`\r\n--${boundary}`)
+    this.#delimiter = Buffer.from(`${CRLF}--${boundary}`)
     this.#maxFileSize = maxFileSize
     this.#reader = reader
   }
@@ -58,6 +58,8 @@ export class MultipartParser {
   /** Takes some of `data` and returns the rest for the next state. */
   #read(data: Buffer): Buffer | undefined {
     switch (this.#state) {
+      case 'start':
+        return this.#readStart(data)
       case 'content':
         return this.#readContent(data)
       case 'delimiter':
@@ -67,6 +69,18 @@ export class MultipartParser {
       case 'epilogue':
         this.#countBesideFile(data.length)
     }
+  }
+
+  /** The form's start counts as a line's start, so the first delimiter may come without a line break before it. */
+  #readStart(data: Buffer): Buffer | undefined {
+    const delimiter = this.#delimiter.subarray(CRLF.length)
+    if (data.length < delimiter.length) {
+      this.#held = data
+      return undefined
+    }
+    const isDelimiter = data.subarray(0, delimiter.length).equals(delimiter)
+    this.#state = isDelimiter ? 'delimiter' : 'content'
+    return isDelimiter ? data.subarray(delimiter.length) : data
   }
 
   /** The bytes of a part, or the preamble. */
@@ -98,7 +112,7 @@ export class MultipartParser {
       return undefined
     }
     const next = data.toString('latin1', 0, 2)
-    if (next === '\r\n') this.#state = 'headers'
+    if (next === CRLF) this.#state = 'headers'
     else if (next === '--') this.#state = 'epilogue'
     else throw malformed('The boundary is followed by something else than a part.')
     return data.subarray(2)

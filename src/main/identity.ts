@@ -18,7 +18,10 @@ function randomBytes(size: number): Buffer {
   return pool.subarray(used - size, used)
 }
 
+/** Two digits that change every second, so that the filesystem storage can flush the files of one second together. */
+const second = (): string => (Math.floor(Date.now() / 1000) % 256).toString(16).padStart(2, '0')
+
 export const randomIdentity: Identity = {
   newId: () => v7({ random: randomBytes(16) }) as MediaId,
-  newAttempt: () => randomBytes(8).toString('hex') as Attempt,
+  newAttempt: () => (randomBytes(8).toString('hex') + second()) as Attempt,
 }

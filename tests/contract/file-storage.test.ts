@@ -130,4 +130,37 @@ describe('the filesystem storage', () => {
     await rm(folder, { recursive: true })
     expect((await storage.put(key, inChunks(noise(20)), hints))._unsafeUnwrap().size).toBe(20)
   })
+
+  it('flushes a folder once for all puts that wait for it, and for each after its rename', async () => {
+    const events: string[] = []
+    const recorded: Disk = {
+      ...disk,
+      rename: async (from, to) => {
+        await disk.rename(from, to)
+        events.push(`renamed ${String(to)}`)
+      },
+      open: async (path, ...given) => {
+        const file = await disk.open(path, ...given)
+        const sync = async () => {
+          events.push(`flushes ${String(path)}`)
+          await disk.open(path).then((again) => again.sync().finally(() => again.close()))
+          events.push(`flushed ${String(path)}`)
+        }
+        return Object.assign(file, { sync })
+      },
+    }
+    const folder = await openFolder()
+    const storage = new FilesystemFileStorage(folder, recorded)
+    const keys = Array.from({ length: 50 }, (_, n) => `${String(n).padStart(4, '0')}${key.slice(4)}` as StorageKey)
+    await Promise.all(
+      keys.map(async (each) => {
+        expect((await storage.put(each, inChunks(noise(10)), hints)).isOk()).toBe(true)
+        const after = events.slice(events.indexOf(`renamed ${join(folder, '62', each)}`))
+        const begun = after.indexOf(`flushes ${join(folder, '62')}`)
+        expect(begun).toBeGreaterThan(0)
+        expect(after.indexOf(`flushed ${join(folder, '62')}`, begun)).toBeGreaterThan(begun)
+      }),
+    )
+    expect(events.filter((event) => event === `flushes ${join(folder, '62')}`).length).toBeLessThan(keys.length)
+  })
 })

@@ -3,6 +3,7 @@ import type { FileHandle } from 'node:fs/promises'
 import * as nodeDisk from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
+import { BatchQueue } from '../../application/batch-queue.ts'
 import type {
   ByteRange,
   FileMissing,
@@ -27,7 +28,8 @@ export type Disk = Pick<typeof nodeDisk, 'mkdir' | 'open' | 'readdir' | 'rename'
  * Keeps files in a folder that nobody else may read. A file gets its name only once its bytes are on the disk, and a put
  * succeeds only once the name is too: write, fsync, rename, fsync of the folder.
  *
- * Files lie in subfolders named after the last two characters of their key, which are random, so none grows too long.
+ * Files lie in subfolders named after the last two characters of their key. Keys of the same second end alike (`Identity`),
+ * so that their puts share one flush of their folder.
  */
 export class FilesystemFileStorage implements FileStorage {
   readonly name = 'filesystem'
@@ -35,6 +37,8 @@ export class FilesystemFileStorage implements FileStorage {
   readonly #disk: Disk
   /** Folders that have been synced, with all the entries that lead to them. */
   readonly #durable = new Set<string>()
+  /** By folder. */
+  readonly #syncs = new Map<string, BatchQueue<undefined, undefined>>()
 
   /**
    * @param folder is made, with its parents, when the first file comes.
@@ -157,7 +161,19 @@ export class FilesystemFileStorage implements FileStorage {
     for (const entry of synced) this.#durable.add(entry)
   }
 
+  /** One flush serves all that wait for it: each has changed the folder before the flush begins. */
   async #syncFolder(folder: string): Promise<void> {
+    let syncs = this.#syncs.get(folder)
+    if (!syncs) {
+      syncs = new BatchQueue((waiting) => this.#sync(folder).then(() => waiting), {
+        maxItems: Number.POSITIVE_INFINITY,
+      })
+      this.#syncs.set(folder, syncs)
+    }
+    await syncs.add(undefined)
+  }
+
+  async #sync(folder: string): Promise<void> {
     const handle = await this.#disk.open(folder)
     try {
       await handle.sync()

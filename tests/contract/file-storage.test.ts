@@ -142,8 +142,10 @@ describe('the filesystem storage', () => {
       open: async (path, ...given) => {
         const file = await disk.open(path, ...given)
         const sync = async () => {
+          const again = await disk.open(path)
           events.push(`flushes ${String(path)}`)
-          await disk.open(path).then((again) => again.sync().finally(() => again.close()))
+          await again.sync()
+          await again.close()
           events.push(`flushed ${String(path)}`)
         }
         return Object.assign(file, { sync })

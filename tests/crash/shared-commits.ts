@@ -53,15 +53,20 @@ export const sharedCommits: Part = async (options) => {
   const fault = proxied({ installation, log, variable: 'DATABASE_URL', extra: { WORKER: 'off' } })
   const times = options.isFull ? 10 : 1
   const tried = `${UPLOADS} uploads${options.isFull ? `, ${times} times` : ''}`
-  const repeated = (what: string, play: (send: Send, see: See) => Promise<void>): Fault =>
-    fault({ what, tried }, async ({ url, proxy, see }) => {
-      proxy.delay = DELAY
-      for (let n = 0; n < times; n++) await play((sent) => upload(url, log, sent), see)
+  const repeated = (what: string, play: (send: Send, scene: Scene) => Promise<void>, isLong = false): Fault =>
+    fault({ what, isLong, tried }, async (scene) => {
+      const send: Send = (sent) => upload(scene.url, log, sent)
+      // Of all but the last time, only what is not promised is shown.
+      const seeWrong: See = (sight, isRight) => isRight || scene.see(sight, isRight)
+      for (let n = 1; n <= times; n++) {
+        scene.proxy.delay = DELAY
+        await play(send, n < times ? { ...scene, see: seeWrong } : scene)
+      }
     })
 
   /** One of the uploads is refused, and the others are stored. */
   const refused = (what: string, change: (sent: Sent, n: number) => Sent): Fault =>
-    repeated(what, async (send, see) => {
+    repeated(what, async (send, { see }) => {
       const answers = await Promise.all(batch().map(change).map(send))
       const bad = answers.filter(({ status, code }) => status === 503 && code === 'unavailable')
       see(`${bad.length} × 503 unavailable`, bad.length === 1)
@@ -73,7 +78,7 @@ export const sharedCommits: Part = async (options) => {
 
   /** While the transaction is open all uploads but one are answered, and after its end that one, too. */
   const waiting = (what: string, how: Partial<Sent>, block: (other: Client, sent: Sent) => Promise<void>): Fault =>
-    repeated(what, async (send, see) => {
+    repeated(what, async (send, { see }) => {
       const other = new Client({ connectionString: database.url })
       await other.connect()
       await other.query('begin')
@@ -99,7 +104,7 @@ export const sharedCommits: Part = async (options) => {
 
   const faults = [
     ...COMMITS.map(({ what, isLong = false, ...trap }) =>
-      fault({ what, isLong, tried: `${UPLOADS} uploads` }, (scene) => loseCommit(scene, trap)),
+      repeated(what, (send, scene) => loseCommit(send, scene, trap), isLong),
     ),
     refused('a file name that PostgreSQL refuses to insert, among others', (each, n) =>
       n === BAD ? unkeyed(each, { filename: 'refused.png' }) : each,
@@ -130,13 +135,13 @@ function batch(): readonly Sent[] {
 
 const unkeyed = ({ title, size = 0 }: Sent, changes: Partial<Sent>): Sent => ({ title, size, ...changes })
 
-async function loseCommit({ url, proxy, log, see }: Scene, trap: Omit<Trap, 'pattern'>): Promise<void> {
+async function loseCommit(send: Send, { proxy, see }: Scene, trap: Omit<Trap, 'pattern'>): Promise<void> {
   for (let round = 1; round <= ROUNDS; round++) {
     proxy.delay = DELAY
     const sent = batch()
     // The first commit has the upload that came first, and the next one all that came while it ran.
     const first = proxy.trap({ pattern: COMMIT, reaches: false, fate: 'cut' })
-    const answering = Promise.all(sent.map((each) => upload(url, log, each)))
+    const answering = Promise.all(sent.map(send))
     await first
     let isSprung = false
     void proxy.trap({ ...trap, pattern: COMMIT }).then(
@@ -145,7 +150,7 @@ async function loseCommit({ url, proxy, log, see }: Scene, trap: Omit<Trap, 'pat
     )
     const answers = await answering
     await proxy.recover()
-    await seeResolved(see, sent, (each) => upload(url, log, each))
+    await seeResolved(see, sent, send)
     const open = answers.filter(({ status }) => status !== 201)
     // One is the first. Of a commit that the database has, uploads are answered 201 while there are other connections.
     const isMany = open.length > 2 || (trap.reaches && trap.fate === 'cut')

@@ -28,6 +28,8 @@ import { randomKills } from './random-kills.ts'
 import { restarts } from './restarts.ts'
 import { restored } from './restored.ts'
 import { rolling } from './rolling.ts'
+import { sharedCommits } from './shared-commits.ts'
+import { sharedKills } from './shared-kills.ts'
 import { signals } from './signals.ts'
 import { storageFaults } from './storage-faults.ts'
 import { together } from './together.ts'
@@ -42,6 +44,8 @@ const PARTS: Readonly<Record<string, Part>> = {
   outage,
   move,
   database: databaseFaults,
+  'shared-commits': sharedCommits,
+  'shared-kills': sharedKills,
   'database-states': databaseStates,
   'database-outages': databaseOutages,
   storage: storageFaults,

@@ -76,7 +76,7 @@ export const databaseFaults: Part = async (options) => {
     fault(
       { what: 'all hangs at the row of an upload, which PostgreSQL has', isLong: true },
       async ({ url, proxy, log, see }) => {
-        const sprung = proxy.trap({ pattern: 'insert into "media_job"', reaches: true, fate: 'hang all' })
+        const sprung = proxy.trap({ pattern: 'insert into media_job', reaches: true, fate: 'hang all' })
         seeUnavailable(see, 5, await upload(url, log, { title: 'a row in doubt' }))
         await sprung
       },

@@ -9,7 +9,15 @@ const AGAIN_AFTER = 250
 const TRIES = 120
 
 export interface Expecting {
-  readonly expect: 'stored' | 'replayed' | 'body-failed' | 'digest-mismatch' | 'media-deleted' | 'reset' | 'no-answer'
+  readonly expect:
+    | 'stored'
+    | 'replayed'
+    | 'body-failed'
+    | 'digest-mismatch'
+    | 'media-deleted'
+    | 'reset'
+    | 'no-answer'
+    | 'unavailable'
   /** Another answer is right, too, when something went wrong meanwhile or before. */
   readonly dependsOnTime?: boolean
   /** Asks so often and then gives up. */

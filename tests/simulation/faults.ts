@@ -15,6 +15,8 @@ export const MODES = [
   'answer lost',
   /** The caller is told that it failed; it is done afterwards, when others have cleaned up once. */
   'lands later',
+  /** Nothing is done, and the caller is told so: the database refused it because of one of its items. */
+  'rolled back',
   /** The process is paused before it, until others have cleaned up once; then it goes on. */
   'late',
   /** The same, and it dies as soon as the effect is done. */
@@ -23,6 +25,8 @@ export const MODES = [
   'late, cache lost',
   /** The process is paused until others have forgotten all about it. */
   'very late',
+  /** The process is paused within its transaction, whose rows stay locked until it goes on and commits. */
+  'late, holding locks',
   'power cut before',
   'power cut after',
 ] as const
@@ -39,7 +43,10 @@ export interface Fault {
 const READS =
   /^(media\.(get|list|due|scan)|storage\.(open|list|bytes)|(metadata|titles)\.(find|list)|disk\.(open|readdir|stat|read|close)|imagekit\.(list|deliver))$/
 /** Requests over a network, which may arrive when their sender has long given them up. What takes a lock first can't. */
-const DETACHED = /^(media\.(add|renew|forget)|metadata\.(save|remove)|titles\.(put|remove))$/
+const DETACHED = /^(media\.(add|addMany|renew|forget)|metadata\.(save|remove)|titles\.(put|remove))$/
+/** Transactions that share a commit, and those that lock rows. */
+const SHARED = /^media\.\w+Many$/
+const LOCKING = /^media\.(add|update)(Many)?$/
 const REMOTE_STORAGE = /^(storage\.(put|delete)|imagekit\.(upload|delete|purge))$/
 
 /** @param effect `<task> <port>.<method>` */
@@ -58,6 +65,8 @@ export function modesOf(effect: string, storage: StorageKind): readonly Mode[] {
   ]
   if (method === 'disk.write') modes.push('torn')
   if (DETACHED.test(method) || (storage !== 'filesystem' && REMOTE_STORAGE.test(method))) modes.push('lands later')
+  if (SHARED.test(method)) modes.push('rolled back')
+  if (LOCKING.test(method)) modes.push('late, holding locks')
   if (method.startsWith('titles.')) modes.push('late, cache lost')
   if (storage === 'filesystem') modes.push('power cut before', 'power cut after')
   return modes

@@ -139,6 +139,30 @@ const MUTANTS: readonly Mutant[] = [
     file: 'src/application/discard-media.ts',
     edits: [['if (row && holds(row, storageKey)) return ok()', '']],
   },
+  {
+    without: 'the single runs after a refused batch',
+    file: 'src/application/batch-queue.ts',
+    edits: [['this.#options.isRefused?.(error)', 'false']],
+  },
+  {
+    without: 'the outcome of each item of a batch',
+    file: 'src/application/batch-queue.ts',
+    edits: [['resolve(outcomes[index] as Outcome)', 'resolve(outcomes[0] as Outcome)']],
+  },
+  // In PostgreSQL these two are in row-batches.ts and kysely-media-repository.ts; here is what stands for them.
+  {
+    without: 'the wait for the commit of a batch',
+    file: 'tests/simulation/row-transactions.ts',
+    edits: [
+      ['return committed(session, free, () => {', 'committed(session, free, () => {'],
+      ['      return outcomes\n    })', '    }).catch(() => undefined)\n    return outcomes'],
+    ],
+  },
+  {
+    without: 'the single run of a row that a batch passed over',
+    file: 'tests/simulation/simulated-repository.ts',
+    edits: [['return alone ?? err(NOT_FOUND)', 'return err(NOT_FOUND)']],
+  },
 ]
 
 const ROOT = resolve(import.meta.dirname, '../..')

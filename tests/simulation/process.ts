@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { repeated } from '../../src/application/jobs.ts'
 import { createMediaport, type Mediaport } from '../../src/application/mediaport.ts'
-import { LANDS_AFTER, LONG_PAUSE, PAUSE } from './faults.ts'
+import { LANDS_AFTER, LONG_PAUSE, type Mode, PAUSE } from './faults.ts'
 import { portsOf } from './simulated-ports.ts'
 import type { TimerOwner } from './virtual-clock.ts'
 import type { QueuedJob, World } from './world.ts'
@@ -59,8 +59,16 @@ export class Process implements TimerOwner {
     this.death.resolve('reset')
   }
 
-  /** @param failed what the caller gets when it is told that the effect failed; may throw. */
-  async effect<T>(method: string, run: () => PromiseLike<T> | T, failed: () => T, torn?: () => void): Promise<T> {
+  /**
+   * @param run does it; a transaction calls `pause` before it commits.
+   * @param failed what the caller gets when it is told that the effect failed; may throw.
+   */
+  async effect<T>(
+    method: string,
+    run: (pause?: () => Promise<void>) => PromiseLike<T> | T,
+    failed: (mode: Mode) => T,
+    torn?: () => void,
+  ): Promise<T> {
     await (this.answers || this.#turn())
     const { clock } = this.#world
     const effect = `${this.task} ${method}`
@@ -79,10 +87,11 @@ export class Process implements TimerOwner {
         torn?.()
         return this.#die()
       case 'refused':
-        return failed()
+      case 'rolled back':
+        return failed(mode)
       case 'answer lost':
         await run()
-        return failed()
+        return failed(mode)
       case 'lands later':
         this.#world.landing++
         clock.at(LANDS_AFTER, () => {
@@ -90,11 +99,13 @@ export class Process implements TimerOwner {
           this.#world.landing--
           void run()
         })
-        return failed()
+        return failed(mode)
       case 'late':
       case 'very late':
         await this.pause(mode === 'late' ? PAUSE : LONG_PAUSE)
         return this.#answer(run)
+      case 'late, holding locks':
+        return this.#answer(() => run(() => this.pause(PAUSE)))
       case 'late, cache lost':
         await this.pause(PAUSE)
         this.#world.loseTitles()

@@ -1,5 +1,5 @@
 import type { Client } from './client.ts'
-import { digestOf, SLOW } from './sent-files.ts'
+import { digestOf, SLOW, UNSTORABLE } from './sent-files.ts'
 
 /** What clients do in every history: every way through the life of a media at least once. */
 export async function scenario(client: Client): Promise<void> {
@@ -43,6 +43,20 @@ export async function scenario(client: Client): Promise<void> {
   const again = await client.upload({ ...keyed, expect: 'stored', dependsOnTime: true })
   await client.read(again)
   await client.read(a)
+  await sharing(client)
+}
+
+/** Uploads and changes that share commits, two uploads with one key and two that the database refuses among them. */
+async function sharing(client: Client): Promise<void> {
+  const twice = { name: 'small-2.png', key: 's' }
+  const [one, two] = await Promise.all([
+    client.upload({ name: 'small-1.png', expect: 'stored' }),
+    client.upload({ ...twice, expect: 'stored' }),
+    client.upload({ ...twice, expect: 'replayed' }),
+    client.upload({ name: `small-${UNSTORABLE}.png`, expect: 'unavailable' }),
+    client.upload({ name: 'small-4.png', details: { title: UNSTORABLE }, expect: 'unavailable' }),
+  ])
+  await Promise.all([client.rename(one, 'changed beside a deletion'), client.delete(two)])
 }
 
 const [FROM, TO] = ['memory', 'imagekit']

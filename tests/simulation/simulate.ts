@@ -108,10 +108,10 @@ function printTable(storage: StorageKind, all: readonly Point[]): void {
   const rows = Map.groupBy(points, ({ effect }) => methodOf(effect))
   const modes = MODES.filter((mode) => points.some((point) => point.mode === mode))
   const cells = (cell: (mode: string) => string) => modes.map((mode) => cell(mode).padStart(mode.length)).join('  ')
-  console.log(`\n${storage.padEnd(14)}  ${cells((mode) => mode)}`)
+  console.log(`\n${storage.padEnd(16)}  ${cells((mode) => mode)}`)
   for (const [method, ofMethod] of rows) {
     const count = (mode: string) => ofMethod.filter((point) => point.mode === mode).length
-    console.log(`${method.padEnd(14)}  ${cells((mode) => String(count(mode) || '–'))}`)
+    console.log(`${method.padEnd(16)}  ${cells((mode) => String(count(mode) || '–'))}`)
   }
-  console.log(`${'in all'.padEnd(14)}  ${points.length}\n`)
+  console.log(`${'in all'.padEnd(16)}  ${points.length}\n`)
 }

@@ -2,19 +2,19 @@ import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 import type { Ports } from '../../src/application/mediaport.ts'
 import type { FileStorage, PutError, StoredFile } from '../../src/application/ports/file-storage.ts'
-import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
 import type { MetadataStore } from '../../src/application/ports/metadata-store.ts'
 import type { TitleCache } from '../../src/application/ports/title-cache.ts'
 import { type Dependency, type Unavailable, unavailable } from '../../src/application/ports/unavailable.ts'
 import { sha256 } from '../samples.ts'
 import { isRead, type StorageKind } from './faults.ts'
 import type { Process } from './process.ts'
+import { repository } from './simulated-repository.ts'
 import type { World } from './world.ts'
 
 /** What `process` sees of the world: every method passes through it, where it can be made to fail. */
 export function portsOf(process: Process, world: World): Ports {
   return {
-    media: repository(process, world),
+    media: repository(process, world, asker(process, 'database')),
     storages: STORAGES[world.kind](process, world),
     metadata: documents(process, world),
     titles: cache(process, world),
@@ -30,25 +30,6 @@ const STORAGES: Record<StorageKind, (process: Process, world: World) => Ports['s
   filesystem: (...given) => [localStorage(...given)],
   imagekit: (process, world) => [world.imagekit.storageOf(process)],
   moving: (process, world) => [remoteStorage(process, world), world.imagekit.storageOf(process)],
-}
-
-function repository(process: Process, world: World): MediaRepository {
-  const ask = asker(process, 'database')
-  const { media } = world
-  return {
-    add: (...given) => ask('media.add', () => media.add(...given)),
-    get: (id) => ask('media.get', () => media.get(id)),
-    list: (query) => ask('media.list', () => media.list(query)),
-    update: (...given) => ask('media.update', () => world.updatedBy(process, () => media.update(...given))),
-    renew: (...given) => ask('media.renew', () => media.renew(...given)),
-    due: (...given) => ask('media.due', () => media.due(...given)),
-    forget: (...given) =>
-      ask('media.forget', () => {
-        world.forgotten.add(given[0])
-        return media.forget(...given)
-      }),
-    scan: (...given) => ask('media.scan', () => media.scan(...given)),
-  }
 }
 
 function documents(process: Process, world: World): MetadataStore {

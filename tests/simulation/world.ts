@@ -7,6 +7,7 @@ import type { Attempt, Media, MediaEvent, MediaId } from '../../src/domain/media
 import { type Fault, isSlow, type Mode, methodOf, modesOf, type StorageKind } from './faults.ts'
 import { FragileDisk } from './fragile-disk.ts'
 import { FORGET_AFTER_SECONDS, Process } from './process.ts'
+import { RowLocks } from './row-locks.ts'
 import { SimulatedImagekit } from './simulated-imagekit.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -31,7 +32,8 @@ export interface FiredAt extends Fired {
 export class World {
   readonly clock = new VirtualClock()
   readonly kind: StorageKind
-  readonly media = new MemoryMediaRepository((events) => this.#publish(events))
+  readonly media = new MemoryMediaRepository()
+  readonly locks = new RowLocks(this.clock)
   readonly jobs = new Set<QueuedJob>()
   readonly memoryStorage = new MemoryFileStorage()
   readonly disk = new FragileDisk()
@@ -57,7 +59,6 @@ export class World {
   readonly #faults: Fault[]
   readonly #isTraced: boolean
   #countdown: number
-  #updating: Process | undefined
   #named = 0
 
   constructor(kind: StorageKind, faults: readonly Fault[], isTraced = false) {
@@ -135,16 +136,6 @@ export class World {
     if (this.#isTraced) this.trace.push(`${(this.clock.now / 1000).toFixed(2).padStart(6)} s  ${who}  ${what}`)
   }
 
-  /** Runs `update` so that what it publishes is known to be this process's. */
-  updatedBy<T>(process: Process, update: () => T): T {
-    this.#updating = process
-    try {
-      return update()
-    } finally {
-      this.#updating = undefined
-    }
-  }
-
   /** The same in every run. Keys end in few different ways, so that their files share folders. */
   newId(): MediaId {
     return `01890000-0000-7000-8000-${String(++this.#named).padStart(12, '0')}` as MediaId
@@ -173,10 +164,9 @@ export class World {
     return this.fired.some(({ mode }) => isSlow(mode) || mode === 'lands later')
   }
 
-  #publish(events: readonly MediaEvent[]): void {
+  /** Delivers the events of a transaction. If it throws, the transaction is rolled back. */
+  publish(process: Process, events: readonly MediaEvent[]): void {
     if (events.length === 0) return
-    const process = this.#updating
-    if (!process) throw new Error('an update of nobody')
     const mode = this.arrive(`${process.task} jobs.publish`, process)
     if (mode === 'crash before') this.kill(process)
     if (mode !== undefined) throw new Error('rolled back')

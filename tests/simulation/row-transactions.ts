@@ -1,0 +1,102 @@
+/** What `row-batches.ts` does in PostgreSQL, over the rows in memory: each batch is one transaction. */
+import { err, fromThrowable, ok } from 'neverthrow'
+import type { Addition, RowChange, RowOutcome } from '../../src/adapters/kysely/row-batches.ts'
+import { unavailable } from '../../src/application/ports/unavailable.ts'
+import type { Media, MediaEvent, MediaId, Receiving } from '../../src/domain/media.ts'
+import type { Process } from './process.ts'
+import { refusal } from './row-locks.ts'
+import { UNSTORABLE } from './sent-files.ts'
+import type { World } from './world.ts'
+
+/** Where a transaction runs, and what pauses its process before it commits. */
+export interface Session {
+  readonly world: World
+  readonly process: Process
+  readonly pause: (() => Promise<void>) | undefined
+}
+
+const CHECK_VIOLATION = '23514'
+
+/** Inserts the rows. An addition whose id exists has no outcome. An id that another transaction inserts is waited for. */
+export function insertRows(
+  session: Session,
+  additions: readonly Addition[],
+): Promise<readonly (Receiving | undefined)[]> {
+  const { clock, media, locks } = session.world
+  const ids = additions.map(({ intent }) => intent.id)
+  return locks.whenFree(ids, async () => {
+    if (additions.some(({ intent }) => intent.filename.includes(UNSTORABLE))) throw refusal(CHECK_VIOLATION)
+    const isNew = ids.map((id, n) => ids.indexOf(id) === n && !read(session, id))
+    const began = clock.now
+    return committed(session, ids, () => {
+      // The lease runs from the statement on, not from the commit.
+      const passed = (clock.now - began) / 1000
+      return Promise.all(
+        additions.map(async ({ intent, leaseSeconds }, n) =>
+          isNew[n] ? media.add(intent, leaseSeconds - passed).unwrapOr(undefined) : undefined,
+        ),
+      )
+    })
+  })
+}
+
+/** Changes the rows and publishes their events. A batch passes over rows that another transaction holds. */
+export function changeRows(
+  session: Session,
+  changes: readonly RowChange[],
+): Promise<readonly (RowOutcome | undefined)[]> {
+  const { world } = session
+  const ids = changes.map(({ id }) => id)
+  return world.locks.whenFree(ids.length === 1 ? ids : [], async () => {
+    const now = new Date()
+    const free = ids.filter((id) => world.locks.isFree(id))
+    const current = new Map(free.map((id) => [id, read(session, id)]))
+    const changed = new Map<MediaId, Media>()
+    const events: MediaEvent[] = []
+    const outcomes = changes.map(({ id, change }): RowOutcome | undefined => {
+      const row = current.get(id)
+      if (!row) return undefined
+      const transition = fromThrowable(change, unavailable('database'))(row, now).andThen((result) => result)
+      if (transition.isErr()) return err(transition.error)
+      const { media } = transition.value
+      current.set(id, media)
+      changed.set(id, media)
+      events.push(...transition.value.events)
+      return ok(media)
+    })
+    if ([...changed.values()].some(isUnstorable)) throw refusal(CHECK_VIOLATION)
+    return committed(session, free, () => {
+      world.publish(session.process, events)
+      for (const [id, media] of changed) void world.media.update(id, () => ok({ media, events: [] }))
+      return outcomes
+    })
+  })
+}
+
+const isUnstorable = (row: Media): boolean => row.state === 'stored' && row.title === UNSTORABLE
+
+/** The row as it is, in the same moment. */
+function read({ world }: Session, id: MediaId): Media | undefined {
+  let row: Media | undefined
+  void world.media.update(id, (found) => {
+    row = found
+    return err('only read')
+  })
+  return row
+}
+
+/** Holds the locks while there is a pause. Without one the transaction ends at once, and no other ever meets its locks. */
+async function committed<T>(
+  { world, process, pause }: Session,
+  ids: readonly MediaId[],
+  commit: () => T,
+): Promise<Awaited<T>> {
+  if (!pause) return await commit()
+  const release = world.locks.take(ids, process)
+  await pause()
+  try {
+    return await commit()
+  } finally {
+    release()
+  }
+}

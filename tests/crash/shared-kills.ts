@@ -81,8 +81,9 @@ export const sharedKills: Part = async ({ isFull, say }) => {
     for (const offender of offendersIn(found)) say(offender)
     say(`${what}: ${kills.length} kills, ${log.acknowledged.length} of ${log.uploads.length} uploads acknowledged`)
     const tried = `${kills.length} kills, ${kills.length * UPLOADS} uploads`
-    const isRight = silent === 0 && log.acknowledged.length === log.uploads.length
-    const also = silent > 0 ? `${silent} NEVER FIRED` : `${log.acknowledged.length} acknowledged in the end`
+    const unclear = log.uploads.length - log.acknowledged.length
+    const also = silent > 0 ? `${silent} NEVER FIRED` : `${unclear} not acknowledged in the end`
+    const isRight = silent === 0 && unclear === 0
     return toRow({ what, times: kills.length, tried, verdict: found, also, isRight })
   }
 

@@ -5,11 +5,13 @@
  *
  * --short  one quick round, where only rows, files and bytes count; for CI
  * --write  puts what was measured into docs/benchmark.json, .md and .svg, and leaves other workloads there as they are
+ * --growth measures the database work at 10,000 to a million rows instead; --rows 10000,10000000 names others
  * --check  exit status 1 where a ratio is more than 15 % worse than in docs/benchmark.json
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { main as growth } from './growth.ts'
 import { picture } from './picture.ts'
 import { burnCores } from './process-usage.ts'
 import { fallen, type Report, summarize, type WorkloadReport } from './results.ts'
@@ -29,8 +31,14 @@ const { values: options } = parseArgs({
     short: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     check: { type: 'boolean', default: false },
+    growth: { type: 'boolean', default: false },
+    rows: { type: 'string' },
   },
 })
+if (options.growth) {
+  await growth(options.rows === undefined ? [] : ['--rows', options.rows])
+  process.exit()
+}
 const settings: Settings = { seconds: Number(options.seconds ?? (options.short ? 0.3 : 3)), isShort: options.short }
 if (options.short && (options.write || options.check)) throw new Error('a short run has no figures to keep or check')
 const rounds = Number(options.rounds ?? (options.short ? 1 : 7))

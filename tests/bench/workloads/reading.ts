@@ -90,7 +90,7 @@ const digest = (bytes: Buffer): string => createHash('sha256').update(bytes).dig
 export const READING: readonly Workload[] = [
   {
     name: 'download',
-    title: '1 MiB × 8 connections',
+    title: 'downloads of 1 MiB × 8 connections',
     figure: 'requests/s',
     targets: ['bare-insert', 'koa-multer', 'nginx', 'mediaport'],
     async measure(server, settings) {

@@ -36,7 +36,7 @@ describe('a file name', () => {
     ['..%2f..%2fx', '..%2f..%2fx'],
   ])('E1: %s is its last part', async (name, filename) => {
     expect(await named(name)).toMatchObject({ filename })
-    for (const stored of await server.filesOnDisk()) expect(stored).toMatch(/^[0-9a-f-]{36}\.[0-9a-f]{16}$/)
+    for (const stored of await server.filesOnDisk()) expect(stored).toMatch(/^[0-9a-f-]{36}\.[0-9a-f]{18}$/)
   })
 
   it('E2: with NUL is refused, with %00 literal', async () => {

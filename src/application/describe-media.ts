@@ -9,8 +9,6 @@ import { type Unavailable, unavailable } from './ports/unavailable.ts'
 export interface Describable {
   readonly id: MediaId
   readonly attempt: Attempt
-  /** No document was saved for this attempt yet, so the store is not asked for one. */
-  readonly isFirst?: boolean
 }
 
 export type DescribeMedia = (describable: Describable) => ResultAsync<void, Unavailable>
@@ -19,7 +17,7 @@ const REFUSED: Metadata = { status: 'failed', reason: 'the store did not take wh
 
 /**
  * Makes the metadata store agree with the row: one document about the bytes that it names, none about others. A file that
- * has a document is not read again, except with `isFirst`.
+ * has a document is not read again.
  */
 export const describeMedia = ({
   media,
@@ -46,7 +44,7 @@ export const describeMedia = ({
       .orElse((error) => (error.type === 'unavailable' ? err(error) : metadata.save(id, attempt, REFUSED)))
       .mapErr((error) => (error.type === 'unavailable' ? error : unavailable('metadata')(error.cause)))
 
-  return ({ id, attempt, isFirst = false }) =>
+  return ({ id, attempt }) =>
     safeTry(async function* () {
       let described = attempt
       for (let seen: StorageKey | undefined; ; ) {
@@ -57,10 +55,9 @@ export const describeMedia = ({
         }
         // Read once more after writing: what was deleted or moved meanwhile may have been cleared away before.
         if (row.storageKey === seen) return ok()
-        const isNew = isFirst && seen === undefined && row.attempt === attempt
         described = row.attempt
         seen = row.storageKey
-        if (!isNew && (yield* metadata.find(id, described))) continue
+        if (yield* metadata.find(id, described)) continue
         const document = yield* read(row)
         if (document) yield* save(row, document)
       }

@@ -7,14 +7,7 @@ export type Job =
       /** Wait so long before it, in seconds. */
       readonly after: number
     })
-  | {
-      readonly name: 'describe-media'
-      readonly id: MediaId
-      readonly attempt: Attempt
-      readonly after: number
-      /** Whether no process has begun this job yet. See `repeated`. */
-      readonly isFirst?: boolean
-    }
+  | { readonly name: 'describe-media'; readonly id: MediaId; readonly attempt: Attempt; readonly after: number }
   | { readonly name: 'cache-title'; readonly id: MediaId; readonly after: number }
 
 export const JOB_NAMES = ['discard-media', 'describe-media', 'cache-title'] as const satisfies readonly Job['name'][]
@@ -27,10 +20,7 @@ export const JOB_NAMES = ['discard-media', 'describe-media', 'cache-title'] as c
 export function jobsOf(event: MediaEvent, forgetAfterSeconds: number): readonly Job[] {
   switch (event.type) {
     case 'media-stored':
-      return [
-        { name: 'describe-media', id: event.id, attempt: event.attempt, after: 0, isFirst: true },
-        cacheTitle(event),
-      ]
+      return [{ name: 'describe-media', id: event.id, attempt: event.attempt, after: 0 }, cacheTitle(event)]
     case 'media-changed':
       return [cacheTitle(event)]
     case 'media-abandoned':
@@ -44,13 +34,6 @@ export function jobsOf(event: MediaEvent, forgetAfterSeconds: number): readonly 
     case 'copy-begun':
       return [discard(event, event.seconds), discard(event, event.seconds + forgetAfterSeconds)]
   }
-}
-
-/** The job as it must be done once a process may have begun it: what that process did is looked for first. */
-export function repeated(job: Job): Job {
-  if (job.name !== 'describe-media') return job
-  const { isFirst: _, ...same } = job
-  return same
 }
 
 const cacheTitle = ({ id }: MediaEvent): Job => ({ name: 'cache-title', id, after: 0 })

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PgBossJobs } from '../../src/adapters/pg-boss/pg-boss-jobs.ts'
 import type { Job } from '../../src/application/jobs.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import type { Attempt, MediaId } from '../../src/domain/media.ts'
+import type { MediaId } from '../../src/domain/media.ts'
 import { withServices } from '../services.ts'
 import { newDatabase } from './postgres.ts'
 
@@ -128,21 +128,6 @@ function jobsTests(openDatabase: () => Promise<Opened>): void {
     await jobs.work(() => (asked++ === 0 ? errAsync(down) : okAsync(undefined)))
     await vi.waitFor(async () => expect(await kept()).toMatchObject([{ state: 'completed', retries: 0 }]), soon)
     expect(asked).toBe(2)
-  })
-
-  it('tells a job that it repeats to look for what it may have done before', async () => {
-    const told: unknown[] = []
-    await publish({ name: 'describe-media', id: 'a' as MediaId, attempt: 'b' as Attempt, after: 0, isFirst: true })
-    await jobs.work((each) => {
-      told.push('isFirst' in each)
-      if (told.length === 1) return errAsync(down)
-      if (told.length === 2) throw new Error('a bug')
-      return okAsync(undefined)
-    })
-    await vi.waitFor(async () => {
-      await hurry()
-      expect(told).toEqual([true, false, false])
-    }, soon)
   })
 
   it('does as many jobs as a batch has at the same time, and completes the others when one fails', async () => {

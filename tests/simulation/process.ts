@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { repeated } from '../../src/application/jobs.ts'
 import { createMediaport, type Mediaport } from '../../src/application/mediaport.ts'
 import { LANDS_AFTER, LONG_PAUSE, type Mode, PAUSE } from './faults.ts'
 import { portsOf } from './simulated-ports.ts'
@@ -182,9 +181,7 @@ export class Process implements TimerOwner {
   }
 
   async #work(queued: QueuedJob): Promise<void> {
-    const { job } = queued
-    queued.job = repeated(job)
-    const done = await this.mediaport.work(job)
+    const done = await this.mediaport.work(queued.job)
     const noted = done.isOk() && (await this.effect('jobs.done', () => this.#world.jobs.delete(queued), no))
     if (noted || queued.claimedBy !== this) return
     queued.claimedBy = undefined

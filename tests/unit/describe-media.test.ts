@@ -21,8 +21,8 @@ function described(given: Given = {}, during: () => unknown = () => undefined) {
     })
   }
   const at = world({ ...given, ports: { extract, ...given.ports } })
-  const describeMedia = (media: { id: (typeof at.told)[0]['id']; attempt: Attempt }, isFirst = false) =>
-    at.mediaport.work({ name: 'describe-media', after: 0, id: media.id, attempt: media.attempt, isFirst })
+  const describeMedia = (media: { id: (typeof at.told)[0]['id']; attempt: Attempt }) =>
+    at.mediaport.work({ name: 'describe-media', after: 0, ...media })
   return { ...at, asked, describeMedia }
 }
 
@@ -36,24 +36,6 @@ describe('a stored file', () => {
     for (let n = 0; n < 2; n++) expect((await at.describeMedia(media)).isOk()).toBe(true)
     expect(at.asked).toMatchObject([{ contentType: 'image/png', size: PNG.length }])
     expect((await at.mediaport.readMetadata(media.id))._unsafeUnwrap()).toEqual(FIRST)
-  })
-
-  it('is read for its first job without asking the store, and the document replaces another', async () => {
-    const { metadata } = memoryPorts()
-    const at = described({ ports: { metadata: over(metadata, { find: () => errAsync(away) }) } })
-    const media = await at.upload()
-    await metadata.save(media.id, 'fedcba9876543210' as Attempt, { status: 'failed', tags: {} })
-    expect((await at.describeMedia(media, true)).isOk()).toBe(true)
-    expect(at.asked).toHaveLength(1)
-    expect((await metadata.find(media.id, media.attempt))._unsafeUnwrap()).toEqual(FIRST)
-  })
-
-  it('of a later attempt is not read by the first job of an earlier one, where it has a document', async () => {
-    const at = described()
-    const media = await at.upload()
-    await at.describeMedia(media)
-    await at.describeMedia({ id: media.id, attempt: 'fedcba9876543210' as Attempt }, true)
-    expect(at.asked).toHaveLength(1)
   })
 
   it('that is gone is no reason to try for ever', async () => {

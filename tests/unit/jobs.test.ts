@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { JOB_NAMES, jobsOf, repeated } from '../../src/application/jobs.ts'
+import { JOB_NAMES, jobsOf } from '../../src/application/jobs.ts'
 import { type Attempt, type MediaEvent, type MediaId, storageKey } from '../../src/domain/media.ts'
 
 const id = '01990000-0000-7000-8000-000000000000' as MediaId
@@ -11,7 +11,7 @@ const cacheTitle = { name: 'cache-title', id, after: 0 }
 
 describe('after', () => {
   it.each<[MediaEvent, object[]]>([
-    [{ type: 'media-stored', id, attempt }, [{ ...describeMedia, isFirst: true }, cacheTitle]],
+    [{ type: 'media-stored', id, attempt }, [describeMedia, cacheTitle]],
     [{ type: 'media-changed', id }, [cacheTitle]],
     [{ type: 'media-abandoned', ...leftover }, [{ ...discard, after: 0 }]],
     [{ type: 'media-deleted', ...leftover }, [{ ...discard, after: 0 }, cacheTitle]],
@@ -33,9 +33,4 @@ describe('after', () => {
     expect(jobsOf(event, 604_800)).toStrictEqual(jobs)
     for (const { name } of jobsOf(event, 604_800)) expect(JOB_NAMES).toContain(name)
   })
-})
-
-it('a repeated job asks for what it may have done before', () => {
-  const jobs = jobsOf({ type: 'media-stored', id, attempt }, 604_800)
-  expect(jobs.map(repeated)).toStrictEqual([describeMedia, cacheTitle])
 })

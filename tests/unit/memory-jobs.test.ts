@@ -33,16 +33,6 @@ it('does none before its time', async () => {
   expect(work).toHaveBeenCalledTimes(2)
 })
 
-it('repeats a job that met an outage as one that may have been done', async () => {
-  const [jobs, told] = [new MemoryJobs(), [] as Job[]]
-  jobs.publish([{ type: 'media-stored', id, attempt }])
-  await jobs.run((job) => (told.push(job), job.name === 'describe-media' ? errAsync(down) : okAsync(undefined)))
-  await jobs.run((job) => (told.push(job), okAsync(undefined)))
-  const [first, , second] = told
-  expect([first, second]).toMatchObject([{ isFirst: true }, { name: 'describe-media' }])
-  expect(second).not.toHaveProperty('isFirst')
-})
-
 it('keeps those that met an outage, and does the ones that others cause', async () => {
   const jobs = new MemoryJobs()
   jobs.publish([{ type: 'media-changed', id }])

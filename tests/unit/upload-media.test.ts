@@ -42,7 +42,7 @@ describe('an upload', () => {
       id: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),
       state: 'stored',
       owner: 'me',
-      attempt: hex(16),
+      attempt: hex(18),
       storage: 'memory',
       storageKey: `${id}.${attempt}`,
       filename: 'Café.png',

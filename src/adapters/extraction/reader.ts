@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process'
 import { err, ok, type Result } from 'neverthrow'
 import type { FileToRead } from '../../application/ports/extract-metadata.ts'
 import type { Metadata } from '../../domain/metadata.ts'
+import { BLOCK } from './byte-source.ts'
 import type { ToChild, ToParent } from './messages.ts'
 import { startChild } from './sandbox.ts'
 
@@ -28,13 +29,17 @@ export class Reader {
     this.#patience = patience
   }
 
-  /** Must not be called again before it has settled. @param first the first block of the file. */
-  async describe<E>(file: FileToRead<E>, first: Uint8Array): Promise<Result<Metadata, E>> {
+  /** Must not be called again before it has settled. */
+  async describe<E>(file: FileToRead<E>): Promise<Result<Metadata, E>> {
+    // Before the file is opened: without a child the file can't be read.
+    await (this.#child ??= this.#start())
+    const first = await file.read({ start: 0, end: Math.min(file.size, BLOCK) - 1 })
+    if (first.isErr()) return err(first.error)
     for (let mayRepeat = true; !this.#isClosed; mayRepeat = false) {
       this.#child ??= this.#start()
       const child = await this.#child
       hold(child)
-      const { result, isReusable, isBegun } = await talk(child, ++this.#files, file, first, this.#patience)
+      const { result, isReusable, isBegun } = await talk(child, ++this.#files, file, first.value, this.#patience)
       release(child)
       if (!isReusable || this.#files >= FILES_PER_CHILD) {
         child.off('exit', this.#forget)

@@ -2,7 +2,6 @@ import { availableParallelism } from 'node:os'
 import { ok, type Result, ResultAsync } from 'neverthrow'
 import type { ExtractMetadata, FileToRead } from '../../application/ports/extract-metadata.ts'
 import type { Metadata } from '../../domain/metadata.ts'
-import { BLOCK } from './byte-source.ts'
 import { formatOf, NOTHING } from './formats.ts'
 import { Reader } from './reader.ts'
 
@@ -30,19 +29,17 @@ export class SandboxedExtraction {
   readonly extract: ExtractMetadata = <E>(file: FileToRead<E>) =>
     formatOf(file.contentType) === undefined
       ? new ResultAsync<Metadata, E>(Promise.resolve(ok(NOTHING)))
-      : file
-          .read({ start: 0, end: Math.min(file.size, BLOCK) - 1 })
-          .andThen((first) => new ResultAsync(this.#describe(file, first)))
+      : new ResultAsync(this.#describe(file))
 
   /** Ends the children, and with them the files that they are reading. */
   async close(): Promise<void> {
     await Promise.all(this.#readers.map((reader) => reader.close()))
   }
 
-  async #describe<E>(file: FileToRead<E>, first: Uint8Array): Promise<Result<Metadata, E>> {
+  async #describe<E>(file: FileToRead<E>): Promise<Result<Metadata, E>> {
     const reader = this.#free.pop() ?? (await new Promise<Reader>((resolve) => this.#waiting.push(resolve)))
     try {
-      return await reader.describe(file, first)
+      return await reader.describe(file)
     } finally {
       const next = this.#waiting.shift()
       if (next) next(reader)

@@ -1,5 +1,5 @@
 import type { ResultAsync } from 'neverthrow'
-import { type Job, jobsOf, repeated } from '../../application/jobs.ts'
+import { type Job, jobsOf } from '../../application/jobs.ts'
 import { DEFAULT_POLICY } from '../../application/policy.ts'
 import type { Unavailable } from '../../application/ports/unavailable.ts'
 import type { MediaEvent } from '../../domain/media.ts'
@@ -32,8 +32,7 @@ export class MemoryJobs {
    */
   async run(work: (job: Job) => ResultAsync<void, Unavailable>): Promise<void> {
     const failed: Waiting[] = []
-    for (let next = this.#take(); next; next = this.#take())
-      if ((await work(next.job)).isErr()) failed.push({ ...next, job: repeated(next.job) })
+    for (let next = this.#take(); next; next = this.#take()) if ((await work(next.job)).isErr()) failed.push(next)
     this.#waiting.push(...failed)
   }
 

@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ResultAsync } from 'neverthrow'
 import { type Db, fromKysely, PgBoss } from 'pg-boss'
-import { JOB_NAMES, type Job, repeated } from '../../application/jobs.ts'
+import { JOB_NAMES, type Job } from '../../application/jobs.ts'
 import type { Unavailable } from '../../application/ports/unavailable.ts'
 
 /** Does one job; an outage is told as `unavailable`, everything else that goes wrong is thrown. */
@@ -24,13 +24,14 @@ const SUPERVISE_EVERY = 5
  */
 const WORK_OPTIONS = {
   // A storage elsewhere limits how many deletions it takes.
-  'discard-media': { batchSize: 10, pollingIntervalSeconds: 1 },
+  'discard-media': { batchSize: 10, pollingIntervalSeconds: 2 },
   // Two batches, so that a slow file delays only its own. All 64 files may take 10 s each, one after the other, before
   // their jobs expire after 15 minutes.
-  'describe-media': { batchSize: 32, localConcurrency: 2, pollingIntervalSeconds: 1 },
+  'describe-media': { batchSize: 32, localConcurrency: 2, pollingIntervalSeconds: 2 },
   // A title must be in its cache within a second.
-  'cache-title': { batchSize: 100, pollingIntervalSeconds: 0.5 },
+  'cache-title': { batchSize: 100, pollingIntervalSeconds: 0.7 },
 } as const satisfies Record<Job['name'], object>
+
 /**
  * Of pg's pools: a connection whose statement takes longer is taken to have fallen silent, and replaced. Longer than any
  * of the queue's own statements needs, in ms.
@@ -114,15 +115,14 @@ export class PgBossJobs {
   /** An outage is no failed attempt: the job waits for its end, and when that takes long, it is sent again. */
   async #do(work: Work, job: Job, retries: number): Promise<Done> {
     try {
-      const until = performance.now() + OUTAGE_PATIENCE
-      for (let next = retries === 0 ? job : repeated(job); ; next = repeated(job)) {
-        const done = await work(next)
+      for (const until = performance.now() + OUTAGE_PATIENCE; ; ) {
+        const done = await work(job)
         if (done.isOk()) return { status: 'completed' }
         if (performance.now() > until || this.#stopping.signal.aborted) break
         await setTimeout(OUTAGE_RETRY, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
       }
       // Sent before the old one is completed: a crash between leaves two, which do no harm.
-      await this.#boss.insert(job.name, [toRow({ ...repeated(job), after: OUTAGE_RETRY / 1000 })])
+      await this.#boss.insert(job.name, [toRow({ ...job, after: OUTAGE_RETRY / 1000 })])
       return { status: 'completed' }
     } catch (error) {
       // Bytes that nobody wants have to go in the end, whatever is in the way of it.

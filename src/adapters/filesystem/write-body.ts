@@ -1,5 +1,16 @@
-/** Bytes that are gathered for one write, while as many are written. Larger writes were not faster, smaller ones were slower. */
-const WRITE_BYTES = 512 * 1024
+/**
+ * Bytes that are gathered for one write, while as many are written. Smaller writes cost one upload more, larger ones do
+ * not cost it less. Many uploads share `SHARED_BYTES`: chunks that wait for long outlive the young generation of V8, and
+ * only a full collection frees them.
+ */
+const MAX_WRITE_BYTES = 512 * 1024
+const MIN_WRITE_BYTES = 128 * 1024
+const SHARED_BYTES = 2 * 1024 * 1024
+
+/** Bodies that are written now. */
+let bodies = 0
+
+const writeBytes = (): number => Math.min(MAX_WRITE_BYTES, Math.max(MIN_WRITE_BYTES, SHARED_BYTES / bodies))
 
 /** What is asked of a file that is written. */
 export interface Writer {
@@ -33,13 +44,14 @@ export async function writeBody(file: Writer, body: AsyncIterable<Uint8Array>, s
     })
 
   signal.addEventListener('abort', onAbort)
+  bodies++
   try {
     for (let next = await read(); !next.done; next = await read()) {
       if (next.value.length === 0) continue
       piece.push(next.value)
       pieceBytes += next.value.length
       size += next.value.length
-      if (pieceBytes < WRITE_BYTES) continue
+      if (pieceBytes < writeBytes()) continue
       await writing
       writing = writeAll(file, piece, pieceBytes)
       writing.catch((cause: unknown) => interrupt?.(cause))
@@ -50,6 +62,7 @@ export async function writeBody(file: Writer, body: AsyncIterable<Uint8Array>, s
     if (pieceBytes > 0) await writeAll(file, piece, pieceBytes)
     return size
   } finally {
+    bodies--
     signal.removeEventListener('abort', onAbort)
     // Not awaited: a body that never answers must not keep the put from ending.
     source.return?.().catch(() => undefined)

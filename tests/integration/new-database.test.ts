@@ -25,7 +25,7 @@ describe('The first start on an embedded database', () => {
     await server.kill('SIGKILL')
   })
 
-  it('leaves the memory that making it takes to a process that ends', async () => {
+  it('keeps none of the memory that making it takes', async () => {
     const server = await ServerProcess.start({ DATA_DIR })
     const resident = await server.residentBytes()
     await server.kill('SIGKILL')

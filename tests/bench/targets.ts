@@ -71,6 +71,7 @@ export const TARGETS: readonly Target[] = [
   limit('drain', 'node:http, body forgotten'),
   limit('file', 'node:http, file + SHA-256'),
   limit('insert', 'node:http, file + SHA-256 + INSERT'),
+  limit('durable', 'node:http, as durable as mediaport', { args: [path('targets/bare-durable.ts')], rows: 'media' }),
   peer('koa-multer', 'Koa + @koa/multer'),
   peer('koa-multer-durable', 'Koa + @koa/multer, made durable', { digests: true }),
   peer('express-multer', 'Express + multer'),

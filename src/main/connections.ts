@@ -142,7 +142,6 @@ async function server(connectionString: string, options: object = {}): Promise<K
     statement_timeout: STATEMENT_TIMEOUT,
     lock_timeout: LOCK_TIMEOUT,
     stream: impatient,
-    pipeline: true,
     // Sound ones that nobody needs end before that in good order.
     idleTimeoutMillis: STATEMENT_TIMEOUT,
     idle_in_transaction_session_timeout: 10_000,

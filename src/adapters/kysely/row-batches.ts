@@ -103,11 +103,8 @@ export function changeRows(
       events.push(...transition.value.events)
       return ok(row.media)
     })
-    // Not one after the other: a connection in pipeline mode sends all of their statements at once.
-    await Promise.all([
-      changed.size > 0 && writeRows(tx, [...changed.values()]),
-      events.length > 0 && publish(tx, events),
-    ])
+    if (changed.size > 0) await writeRows(tx, [...changed.values()])
+    if (events.length > 0) await publish(tx, events)
     return outcomes
   })
 }

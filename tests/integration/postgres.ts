@@ -1,7 +1,11 @@
 import { randomBytes } from 'node:crypto'
+import { setTimeout } from 'node:timers/promises'
 import { type Dialect, PostgresDialect } from 'kysely'
-import { Client, Pool, type PoolConfig, type QueryResult } from 'pg'
+import { Client, type DatabaseError, Pool, type PoolConfig, type QueryResult } from 'pg'
 import { addressOf } from '../services.ts'
+
+/** SQLSTATE of PostgreSQL, appendix A. */
+const INSUFFICIENT_PRIVILEGE = '42501'
 
 export interface TestDatabase {
   readonly url: string
@@ -25,7 +29,18 @@ export async function newDatabase(server: string = addressOf('POSTGRES_URL')): P
       return new PostgresDialect({ pool })
     },
     query: (statement) => query(href, statement),
-    drop: async () => void (await query(server, `drop database ${database} with (force)`)),
+    drop: () => drop(server, database),
+  }
+}
+
+async function drop(server: string, database: string): Promise<void> {
+  try {
+    await query(server, `drop database ${database} with (force)`)
+  } catch (error) {
+    // A worker of autovacuum, which only a superuser may end, will soon be done.
+    if ((error as DatabaseError).code !== INSUFFICIENT_PRIVILEGE) throw error
+    await setTimeout(100)
+    await drop(server, database)
   }
 }
 

@@ -31,6 +31,8 @@ export interface LocalOptions {
   /** Loopback unless told: whoever reaches it can read and delete everything. */
   readonly host?: string
   readonly port?: number
+  /** Where readers reach it, when that is not 127.0.0.1. */
+  readonly url?: string | undefined
   readonly privateKey?: string
   /** Bytes; of the free plan unless told [S]. */
   readonly maxFile?: number
@@ -49,7 +51,7 @@ export async function startLocalImagekit(options: LocalOptions = {}): Promise<Lo
   const faults: LocalImagekit['faults'] = {}
   const server = createServer((req, res) => void handle(req, res).catch(() => res.destroy()))
   await once(server.listen(port, host), 'listening')
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  const url = options.url ?? `http://127.0.0.1:${(server.address() as AddressInfo).port}`
   const account: Account = {
     library,
     switches,

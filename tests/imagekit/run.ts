@@ -1,7 +1,7 @@
 /**
  * The local server by itself, with the variables that point mediaport at it:
  *
- *   npm run imagekit:local -- [--port 8300] [--host 127.0.0.1] [--ranges false] [--listLag 500] …
+ *   npm run imagekit:local -- [--port 8300] [--host 127.0.0.1] [--url http://127.0.0.1:8300] [--ranges false] [--listLag 500] …
  *
  * Each switch of switches.ts is an option. What it keeps is gone when it ends.
  */
@@ -14,12 +14,13 @@ const { values } = parseArgs({
   options: {
     port: { type: 'string', default: '8300' },
     host: { type: 'string', default: '127.0.0.1' },
+    url: { type: 'string' },
     ...Object.fromEntries(names.map((name) => [name, { type: 'string', default: String(EXPECTED[name]) } as const])),
   },
 })
 const given = values as Readonly<Record<string, string>>
 const switches = Object.fromEntries(names.map((name) => [name, JSON.parse(given[name] ?? '')]))
-const server = await startLocalImagekit({ host: values.host, port: Number(values.port), switches })
+const server = await startLocalImagekit({ host: values.host, port: Number(values.port), url: values.url, switches })
 const variables = {
   IMAGEKIT_PRIVATE_KEY: server.privateKey,
   IMAGEKIT_PUBLIC_KEY: server.publicKey,

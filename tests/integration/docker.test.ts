@@ -1,6 +1,9 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
-import { Script } from 'node:vm'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
 import { readConfig } from '../../src/main/config.ts'
@@ -16,24 +19,32 @@ describe('The image', () => {
     .split('\n')
     .filter((line) => line.trim() !== '')
   const of = (name: string): string[] => instructions.filter((line) => line.startsWith(`${name} `))
-  const final = instructions.slice(instructions.findLastIndex((line) => line.startsWith('FROM ')))
+  const stage = (from: string): string[] => {
+    const start = instructions.indexOf(from)
+    const end = instructions.findIndex((line, index) => index > start && line.startsWith('FROM '))
+    return instructions.slice(start, end < 0 ? undefined : end)
+  }
+  const final = stage('FROM runtime')
 
-  it('is built in some stages and run in another, all on a Node of a named version', () => {
+  it('is built in some stages and run in another, on a Node of one named version', () => {
     expect(of('FROM')).toEqual([
       'FROM node:26-slim AS dependencies',
-      'FROM dependencies AS imagekit',
       'FROM dependencies AS build',
-      'FROM node:26-slim',
+      'FROM dependencies AS production',
+      'FROM node:26-slim AS stripped',
+      'FROM node:26-slim AS base',
+      'FROM scratch AS runtime',
+      'FROM runtime AS imagekit',
+      'FROM runtime',
     ])
     expect(of('ADD')).toEqual([])
-    expect(final.filter((line) => line.startsWith('COPY '))).toEqual(
-      final.filter((line) => line.startsWith('COPY --from=build ')),
-    )
+    for (const line of [...stage('FROM scratch AS runtime'), ...final].filter((each) => each.startsWith('COPY ')))
+      expect(line).toMatch(/^COPY --from=(base|production|build) /)
   })
 
   it('is run by somebody who is not root, behind a process that hands signals on', () => {
     expect(final.filter((line) => line.startsWith('USER '))).toEqual(['USER node'])
-    expect(final).toContain('ENTRYPOINT ["tini", "--"]')
+    expect(stage('FROM scratch AS runtime')).toContain('ENTRYPOINT ["tini", "--"]')
     expect(final).toContain('CMD ["mediaport", "serve"]')
   })
 
@@ -45,12 +56,13 @@ describe('The image', () => {
     expect(of('RUN').join()).toContain('npm ci')
   })
 
-  it('says whether it is well by its ping, with a command that runs', () => {
+  it('is healthy while its ping is answered', async () => {
     const [, command = ''] = /CMD (\[.*\])/.exec(of('HEALTHCHECK').join()) ?? []
-    const [node, flag, script] = JSON.parse(command)
-    expect([node, flag]).toEqual(['node', '-e'])
-    expect(script).toContain('/ping/')
-    expect(() => new Script(script)).not.toThrow()
+    const server = await answering('/ping/')
+    expect(await runs(JSON.parse(command), { PORT: server.port })).toBe(true)
+    server.status = 503
+    expect(await runs(JSON.parse(command), { PORT: server.port })).toBe(false)
+    expect(await runs(JSON.parse(command), { PORT: '1' })).toBe(false)
   })
 
   it('has variables that the configuration takes, once somebody said what everybody may do', () => {
@@ -79,32 +91,80 @@ describe('The compose file', () => {
       if (name !== 'web') expect(service.ports, name).toBeUndefined()
   })
 
+  it('builds one image, once', () => {
+    const built = Object.values<{ build?: string }>(services).filter(({ build }) => build)
+    expect(built).toEqual([services.web])
+    expect(services.worker).toMatchObject({ image: services.web.image, pull_policy: 'never' })
+    expect(services.worker.depends_on).toHaveProperty('web', { condition: 'service_started' })
+  })
+
   it('starts web and worker when the database answers, whatever else does, and each of them again by itself', () => {
     expect(Object.keys(services)).toEqual(['web', 'worker', 'db', 'mongo', 'redis'])
-    for (const { depends_on } of [services.web, services.worker])
-      expect(depends_on).toEqual({ db: { condition: 'service_healthy' } })
+    expect(services.web.depends_on).toEqual({ db: { condition: 'service_healthy' } })
+    expect(services.worker.depends_on).toHaveProperty('db', { condition: 'service_healthy' })
     expect(services.db.healthcheck.test).toEqual(['CMD', 'pg_isready', '--username=media', '--dbname=media'])
-    for (const [name, service] of Object.entries<Record<string, unknown>>(services)) {
-      expect(service, name).toMatchObject({ restart: 'unless-stopped', mem_limit: expect.stringMatching(/^\d+[mg]$/) })
-      if (name !== 'web') expect(service, name).toHaveProperty('healthcheck.test')
+    for (const [name, service] of Object.entries<Service>(services)) {
+      expect(service.restart, name).toBe('unless-stopped')
+      // Engines before 25 know no shorter interval for the start.
+      expect(Number.parseInt(service.healthcheck.interval, 10), name).toBeLessThanOrEqual(5)
     }
     expect(Number.parseInt(services.web.stop_grace_period, 10)).toBeGreaterThan(30)
   })
 
+  it('is healthy once uploads are taken', async () => {
+    const server = await answering('/healthcheck/')
+    const command = services.web.healthcheck.test.slice(1).map((word: string) => word.replaceAll('$$', '$'))
+    const probe = command.map((word: string) => word.replace('/8000', `/${server.port}`))
+    expect(await runs(probe)).toBe(true)
+    server.status = 503
+    expect(await runs(probe)).toBe(false)
+  })
+
+  it.each(Object.entries<Service>(services))('confines %s', (_, service) => {
+    expect(service).toMatchObject({
+      read_only: true,
+      cap_drop: ['ALL'],
+      security_opt: ['no-new-privileges:true'],
+      pids_limit: expect.any(Number),
+      mem_limit: expect.stringMatching(/^\d+[mg]$/),
+      logging: { driver: 'local', options: { 'max-size': expect.any(String), 'max-file': expect.any(String) } },
+    })
+    expect(service.tmpfs).toContain('/tmp')
+    expect(service.cap_add ?? []).toEqual(
+      service.image === 'mediaport' ? [] : ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'SETGID', 'SETUID'],
+    )
+  })
+
   it('keeps its data in named volumes', () => {
-    const used = Object.values<{ volumes: string[] }>(services).flatMap((service) =>
+    const used = Object.values<Service>(services).flatMap((service) =>
       service.volumes.map((volume) => volume.split(':')[0]),
     )
     expect([...new Set(used)].toSorted()).toEqual(Object.keys(volumes).toSorted())
   })
 
-  it('needs no .env, and gives the server variables that it takes', () => {
-    expect(services.web.env_file).toEqual([{ path: '.env', required: false }])
+  it('hands on what a service needs of an .env, and nothing else', () => {
+    const asked = new Set<string>()
+    readConfig(new Proxy({}, { get: (_, name) => void asked.add(String(name)) }))
+    const known = [...asked, 'PGPASSWORD']
+    expect(Object.keys(services.web.environment).toSorted()).toEqual(
+      known.filter((name) => name !== 'REAP_EVERY_SECONDS').toSorted(),
+    )
+    const worker = Object.keys(services.worker.environment)
+    expect(worker.filter((name) => !known.includes(name))).toEqual([])
+    expect(worker).toContain('REAP_EVERY_SECONDS')
+    for (const name of ['ANONYMOUS_SCOPES', 'ALLOWED_HOSTS', 'API_KEYS', 'PUBLIC_URL'])
+      expect(worker).not.toContain(name)
+    for (const service of Object.values<Service>(services)) expect(service.env_file).toBeUndefined()
+  })
+
+  it('needs no .env, and gives web and worker variables that they take', () => {
     const fillIn = (value: string): string =>
       value.replaceAll(/\$\{\w+:-((?:\$\{[^}]*\}|[^{}])*)\}/g, (_, otherwise: string) => fillIn(otherwise))
-    const env = Object.fromEntries(
-      Object.entries(services.web.environment).map(([name, value]) => [name, fillIn(String(value))]),
-    )
+    const environmentOf = ({ environment }: Service) =>
+      Object.fromEntries(
+        Object.entries(environment).flatMap(([name, value]) => (value === null ? [] : [[name, fillIn(String(value))]])),
+      )
+    const env = environmentOf(services.web)
     expect(readConfig(env)._unsafeUnwrap()).toMatchObject({
       host: '0.0.0.0',
       port: 8000,
@@ -115,7 +175,9 @@ describe('The compose file', () => {
       redis: { url: 'redis://redis:6379' },
       worker: 'off',
     })
-    expect(services.worker.environment).toEqual(services.web.environment)
+    const { databaseUrl, dataDir, mongodbUrl, redis } = readConfig(env)._unsafeUnwrap()
+    const worker = readConfig(environmentOf(services.worker))._unsafeUnwrap()
+    expect(worker).toMatchObject({ databaseUrl, dataDir, mongodbUrl, redis })
     expect(services.worker.command).toEqual(['mediaport', 'worker'])
     expect(env['PGPASSWORD']).toBe(fillIn(services.db.environment.POSTGRES_PASSWORD))
   })
@@ -136,25 +198,25 @@ describe('The compose file', () => {
 describe('The compose file for a local ImageKit', () => {
   const text = read('docker-compose.imagekit.yml')
   const plain = parse(read('docker-compose.yml'), { merge: true })
-  const { services } = parse(text, { merge: true, logLevel: 'error' })
+  const { services } = parse(text, { merge: true })
   const { imagekit, web, worker } = services
-  const DELIVERY = 'http://127.0.0.1:8300/local'
+  const DELIVERY = 'http://imagekit.localhost:8300/local'
 
   it('adds that server and changes nobody but web and worker', () => {
     expect(Object.keys(services)).toEqual(['imagekit', 'web', 'worker'])
-    expect(imagekit).toMatchObject({ restart: 'unless-stopped', mem_limit: expect.stringMatching(/^\d+m$/) })
-    expect(imagekit.healthcheck.test.slice(0, 3)).toEqual(['CMD', 'node', '-e'])
-    expect(() => new Script(imagekit.healthcheck.test[3])).not.toThrow()
+    const confined = ['restart', 'read_only', 'tmpfs', 'cap_drop', 'security_opt', 'pids_limit', 'logging', 'mem_limit']
+    for (const key of confined) expect(imagekit[key], key).toEqual(plain.services.web[key])
+    expect(Object.keys(web)).toEqual(['depends_on', 'environment'])
+    expect(Object.keys(worker)).toEqual(['environment'])
   })
 
-  it('gives the three of them one network, so that an address is the same for readers, too', () => {
-    for (const service of [web, worker]) {
-      expect(service.network_mode).toBe('service:imagekit')
-      expect(service.depends_on).toEqual({ imagekit: { condition: 'service_healthy', restart: true } })
-    }
-    // Who has another's network can't publish: it takes over the ports of the web service, which has none any more.
-    expect(imagekit.ports).toEqual([...plain.services.web.ports, '127.0.0.1:8300:8300'])
-    expect(text).toMatch(/^ {2}web:\n {4}<<: \*local\n {4}ports: !reset \[\]$/m)
+  it('gives it a name that is this machine to readers, and the container to web and worker', () => {
+    const { host, hostname, port } = new URL(DELIVERY)
+    expect(hostname).toMatch(/\.localhost$/)
+    expect(imagekit.networks.default.aliases).toEqual([hostname])
+    expect(imagekit.ports).toEqual([`127.0.0.1:${port}:${port}`])
+    expect(imagekit.command.slice(-2)).toEqual(['--url', `http://${host}`])
+    for (const service of [imagekit, web, worker]) expect(service.network_mode).toBeUndefined()
   })
 
   it('sends files to it, by variables that the server takes', async () => {
@@ -163,16 +225,17 @@ describe('The compose file for a local ImageKit', () => {
     const { storage, imagekit: account } = readConfig(env)._unsafeUnwrap()
     expect([storage, account?.urlEndpoint]).toEqual(['imagekit', DELIVERY])
     expect([account?.uploadUrl, account?.apiUrl]).toEqual(Array(2).fill(new URL(DELIVERY).origin))
-    const local = await startLocalImagekit()
+    const local = await startLocalImagekit({ url: new URL(DELIVERY).origin })
     onTestFinished(() => local.close())
     expect(account?.privateKey).toBe(local.privateKey)
-    expect(local.urlEndpoint).toBe(`${local.url}${new URL(DELIVERY).pathname}`)
+    expect(local.urlEndpoint).toBe(DELIVERY)
   })
 
   it('is built of what its command needs, and listens where the container is reached', () => {
     const dockerfile = read('Dockerfile')
+    expect(imagekit.command.slice(0, 4)).toEqual(['node', 'tests/imagekit/run.ts', '--host', '0.0.0.0'])
     expect(imagekit.build).toEqual({ context: '.', target: 'imagekit' })
-    const [stage = ''] = /^FROM dependencies AS imagekit\n(?:.+\n)+/m.exec(dockerfile) ?? []
+    const [stage = ''] = /^FROM runtime AS imagekit\n(?:.+\n)+/m.exec(dockerfile) ?? []
     expect(stage).toContain('USER node\n')
     const [, command = ''] = /^CMD (.*)$/m.exec(stage) ?? []
     expect(JSON.parse(command)).toEqual(['node', 'tests/imagekit/run.ts', '--host', '0.0.0.0'])
@@ -184,6 +247,32 @@ describe('The compose file for a local ImageKit', () => {
       ).toBe(true)
   })
 })
+
+interface Service {
+  readonly image: string
+  readonly restart: string
+  readonly volumes: string[]
+  readonly tmpfs: string[]
+  readonly cap_add?: string[]
+  readonly environment: Record<string, string | number | null>
+  readonly env_file?: unknown
+  readonly healthcheck: { readonly interval: string }
+}
+
+/** A server whose answer to this path, and no other, has its `status`. */
+async function answering(path: string) {
+  const server = createServer((req, res) => res.writeHead(req.url === path ? state.status : 404).end('{}'))
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void server.close())
+  const state = { port: String((server.address() as AddressInfo).port), status: 200 }
+  return state
+}
+
+/** Whether a command ends with status 0. */
+async function runs([program = '', ...args]: string[], env: Record<string, string> = {}): Promise<boolean> {
+  const [status] = await once(spawn(program, args, { env: { PATH: process.env['PATH'] ?? '', ...env } }), 'close')
+  return status === 0
+}
 
 /** A file and all of ours that it needs, by their paths. */
 function importedBy(path: string, found = new Set<string>()): Set<string> {

@@ -1,19 +1,26 @@
 #!/usr/bin/env node
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import type { Logger } from 'pino'
 import type { Client } from '../adapters/cli/client.ts'
 import { createProgram } from '../adapters/cli/program.ts'
 import { addressOf } from './address.ts'
 import { type Config, readConfig, STORAGE_NAMES } from './config.ts'
 import type { Connections } from './connections.ts'
+import { explainFault, makeFolder } from './data-dir.ts'
 import { type DataLock, lockData } from './data-lock.ts'
 import { makeDatabase } from './new-database.ts'
 
 /** Longer than anything that still has to end may take. */
 const HARD_STOP_MS = 45_000
 
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+  version: string
+}
+
 /** Each command loads only what it needs: `serve` must be quick to start, and no command keeps memory for the others. */
 const program = createProgram({
+  version,
+
   async serve() {
     const config = configuration()
     const lock = lockIfEmbedded(config, 'serve')
@@ -29,7 +36,7 @@ const program = createProgram({
       await server.stop()
       lock?.release()
     })
-    await server.ready.catch(giveUpOn)
+    await server.ready.catch(giveUpOn(config))
   },
 
   async worker() {
@@ -38,14 +45,14 @@ const program = createProgram({
       giveUp('DATABASE_URL is needed: a server does the jobs of its embedded database itself.')
     const [{ createLog }, { work }] = await Promise.all([import('./log.ts'), import('./work.ts')])
     const log = await createLog(config.logLevel)
-    stopOnSignal(log, await work(config, log).catch(giveUpOn))
+    stopOnSignal(log, await work(config, log).catch(giveUpOn(config)))
   },
 
   async migrate() {
     const config = configuration()
     const lock = lockIfEmbedded(config, 'migrate')
     const { connect } = await import('./connections.ts')
-    const connections = await connect(config).catch(giveUpOn)
+    const connections = await connect(config).catch(giveUpOn(config))
     await connections.close()
     lock?.release()
     return connections
@@ -93,9 +100,9 @@ async function openMediaport() {
     import('./connections.ts'),
     import('./container.ts'),
   ])
-  const connections = await connect(config).catch(giveUpOn)
+  const connections = await connect(config).catch(giveUpOn(config))
   if (config.storage === 'filesystem' || command === 'move')
-    checkFiles(filesFolder(config, connections.installation), connections)
+    checkFiles(filesFolder(config, connections.installation), connections, config)
   const mediaport = (await buildContainer(config, connections)).resolve(MEDIAPORT)
   const close = async (): Promise<void> => {
     await mediaport.close()
@@ -106,8 +113,8 @@ async function openMediaport() {
 }
 
 /** Files that are put where no server looks for them would be lost to everybody. */
-function checkFiles(folder: string, { applied }: Connections): void {
-  if (applied.length > 0) mkdirSync(folder, { recursive: true, mode: 0o700 })
+function checkFiles(folder: string, { applied }: Connections, config: Config): void {
+  if (applied.length > 0) attempt(config, () => makeFolder(folder))
   else if (!existsSync(folder))
     giveUp(`There is no ${folder}, where the servers of this database keep their files: DATA_DIR has to be theirs.`)
 }
@@ -120,9 +127,9 @@ function configuration(): Config {
   )
 }
 
-function lockIfEmbedded({ databaseUrl, dataDir }: Config, command: string): DataLock | undefined {
-  if (databaseUrl !== undefined) return undefined
-  return lockData(dataDir, command).match(
+function lockIfEmbedded(config: Config, command: string): DataLock | undefined {
+  if (config.databaseUrl !== undefined) return undefined
+  return attempt(config, () => lockData(config.dataDir, command)).match(
     (lock) => lock,
     ({ message }) => giveUp(message),
   )
@@ -132,10 +139,23 @@ function listenFault(error: NodeJS.ErrnoException, { host, port }: Config): stri
   if (error.code === 'EADDRINUSE') return `PORT ${port} of ${host} is taken by another program; set another one.`
   if (error.code === 'EACCES') return `PORT ${port} needs more rights than this process has; set one above 1023.`
   if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') return `HOST ${host} is no address of this machine.`
+  if (error.code === 'EAFNOSUPPORT')
+    return `HOST ${host} needs IPv6, which this machine does not have; set 0.0.0.0 or 127.0.0.1.`
   return `The server can't listen: ${error.message}`
 }
 
-const giveUpOn = ({ message }: Error): never => giveUp(message)
+const giveUpOn =
+  ({ dataDir }: Config) =>
+  (error: Error): never =>
+    giveUp(explainFault(error, dataDir))
+
+function attempt<T>(config: Config, action: () => T): T {
+  try {
+    return action()
+  } catch (error) {
+    return giveUpOn(config)(error as Error)
+  }
+}
 
 /** One line for a person, and exit status 1. */
 function giveUp(message: string): never {

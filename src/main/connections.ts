@@ -36,7 +36,7 @@ export type OnTrouble = (error: unknown, message: string) => void
 
 export interface Opening {
   readonly onTrouble?: OnTrouble
-  /** Tries again every second while a database server can't be reached; else the first failure is thrown. */
+  /** Tries again every second while a database server can't be reached; a refusal, or else any failure, is thrown. */
   readonly patient?: boolean
   /** The embedded database as `makeDatabase` makes it, where the caller has called it already. */
   readonly made?: Promise<string> | undefined
@@ -70,7 +70,8 @@ async function openDatabase(config: Config, opening: Opening): Promise<OpenDatab
       const migrated = await migrateServer(databaseUrl)
       return await open(await server(databaseUrl), new PgBossJobs(databaseUrl, troubled(onTrouble)), migrated)
     } catch (error) {
-      if (!patient) throw because("DATABASE_URL can't be used", error)
+      const advice = REFUSALS[sqlState(error)]
+      if (!patient || advice) throw because("DATABASE_URL can't be used", error, advice)
       onTrouble(error, 'the database does not answer; trying again')
       await setTimeout(RETRY_EVERY)
     }
@@ -121,8 +122,20 @@ async function embedded(folder: string, onTrouble: OnTrouble): Promise<OpenDatab
   }
 }
 
-const because = (what: string, cause: unknown): Error =>
-  new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}`, { cause })
+const because = (what: string, cause: unknown, advice = ''): Error =>
+  new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}${advice}`, { cause })
+
+const WRONG_USER =
+  '. Set the user and password of the database in DATABASE_URL, or the password in PGPASSWORD; in docker compose, POSTGRES_PASSWORD as it was at the first start.'
+
+/** What waiting does not help against, and what does (PostgreSQL, appendix A). */
+const REFUSALS: Record<string, string> = {
+  '28000': WRONG_USER,
+  '28P01': WRONG_USER,
+  '3D000': '. Create it, or name another in DATABASE_URL.',
+}
+
+const sqlState = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 
 const troubled =
   (onTrouble: OnTrouble) =>

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { err, ok, type Result } from 'neverthrow'
+import { makeFolder } from './data-dir.ts'
 
 /** Another process has the embedded database open; two would lose data. */
 export interface DataInUse {
@@ -18,11 +19,15 @@ export interface DataLock {
 /**
  * Makes this process the only one that opens the embedded database below `dataDir`. The lock is an exclusive transaction on
  * an SQLite file, which the kernel ends with the process, however it dies; a file with a process id would outlive it.
+ * Throws when the folder can't be written.
  */
 export function lockData(dataDir: string, command: string): Result<DataLock, DataInUse> {
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 })
+  makeFolder(dataDir)
   const holder = join(dataDir, 'db.holder.json')
-  const lock = new DatabaseSync(join(dataDir, 'db.lock'))
+  const path = join(dataDir, 'db.lock')
+  // SQLite does not say why it can't open a file.
+  if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK)
+  const lock = new DatabaseSync(path)
   try {
     lock.exec('BEGIN EXCLUSIVE')
   } catch (error) {

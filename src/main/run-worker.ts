@@ -11,7 +11,6 @@ export async function runWorker(
   jobs: PgBossJobs,
   reapEverySeconds: number,
   onTrouble: OnTrouble,
-  onReaped: () => void = () => {},
 ): Promise<() => void> {
   await jobs.work(mediaport.work)
   let reaping = false
@@ -20,7 +19,6 @@ export async function runWorker(
     reaping = true
     const reaped = await mediaport.reapUploads()
     if (reaped.isErr()) onTrouble(reaped.error.cause, 'uploads could not be reaped; trying again')
-    else onReaped()
     reaping = false
   }
   const timer = setInterval(() => void reap(), reapEverySeconds * 1000)

@@ -1,5 +1,4 @@
 import { once } from 'node:events'
-import { mkdir } from 'node:fs/promises'
 import type { Server } from 'node:http'
 import type { Logger } from 'pino'
 import { createApp } from '../adapters/http/app.ts'
@@ -9,6 +8,7 @@ import { addressOf } from './address.ts'
 import type { Config } from './config.ts'
 import { type Connections, connect, type OnTrouble } from './connections.ts'
 import { adapterNames, buildContainer, filesFolder, MEDIAPORT, STORAGES } from './container.ts'
+import { makeFolder } from './data-dir.ts'
 import { checkHealth } from './health.ts'
 import { runWorker } from './run-worker.ts'
 import { trimMemory } from './trim-memory.ts'
@@ -61,7 +61,7 @@ export async function serve(config: Config, log: Logger, made?: Promise<string>)
   log.info(`listening on ${address}`)
   log.info(`files and data: ${config.dataDir}`)
   for (const [port, adapter] of Object.entries(adapterNames(config))) log.info(`${port}: ${adapter}`)
-  log.info(`upload: curl -F file=@photo.jpg ${address}/upload/`)
+  log.info(`upload: curl -F file=@photo.jpg ${url.replace(/\/+$/, '')}/upload/`)
 
   return {
     url: address,
@@ -79,9 +79,10 @@ export async function serve(config: Config, log: Logger, made?: Promise<string>)
 async function start(config: Config, log: Logger, made: Promise<string> | undefined): Promise<Started> {
   const began = performance.now()
   const onTrouble: OnTrouble = (error, message) => log.warn({ err: error }, message)
+  makeFolder(config.dataDir)
   const connections = await connect(config, { onTrouble, patient: true, made })
   // Workers elsewhere know by it that they see the same files.
-  await mkdir(filesFolder(config, connections.installation), { recursive: true, mode: 0o700 })
+  makeFolder(filesFolder(config, connections.installation))
   const container = await buildContainer(config, connections)
   for (const name of connections.applied) log.info(`applied migration ${name}`)
   const mediaport = container.resolve(MEDIAPORT)

@@ -1,9 +1,11 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { PNG, sha256 } from '../samples.ts'
+import { withServices } from '../services.ts'
 import { run, ServerProcess } from './mediaport-process.ts'
+import { newDatabase } from './postgres.ts'
 
 const upload = async (url: string, name = 'photo.png', bytes: Uint8Array = PNG) => {
   const form = new FormData()
@@ -98,5 +100,105 @@ describe('A wrong variable', () => {
     expect(status).toBe(1)
     expect(stderr).toContain('HOST 0.0.0.0 can be reached from other machines')
     expect(stderr).toContain('ANONYMOUS_SCOPES')
+  })
+})
+
+const newFolder = (): string => {
+  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  onTestFinished(() => rmSync(folder, { recursive: true, maxRetries: 5 }))
+  return folder
+}
+
+describe('A DATA_DIR that can not be used', () => {
+  /** Root may write everywhere. */
+  const nobody: Record<string, string> =
+    process.getuid?.() === 0
+      ? { NODE_OPTIONS: `--import ${new URL('../crash/as-nobody.ts', import.meta.url).href}` }
+      : {}
+  const forbidden = (DATA_DIR: string) =>
+    `mediaport: DATA_DIR ${DATA_DIR} can't be written by this process, which is user ${nobody['NODE_OPTIONS'] ? 65_534 : process.getuid?.()}: give it to that user with chown -R, or set another folder.\n`
+
+  it.each(['serve', 'list', 'migrate'])('stops `%s` with one line that says what to do', async (command) => {
+    const DATA_DIR = newFolder()
+    chmodSync(DATA_DIR, 0o555)
+    const { status, stderr } = await run([command], { DATA_DIR, PORT: '0', ...nobody })
+    expect({ status, stderr }).toEqual({ status: 1, stderr: forbidden(DATA_DIR) })
+  })
+
+  it('is one in which somebody else made a folder, too', async () => {
+    const DATA_DIR = newFolder()
+    chmodSync(DATA_DIR, 0o777)
+    mkdirSync(join(DATA_DIR, 'files'), { mode: 0o500 })
+    const { status, stderr } = await run(['serve'], { DATA_DIR, PORT: '0', ...nobody })
+    expect({ status, stderr }).toEqual({ status: 1, stderr: forbidden(DATA_DIR) })
+  })
+
+  it('is one with a lock of somebody else, too', async () => {
+    const DATA_DIR = newFolder()
+    chmodSync(DATA_DIR, 0o777)
+    writeFileSync(join(DATA_DIR, 'db.lock'), '', { mode: 0o400 })
+    const { status, stderr } = await run(['serve'], { DATA_DIR, PORT: '0', ...nobody })
+    expect({ status, stderr }).toEqual({ status: 1, stderr: forbidden(DATA_DIR) })
+  })
+
+  it('may be no folder at all', async () => {
+    const DATA_DIR = join(newFolder(), 'file')
+    writeFileSync(DATA_DIR, '')
+    const { status, stderr } = await run(['serve'], { DATA_DIR, PORT: '0' })
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: `mediaport: DATA_DIR ${DATA_DIR} is not a folder: set one.\n`,
+    })
+  })
+})
+
+describe('A server behind another address', () => {
+  it('says how to upload by PUBLIC_URL', async () => {
+    const server = await ServerProcess.start({ DATA_DIR: newFolder(), PUBLIC_URL: 'http://127.0.0.1:8123/' })
+    await server.kill('SIGKILL')
+    expect(server.messages).toContain('upload: curl -F file=@photo.jpg http://127.0.0.1:8123/upload/')
+  })
+
+  const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'))
+  it.runIf(hasIpv6)('listens on IPv6 and IPv4 with HOST=::', async () => {
+    const server = await ServerProcess.start({ DATA_DIR: newFolder(), HOST: '::', ANONYMOUS_SCOPES: 'none' })
+    const { port } = new URL(server.url)
+    const answers = await Promise.all(['[::1]', '127.0.0.1'].map((host) => fetch(`http://${host}:${port}/ping/`)))
+    await server.kill('SIGKILL')
+    expect(answers.map(({ status }) => status)).toEqual([200, 200])
+  })
+})
+
+describe('mediaport', () => {
+  it('prints the version of its package', async () => {
+    expect(await run(['--version'], {})).toEqual({ status: 0, stdout: '0.1.0\n', stderr: '' })
+  })
+})
+
+describe('A worker that waits for its database', () => {
+  it('is alive to a health check', async () => {
+    const TMPDIR = newFolder()
+    const alive = join(TMPDIR, 'mediaport-worker.alive')
+    const worker = ServerProcess.launch({ TMPDIR, DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none' }, 'worker')
+    await vi.waitUntil(() => existsSync(alive), { timeout: 10_000 })
+    utimesSync(alive, 0, 0)
+    await vi.waitUntil(() => statSync(alive).mtimeMs > 0, { timeout: 10_000 })
+    await worker.kill('SIGKILL')
+  }, 30_000)
+})
+
+withServices(['POSTGRES_URL'], 'A database that refuses its user', () => {
+  const refused = /^mediaport: DATABASE_URL can't be used: .*does not exist\. Set the user and password .*\n$/
+  it.each([
+    ['serve', { username: 'stranger' }, refused],
+    ['worker', { username: 'stranger' }, refused],
+    ['serve', { pathname: '/none' }, /^mediaport: DATABASE_URL can't be used: .*does not exist\. Create it, .*\n$/],
+  ])('ends `%s` with one line that says what to do', async (command, change, message) => {
+    const database = await newDatabase()
+    const { href } = Object.assign(new URL(database.url), change)
+    const { status, stderr } = await run([command], { DATABASE_URL: href, DATA_DIR: newFolder(), PORT: '0' })
+    await database.drop()
+    expect(status).toBe(1)
+    expect(stderr).toMatch(message)
   })
 })

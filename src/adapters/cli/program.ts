@@ -12,6 +12,8 @@ import { type RebuildOptions, rebuildProjections } from './rebuild-command.ts'
 import { humanSize, printable, progressBar } from './terminal.ts'
 
 export interface Actions {
+  /** Of the package. */
+  readonly version: string
   /** Runs until the process is asked to stop. */
   readonly serve: () => Promise<void>
   /** As `serve`, for the jobs alone. */
@@ -37,8 +39,10 @@ interface Shared {
 }
 
 /** What `mediaport` understands; every command sets the exit status 1 when anything of it failed. */
-export function createProgram({ serve, worker, migrate, open, openMediaport, storages }: Actions): Command {
-  const program = new Command('mediaport').description('Takes files in and never loses, doubles or orphans one.')
+export function createProgram({ version, serve, worker, migrate, open, openMediaport, storages }: Actions): Command {
+  const program = new Command('mediaport')
+    .version(version)
+    .description('Takes files in and never loses, doubles or orphans one.')
 
   program.command('serve').description('run the HTTP server').action(serve)
 

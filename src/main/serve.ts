@@ -44,6 +44,7 @@ export async function serve(config: Config, log: Logger, made?: Promise<string>)
 
   let started: Started | undefined
   let draining = false
+  let cutOff = false
   const ready = start(config, log, made).then((opened) => {
     started = opened
     return opened.mediaport
@@ -54,6 +55,7 @@ export async function serve(config: Config, log: Logger, made?: Promise<string>)
     showsLocation: config.showsLocation,
     health: () => checkHealth(started?.connections, started?.storage),
     isDraining: () => draining,
+    isCutOff: () => cutOff,
     log,
   })
   serveApp(server, app)
@@ -68,7 +70,7 @@ export async function serve(config: Config, log: Logger, made?: Promise<string>)
     ready,
     async stop() {
       draining = true
-      await closeServer(server, DRAIN_MS)
+      await closeServer(server, DRAIN_MS, () => (cutOff = true))
       started?.stopReaping()
       await started?.mediaport.close()
       await started?.connections.close()

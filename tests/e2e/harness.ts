@@ -56,8 +56,8 @@ export interface TestServer {
   readonly log: readonly { readonly level: string; readonly request_id?: string; readonly code?: string }[]
   /** Turns away what comes from now on. */
   drain(): void
-  /** Settles when the last connection is closed. */
-  stop(): Promise<void>
+  /** Settles when the last connection is closed, which is after `drainMs` at the latest. */
+  stop(drainMs?: number): Promise<void>
   close(): Promise<void>
 }
 
@@ -107,13 +107,15 @@ export async function startServer(given: Given = {}): Promise<TestServer> {
   const logged = (level: string) => (fields: object) => void log.push({ level, ...fields })
   const peers = new Map<number, Socket>()
   let draining = false
+  let cutOff = false
   const app = createApp(mediaport, {
     access: { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: url },
     pace: { idleSeconds: 15, minRate: 4096, ...pace },
     health: () => checkHealth({ isDatabaseUp: async () => true, projections }, storage),
     showsLocation,
     isDraining: () => draining,
-    log: { info: logged('info'), warn: logged('warn'), error: logged('error') },
+    isCutOff: () => cutOff,
+    log: { debug: logged('debug'), info: logged('info'), warn: logged('warn'), error: logged('error') },
   })
   serveApp(server, app)
   server.on('connection', (socket) => peers.set(socket.remotePort ?? 0, socket))
@@ -205,7 +207,7 @@ export async function startServer(given: Given = {}): Promise<TestServer> {
     drain: () => {
       draining = true
     },
-    stop: () => closeServer(server, 10_000),
+    stop: (drainMs = 10_000) => closeServer(server, drainMs, () => (cutOff = true)),
     close: async () => {
       for (const wire of wires) wire.leave()
       if (server.listening) await closeServer(server, 0)

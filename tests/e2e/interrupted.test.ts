@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { pngOf } from '../samples.ts'
-import { expectProblem, startServer, type TestServer } from './harness.ts'
+import { expectProblem, MAX_FILE, startServer, type TestServer } from './harness.ts'
 import { begin, chunk, concat, field, file, form, get, LAST_CHUNK, post, postChunked } from './multipart.ts'
 import type { Answer } from './wire.ts'
 
@@ -64,6 +64,22 @@ describe('an upload that ends early leaves nothing', () => {
 })
 
 describe('a server that is told to stop', () => {
+  it('says that it cut off what did not end in time, not that a client did', async () => {
+    const stopping = await startServer({ policy: { maxFileSize: 32 * MAX_FILE } })
+    const media = await stopping.accepts(post(form(file(pngOf(32 * MAX_FILE)))))
+    const [sender, reader] = [stopping.connect(), stopping.connect()]
+    await reader.send(get(`/media/${media.id}/content/`))
+    expect(await reader.status()).toBe(200)
+    await sender.send(post(form(file(pngOf(500_000)))).subarray(0, 300_000))
+    await stopping.hasBegun()
+    const before = stopping.log.length
+    await stopping.stop(50)
+    const cut = { level: 'error', code: 'shutting-down' }
+    await expect.poll(() => stopping.log.slice(before)).toMatchObject([cut, cut])
+    await stopping.settled()
+    await stopping.close()
+  })
+
   it('lets an upload under way end, and takes no other', async () => {
     const stopping = await startServer()
     const request = post(form(field('title', 'the last'), file(pngOf(500_000))))

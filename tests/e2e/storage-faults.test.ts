@@ -42,6 +42,7 @@ describe('a storage whose folder can not be written', () => {
       503,
       { status: 'down', checks: { database: 'up', storage: 'down' } },
     ])
+    expect(server.log.at(-1)).toMatchObject({ level: 'debug', status: 503 })
   })
 })
 

@@ -153,6 +153,17 @@ describe('every path', () => {
   })
 })
 
+describe('a probe', () => {
+  it.each([
+    ['/ping', 'debug'],
+    ['/healthcheck/', 'debug'],
+    ['/media/', 'info'],
+  ])('is logged so that it hides nothing: %s at %s', async (path, level) => {
+    await server.exchange(get(path))
+    expect(server.log.at(-1)).toMatchObject({ path, level })
+  })
+})
+
 describe('the list', () => {
   it('shows every media once, newest first, page by page', async () => {
     const other = await startServer()

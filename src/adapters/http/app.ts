@@ -11,11 +11,14 @@ export interface HttpOptions extends Settings {
   readonly access: Access
   /** While true, what still comes in is turned away. */
   readonly isDraining: () => boolean
+  /** Whether the server has closed the connections of requests that were still under way. */
+  readonly isCutOff: () => boolean
   readonly log: Log
 }
 
 /** A structured log, such as pino's. */
 export interface Log {
+  debug(fields: object, message: string): void
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
@@ -26,9 +29,9 @@ export interface Log {
  * @param mediaport may still be on its way: until it is there, only `/ping/` and `/healthcheck/` answer at once.
  */
 export function createApp(mediaport: Mediaport | Promise<Mediaport>, options: HttpOptions): Koa {
-  const { access, isDraining, log } = options
+  const { access, isDraining } = options
   const app = new Koa()
-  app.use(answerProblems(log))
+  app.use(answerProblems(options))
   app.use(turnAwayWhen(isDraining))
   app.use(meetExpectations)
   app.use(guardAccess(access))
@@ -36,10 +39,13 @@ export function createApp(mediaport: Mediaport | Promise<Mediaport>, options: Ht
   app.use(nothingHere)
   app.on('error', (error: unknown) => {
     // The request of a client that left has a line of its own.
-    if (!isGone(error)) log.error({ err: error }, 'the connection broke while an answer was sent')
+    if (!isGone(error)) options.log.error({ err: error }, 'the connection broke while an answer was sent')
   })
   return app
 }
+
+const INTERNAL_ERROR = { type: 'internal-error' } as const
+const SHUTTING_DOWN = { type: 'shutting-down' } as const
 
 const SECURITY_HEADERS = {
   'X-Content-Type-Options': 'nosniff',
@@ -48,9 +54,12 @@ const SECURITY_HEADERS = {
   'Referrer-Policy': 'no-referrer',
 }
 
+/** Asked every few seconds, as long as the server runs. */
+const PROBE = /^\/(ping|healthcheck)\/?$/
+
 /** Outermost: gives each request its id, each error its answer, and each request one line in the log. */
 const answerProblems =
-  (log: Log): Middleware =>
+  ({ log, isCutOff }: Pick<HttpOptions, 'log' | 'isCutOff'>): Middleware =>
   async (ctx, next) => {
     const requestId = randomUUID()
     const began = performance.now()
@@ -61,9 +70,9 @@ const answerProblems =
     try {
       await next()
     } catch (thrown) {
-      const error = thrown instanceof HttpProblem ? thrown.error : ({ type: 'internal-error' } as const)
+      const error = isCutOff() ? SHUTTING_DOWN : thrown instanceof HttpProblem ? thrown.error : INTERNAL_ERROR
       const problem = toProblem(error, requestId)
-      code = ctx.res.headersSent && isGone(thrown) ? 'client-left' : error.type
+      code = error !== SHUTTING_DOWN && ctx.res.headersSent && isGone(thrown) ? 'client-left' : error.type
       cause = thrown instanceof HttpProblem ? thrown.cause : thrown
       if (ctx.res.headersSent) ctx.res.destroy()
       else {
@@ -85,7 +94,9 @@ const answerProblems =
       code,
       milliseconds,
     }
-    if (ctx.status >= 500 || code === 'internal-error') log.error({ ...line, err: cause }, 'failed')
+    if (code === undefined && PROBE.test(ctx.path)) log.debug(line, 'answered')
+    else if (ctx.status >= 500 || code === 'internal-error' || code === 'shutting-down')
+      log.error({ ...line, err: cause }, 'failed')
     else if (code === undefined) log.info(line, 'answered')
     else log.warn(line, 'refused')
   }
@@ -99,7 +110,7 @@ const isGone = (error: unknown): boolean =>
 const turnAwayWhen =
   (isDraining: () => boolean): Middleware =>
   async (ctx, next) => {
-    if (isDraining()) throw new HttpProblem({ type: 'shutting-down' })
+    if (isDraining()) throw new HttpProblem(SHUTTING_DOWN)
     await next()
   }
 

@@ -31,13 +31,19 @@ export function serveApp(server: Server, app: Koa): void {
   for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, inTurn)
 }
 
-/** Takes no more connections and settles when the last one is closed, which those still open after `drainMs` are by force. */
-export async function closeServer(server: Server, drainMs: number): Promise<void> {
+/**
+ * Takes no more connections and settles when the last one is closed, which those still open after `drainMs` are by force.
+ * @param onCutOff called before that, if any is open then.
+ */
+export async function closeServer(server: Server, drainMs: number, onCutOff: () => void = () => {}): Promise<void> {
   const closed = once(server, 'close')
   server.close()
   // node:http closes the connections that are idle now, but not those that become idle later.
   const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
-  const late = setTimeout(() => server.closeAllConnections(), drainMs)
+  const late = setTimeout(() => {
+    onCutOff()
+    server.closeAllConnections()
+  }, drainMs)
   await closed
   clearInterval(idle)
   clearTimeout(late)

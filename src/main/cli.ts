@@ -28,7 +28,7 @@ const program = createProgram({
     const made = lock && makeDatabase(config.dataDir)
     made?.catch(() => undefined)
     const [{ createLog }, { serve }] = await Promise.all([import('./log.ts'), import('./serve.ts')])
-    const log = await createLog(config.logLevel)
+    const log = await createLog(config)
     const server = await serve(config, log, made).catch((error) => giveUp(listenFault(error, config)))
     lock?.announce(server.url)
 
@@ -44,7 +44,7 @@ const program = createProgram({
     if (config.databaseUrl === undefined)
       giveUp('DATABASE_URL is needed: a server does the jobs of its embedded database itself.')
     const [{ createLog }, { work }] = await Promise.all([import('./log.ts'), import('./work.ts')])
-    const log = await createLog(config.logLevel)
+    const log = await createLog(config)
     stopOnSignal(log, await work(config, log).catch(giveUpOn(config)))
   },
 

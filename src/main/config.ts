@@ -46,6 +46,8 @@ export interface Config {
   readonly worker: 'inline' | 'off'
   readonly reapEverySeconds: number
   readonly logLevel: string
+  /** Absent: for people at a terminal, else JSON. */
+  readonly logFormat: (typeof LOG_FORMATS)[number] | undefined
 }
 
 export interface ImagekitAccount {
@@ -68,6 +70,7 @@ export interface InvalidVariable {
 
 export const STORAGE_NAMES = ['filesystem', 'imagekit'] as const
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
+const LOG_FORMATS = ['json', 'pretty'] as const
 
 /** Set, they would promise what this version does not do. */
 const NOT_YET = ['API_KEYS']
@@ -119,6 +122,7 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
     reapEverySeconds: read.parsed('REAP_EVERY_SECONDS', 30, wholeNumber(1, 3600)),
     headerTimeoutSeconds: read.parsed('HEADER_TIMEOUT_SECONDS', 10, wholeNumber(1, 3600)),
     logLevel: read.parsed('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
+    logFormat: read.optional('LOG_FORMAT', oneOf(LOG_FORMATS)),
   }
   if (storage === 'imagekit' && !imagekit) read.fail('STORAGE', 'can be imagekit only with IMAGEKIT_PRIVATE_KEY')
   if (config.worker === 'off' && config.databaseUrl === undefined)

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -166,6 +167,31 @@ describe('A server behind another address', () => {
     const answers = await Promise.all(['[::1]', '127.0.0.1'].map((host) => fetch(`http://${host}:${port}/ping/`)))
     await server.kill('SIGKILL')
     expect(answers.map(({ status }) => status)).toEqual([200, 200])
+  })
+})
+
+describe('The log', () => {
+  const lines = async (LOG_FORMAT: string) => {
+    const waiting = { DATABASE_URL: 'postgres://nobody@127.0.0.1:1/none', DATA_DIR: newFolder() }
+    const server = ServerProcess.launch({ ...waiting, LOG_FORMAT })
+    const said = once(server.child.stdout ?? process, 'data')
+    await said
+    const { stdout } = await server.kill('SIGKILL')
+    return stdout.split('\n')
+  }
+
+  it.each(['', 'json'])('is JSON with readable times and levels: LOG_FORMAT=%s', async (format) => {
+    const [first = ''] = await lines(format)
+    expect(JSON.parse(first)).toMatchObject({
+      level: 'info',
+      time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
+      msg: expect.stringContaining('listening on'),
+    })
+  })
+
+  it('is for people with LOG_FORMAT=pretty', async () => {
+    const [first] = await lines('pretty')
+    expect(first).toMatch(/^\[\d\d:\d\d:\d\d\] INFO: listening on /)
   })
 })
 

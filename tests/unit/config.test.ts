@@ -80,6 +80,7 @@ describe('Configuration', () => {
     ['UPLOAD_LEASE_SECONDS', '0'],
     ['IDLE_TIMEOUT_SECONDS', '1.5'],
     ['LOG_LEVEL', 'loud'],
+    ['LOG_FORMAT', 'xml'],
     ['API_KEYS', 'a:read:0'],
     ['IMAGEKIT_FOLDER', '/a b'],
     ['IMAGEKIT_PRIVATE', 'yes'],

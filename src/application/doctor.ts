@@ -33,6 +33,8 @@ export interface FileFinding extends Leftover {
     | 'never-described'
     /** No row knows it, and it is too old to be on its way in or out. */
     | 'unknown-file'
+    /** The row names a storage that is not configured here, so nothing is known of its file. */
+    | 'unknown-storage'
   readonly detail: string
 }
 
@@ -128,6 +130,10 @@ export const doctor = (
         const documents = yield* examineDocuments(ports, rows)
         const cached = yield* examineTitles(ports, rows)
         for (const row of rows.values()) {
+          if (storageNamed(storages, row.storage).isErr()) {
+            findings.push(finding(row, 'unknown-storage', `${row.storage} is not configured here`))
+            continue
+          }
           findings.push(...judgeRow(row))
           if (row.state !== 'stored') continue
           const isThere = seen.has(placeOf(row))

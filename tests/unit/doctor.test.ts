@@ -134,19 +134,30 @@ describe('the doctor', () => {
     expect((await findings(at)).filter(({ problem }) => problem === 'file-missing')).toEqual([])
   })
 
-  it('does not call a file missing whose storage it was not given', async () => {
+  it('names what is at a storage that it was not given, and goes on with the rest', async () => {
     const at = world()
-    await at.upload()
-    pass(DAY)
+    const { id, storage, storageKey } = await at.upload()
+    const abandoned = await dieReceiving(at)
     const elsewhere = createMediaport({
       ...memoryPorts(),
       media: at.media,
-      storages: [over(at.storage, { name: 'b' })],
+      storages: [over<FileStorage>(new MemoryFileStorage(), { name: 'b' })],
     })
-    expect(await command({ mediaport: elsewhere })).toMatchObject({
-      status: 1,
-      text: expect.stringContaining('the storage memory is not configured here'),
-    })
+    const body = (async function* () {
+      yield PNG
+    })()
+    const lost = (await elsewhere.uploadMedia({ filename: 'a.png', body }))._unsafeUnwrap()
+    const { storageKey: lostKey } = (await rows(at)).find((row) => row.id === lost.id) ?? { storageKey: '' }
+    pass(DAY)
+    const { status, json } = await command({ mediaport: elsewhere }, { repair: true, json: true })
+    const unknown = { problem: 'unknown-storage', storage, detail: 'memory is not configured here' }
+    expect(status).toBe(1)
+    expect(json().findings).toMatchObject([
+      { ...unknown, id, storageKey, mended: 'only its storage has it' },
+      { ...unknown, id: abandoned.id, mended: 'only its storage has it' },
+      { problem: 'never-described', storageKey: lostKey },
+    ])
+    expect((await rows(at)).map(({ state }) => state).toSorted()).toEqual(['receiving', 'stored', 'stored'])
   })
 
   it.each(['abandoned', 'deleted'] as const)('finds what was %s and never discarded, and mends it', async (state) => {

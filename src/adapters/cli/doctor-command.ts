@@ -67,6 +67,7 @@ async function mend(doctor: Doctor, finding: Finding, all: Examination, options:
     return (await doctor.deleteUnknown(finding)).isOk() ? DELETED : NOT_DELETED
   }
   if (!options.repair) return ''
+  if (finding.problem === 'unknown-storage') return 'only its storage has it'
   if (finding.problem === 'file-missing' || finding.problem === 'file-of-another-size') return 'only a backup has it'
   const repaired = await doctor.repair(finding)
   if (repaired.isErr()) return 'could not be repaired'

@@ -32,7 +32,8 @@ export function lockData(dataDir: string, command: string): Result<DataLock, Dat
     lock.exec('BEGIN EXCLUSIVE')
   } catch (error) {
     lock.close()
-    if (!(error instanceof Error && /locked|busy/i.test(error.message))) throw error
+    const { message } = error as Error
+    if (!/locked|busy/i.test(message)) throw new Error(`${path}: ${message}`, { cause: error })
     return err({ type: 'data-in-use', message: inUse(dataDir, holder) })
   }
   const announce = (url?: string) =>

@@ -1,7 +1,9 @@
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { PNG, sha256 } from '../samples.ts'
 import { withServices } from '../services.ts'
@@ -140,6 +142,23 @@ describe('A DATA_DIR that can not be used', () => {
     writeFileSync(join(DATA_DIR, 'db.lock'), '', { mode: 0o400 })
     const { status, stderr } = await run(['serve'], { DATA_DIR, PORT: '0', ...nobody })
     expect({ status, stderr }).toEqual({ status: 1, stderr: forbidden(DATA_DIR) })
+  })
+
+  /** Only root mounts a disk, here one that nobody else sees. */
+  const mounts = process.getuid?.() === 0 && spawnSync('unshare', ['--mount', 'true']).status === 0
+  it.runIf(mounts).each([
+    ['size=2m', 'has no room left: make some, or set a folder on another disk.'],
+    ['ro', 'can only be read: mount it so that it can be written, or set another folder.'],
+  ])('is on a disk with %s', async (option, advice) => {
+    const DATA_DIR = newFolder()
+    const start = `mount -t tmpfs -o ${option} tmpfs ${DATA_DIR} && exec ${process.execPath} src/main/cli.ts serve`
+    const child = spawn('unshare', ['--mount', 'sh', '-c', start], {
+      cwd: new URL('../../', import.meta.url),
+      env: { PATH: process.env['PATH'], DATA_DIR, PORT: '0' },
+    })
+    const said = text(child.stderr)
+    const [status] = await once(child, 'close')
+    expect([status, await said]).toEqual([1, `mediaport: DATA_DIR ${DATA_DIR} ${advice}\n`])
   })
 
   it('may be no folder at all', async () => {

@@ -1,0 +1,36 @@
+/** The commands of docs/operations.md, pasted: a backup, the loss of all volumes, a restore. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { list, lost, picture, upload } from './api.ts'
+import { commandsOf } from './documented.ts'
+import type { Part } from './part.ts'
+
+export const backup: Part = async ({ project, checks }) => {
+  await project.up()
+  await upload('backup.jpg', await picture())
+  const operations = await readFile(join(project.folder, 'docs/operations.md'), 'utf8')
+  const blocks = commandsOf(operations, '## Backup and restore').filter((block) => block.includes('docker compose'))
+  checks.equal('docs/operations.md has commands for backup and restore', blocks.length, 2)
+  const [save = 'false', restore = 'false'] = blocks
+  const before = await list()
+  for (const times of ['once', 'again']) {
+    const { status, stderr } = await project.shell(`set -e\n${save}`)
+    checks.equal(`a backup by the pasted commands, ${times}`, status === 0 ? '' : stderr, '')
+  }
+  await project.compose('down', '--volumes')
+  const { status, stderr } = await project.shell(`set -e\n${restore}`)
+  checks.equal('a restore by the pasted commands', status === 0 ? '' : stderr, '')
+  await project.up()
+  checks.equal(
+    'everything is there, each digest as before',
+    [(await list()).length, await lost(before)],
+    [before.length, []],
+  )
+  const doctor = await project.attempt('exec', '-T', 'web', 'mediaport', 'doctor')
+  checks.holds(
+    'doctor finds nothing',
+    doctor.status === 0 && /\b0 findings/.test(doctor.stdout),
+    doctor.stdout + doctor.stderr,
+  )
+  checks.equal('uploads go on', (await upload('restored.jpg', await picture())).status, 201)
+}

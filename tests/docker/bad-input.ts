@@ -1,0 +1,78 @@
+/** What a wrong installation says. */
+import { once } from 'node:events'
+import { createServer } from 'node:net'
+import { run } from './command.ts'
+import type { Part } from './part.ts'
+import { becomes, type Project } from './project.ts'
+
+const PATIENCE_MS = 40_000
+
+interface BadInput {
+  readonly name: string
+  /** Makes it wrong and starts it. @returns What Compose said. */
+  readonly start: (project: Project) => Promise<string>
+  /** What the logs of web must say in one line, or what Compose says. */
+  readonly says: RegExp
+}
+
+const startWeb = async (project: Project): Promise<string> => (await project.attempt('up', '--detach', 'web')).stderr
+
+const INPUTS: readonly BadInput[] = [
+  {
+    name: 'a wrong variable',
+    start: async (project) => {
+      await project.writeEnv({ MAX_FILE_SIZE: 'many' })
+      return startWeb(project)
+    },
+    says: /MAX_FILE_SIZE/,
+  },
+  {
+    name: 'a taken port',
+    start: async (project) => {
+      const server = createServer()
+      await once(server.listen(8000, '127.0.0.1'), 'listening')
+      try {
+        return await startWeb(project)
+      } finally {
+        server.close()
+      }
+    },
+    says: /8000.*(already in use|already allocated)/,
+  },
+  {
+    name: 'a volume that is not writable',
+    start: async (project) => {
+      await project.compose('create', 'web')
+      const { Mounts } = (await project.inspect('web')) as unknown as { Mounts: { Name: string }[] }
+      const volume = `${Mounts[0]?.Name}:/data`
+      await run(['docker', 'run', '--rm', '--volume', volume, '--entrypoint=chown', 'redis:8', '0:0', '/data'])
+      return startWeb(project)
+    },
+    says: /DATA_DIR.*chown/,
+  },
+  {
+    name: 'a database with another password',
+    start: async (project) => {
+      await project.compose('up', '--detach', '--wait', 'db')
+      await project.writeEnv({ POSTGRES_PASSWORD: 'another' })
+      return startWeb(project)
+    },
+    says: /POSTGRES_PASSWORD/,
+  },
+]
+
+export const badInput: Part = async ({ project, checks }) => {
+  for (const { name, start, says } of INPUTS) {
+    await project.clear()
+    const told = await start(project)
+    const lines = async () => `${told}\n${await project.logs('web')}`.split('\n')
+    const hasSaid = await becomes(async () => (await lines()).some((line) => says.test(line)), PATIENCE_MS)
+    const all = await lines()
+    checks.holds(`${name}: one line says it`, hasSaid, all.find((line) => says.test(line)) ?? all.slice(-3).join('\n'))
+    const trace = all.find((line) => /^\s+at /.test(line) || line.includes(String.raw`\n    at `))
+    checks.equal(`${name}: no stack trace`, trace ?? '', '')
+    const isDown = await becomes(async () => !['running', 'healthy'].includes(await project.state('web')), PATIENCE_MS)
+    checks.holds(`${name}: web is not up`, isDown, await project.state('web'))
+  }
+  await project.clear()
+}

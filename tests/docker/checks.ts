@@ -1,0 +1,42 @@
+import { isDeepStrictEqual } from 'node:util'
+
+/** Prints each check as it is made, and counts them. */
+export class Checks {
+  #passed = 0
+  #failed = 0
+  #skipped = 0
+
+  equal(name: string, got: unknown, wanted: unknown): void {
+    this.#print(name, isDeepStrictEqual(got, wanted), `got ${short(got)}, not ${short(wanted)}`)
+  }
+
+  /** @param got printed beside the name in any case. */
+  holds(name: string, isTrue: boolean, got: unknown): void {
+    this.#print(`${name}: ${short(got)}`, isTrue)
+  }
+
+  skip(name: string, why: string): void {
+    this.#skipped++
+    console.log(`skip  ${name}: ${why}`)
+  }
+
+  get hasFailed(): boolean {
+    return this.#failed > 0
+  }
+
+  get summary(): string {
+    const skipped = this.#skipped > 0 ? `, ${this.#skipped} skipped` : ''
+    return `docker: ${this.#passed} checks passed, ${this.#failed} failed${skipped}`
+  }
+
+  #print(name: string, isPassed: boolean, reason = ''): void {
+    if (isPassed) this.#passed++
+    else this.#failed++
+    console.log(isPassed ? `ok    ${name}` : `FAIL  ${name}${reason && `: ${reason}`}`)
+  }
+}
+
+const short = (value: unknown): string => {
+  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  return text.length > 600 ? `${text.slice(0, 300)} … ${text.slice(-300)}` : text
+}

@@ -1,0 +1,98 @@
+#!/usr/bin/env bash
+# Runs a command with a Docker engine and Compose, and answers with the command's exit status:
+#
+#   tests/docker/engine.sh docker compose up -d
+#   tests/docker/engine.sh npm run docker
+#
+# The engine is that of DOCKER_HOST, if it is set and answers. Otherwise an engine is started for the command, which needs
+# root and mmdebstrap: Debian 13's packages of engine, Compose and buildx, in a root folder and namespaces of their own.
+# It has stand-ins for the base images, because it needs no registry of images: see images/Dockerfile. Both are kept in
+# ${XDG_CACHE_HOME:-~/.cache}/mediaport/docker. Where no engine can run, the command is skipped; exit status 2 if CI or
+# REQUIRE_SERVICES is set.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=tests/services/lib.sh
+source "$here/../services/lib.sh"
+needs_command "$@"
+
+if [[ -n ${DOCKER_HOST:-} ]] && docker version >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then run "$@"; fi
+
+# Not having an engine is a failure only where everything must be tested.
+cannot() {
+  say "skipped, no Docker engine: $1. Set DOCKER_HOST to use one that runs, such as unix:///var/run/docker.sock"
+  [[ -z ${CI:-}${REQUIRE_SERVICES:-} ]] && exit 0
+  exit 2
+}
+((EUID == 0)) || cannot 'starting one needs root'
+command -v mmdebstrap >/dev/null || cannot 'mmdebstrap is not installed'
+unshare --mount --pid --fork true 2>/dev/null || cannot 'this machine allows no new namespaces'
+
+cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/mediaport/docker
+mkdir -p "$cache/data"
+exec 9>"$cache/lock"
+flock 9
+new_folder
+
+took() { say "$1: $(($(date +%s) - $2)) s"; }
+
+# debian NAME PACKAGES: a Debian 13 as $cache/NAME.tar, from the mirror and with the proxy that apt has here.
+debian() {
+  local start mirror
+  start=$(date +%s)
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/\?$' || echo http://deb.debian.org/debian)
+  apt-config dump Acquire >"$dir/$1.conf"
+  mmdebstrap --quiet --variant=minbase --include="$2" --aptopt="$dir/$1.conf" --dpkgopt='path-exclude=/usr/share/doc/*' \
+    --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
+    --customize-hook='mkdir -p "$1/etc/ssl/certs" && cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \
+    --customize-hook="cp $dir/$1.conf \"\$1/etc/apt/apt.conf.d/90host\"" \
+    trixie "$dir/$1.tar" "$mirror" >&2
+  # Under another name until it is whole.
+  mv "$dir/$1.tar" "$cache/$1.tar.new" && mv "$cache/$1.tar.new" "$cache/$1.tar"
+  took "$1" "$start"
+}
+
+root=$cache/engine
+if [[ ! -d $root || ! -s $cache/base.tar ]]; then
+  say 'fetching a Docker engine and a base image from Debian, once'
+  debian base ca-certificates,libatomic1,libstdc++6 &
+  base=$!
+  debian engine ca-certificates,docker.io,docker-cli,docker-compose,docker-buildx,iptables
+  wait "$base"
+  rm -rf "$root.new" && mkdir "$root.new" && tar -xf "$cache/engine.tar" -C "$root.new" && rm "$cache/engine.tar"
+  mv "$root.new" "$root"
+fi
+
+# A new namespace of processes ends all containers with the engine, and one of mounts takes all mounts with it.
+start=$(date +%s)
+# shellcheck disable=SC2016 # the inner shell's variables
+unshare --mount --pid --fork --kill-child bash -euc '
+  root=$1 data=$2 dir=$3
+  mount --make-rprivate /
+  mount --bind "$root" "$root"
+  mount -t proc proc "$root/proc"
+  for at in sys dev; do mount --rbind "/$at" "$root/$at"; done
+  for at in run tmp; do mount -t tmpfs tmpfs "$root/$at"; done
+  for at in "$data" "$dir"; do
+    mkdir -p "$root/$at"
+    mount --bind "$at" "$root/$at"
+  done
+  cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+  exec chroot "$root" docker-init -- dockerd --data-root "$data" --exec-root "$dir/run" --pidfile "$dir/pid" \
+    --host "unix://$dir/socket" --group root' - "$root" "$cache/data" "$dir" </dev/null >"$dir/log" 2>&1 9>&- &
+unshared=$!
+export DOCKER_HOST=unix://$dir/socket DOCKER_CONFIG=$dir/config
+mkdir -p "$DOCKER_CONFIG"
+ln -s "$root/usr/libexec/docker/cli-plugins" "$DOCKER_CONFIG/cli-plugins"
+mkdir "$dir/bin" && ln -s "$root/usr/bin/docker" "$dir/bin/docker"
+export PATH=$dir/bin:$PATH
+server=$unshared
+answers() { docker version >/dev/null 2>&1; }
+ready || fail 'the engine did not start:'
+server=$(awk '{ print $1 }' "/proc/$unshared/task/$unshared/children")
+took 'engine started' "$start"
+
+# What a walk that was killed has left.
+docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null
+docker volume ls --quiet | xargs --no-run-if-empty docker volume rm >/dev/null
+"$here/images.sh" "$cache/base.tar" >&2 || fail 'the base images could not be made'
+run "$@"

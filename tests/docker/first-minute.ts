@@ -1,0 +1,34 @@
+/** The commands of README's Docker part, pasted by a new user. */
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { commandsOf } from './documented.ts'
+import type { Part } from './part.ts'
+
+/** Bash prints each command with the time when it starts, and each that fails. */
+const TRACED = `exec 5>&2; BASH_XTRACEFD=5; PS4='@ $EPOCHREALTIME '; trap 'echo "failed with $?: $BASH_COMMAND" >&5' ERR; set -x\n`
+
+export const firstMinute: Part = async ({ project, checks }) => {
+  await project.clear()
+  const blocks = commandsOf(await readFile(join(project.folder, 'README.md'), 'utf8'), '## With Docker')
+  const start = Date.now()
+  const { stdout, stderr } = await project.shell(`${TRACED}${blocks[0]}\ntrue the end`)
+  const failures = stderr.match(/^failed with .*$/gm) ?? []
+  checks.equal(
+    'README, pasted: no line fails',
+    failures.length > 0 ? `${failures.join('; ')}\n${stderr.slice(-800)}` : '',
+    '',
+  )
+  checks.holds('its upload is answered with the media item', /"file_id":/.test(stdout), stdout.slice(0, 120))
+  checks.holds('its query shows the row', /\bphoto\.jpg\b[^{}]*\(1 row\)/.test(stdout), stdout.slice(-120))
+  const steps = [...stderr.matchAll(/^@+ (\d+\.\d+) (.*)$/gm)].map(([, at, command = '']) => ({
+    at: Number(at),
+    command,
+  }))
+  const answered = steps[steps.findIndex(({ command }) => command.startsWith('curl')) + 1]
+  checks.holds(
+    'seconds until the first 201',
+    answered !== undefined,
+    answered ? (answered.at - start / 1000).toFixed(1) : 'none',
+  )
+  checks.equal('every service is healthy', await project.states(), Array(5).fill('healthy'))
+}

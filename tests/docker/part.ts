@@ -1,0 +1,11 @@
+import type { Checks } from './checks.ts'
+import type { Project } from './project.ts'
+
+export interface Walk {
+  readonly project: Project
+  readonly checks: Checks
+  readonly isFull: boolean
+}
+
+/** A part of the walk. It finds the project as the part before left it. */
+export type Part = (walk: Walk) => Promise<void>

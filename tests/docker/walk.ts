@@ -1,0 +1,64 @@
+/**
+ * A new user's walk on a Docker engine, with the project's own Dockerfile, compose files and documents:
+ *
+ *   npm run docker [-- --only NAME]       the part of it that every change has to pass
+ *   npm run docker:full [-- --only NAME]  all of it
+ *
+ * Prints each check and counts them; the exit status is 1 when one failed.
+ */
+import { parseArgs } from 'node:util'
+import { backup } from './backup.ts'
+import { badInput } from './bad-input.ts'
+import { Checks } from './checks.ts'
+import { confinement } from './confinement.ts'
+import { downAndUp } from './down-and-up.ts'
+import { faults } from './faults.ts'
+import { firstMinute } from './first-minute.ts'
+import { idle } from './idle.ts'
+import { imagekit } from './imagekit.ts'
+import type { Part } from './part.ts'
+import { Project } from './project.ts'
+import { rebuilt } from './rebuilt.ts'
+import { upgrade } from './upgrade.ts'
+
+const PARTS: Readonly<Record<string, Part>> = {
+  'first-minute': firstMinute,
+  confinement,
+  rebuilt,
+  idle,
+  faults,
+  'down-and-up': downAndUp,
+  backup,
+  imagekit,
+  'bad-input': badInput,
+  upgrade,
+}
+const ONLY_FULL = ['idle', 'upgrade']
+
+const { values } = parseArgs({
+  options: { full: { type: 'boolean', default: false }, only: { type: 'string', multiple: true } },
+})
+const unknown = values.only?.find((name) => !(name in PARTS))
+if (unknown !== undefined) {
+  console.error(`--only names one of ${Object.keys(PARTS).join(', ')}`)
+  process.exit(2)
+}
+
+const checks = new Checks()
+const project = await Project.copy()
+try {
+  for (const [name, part] of Object.entries(PARTS)) {
+    if (values.only ? !values.only.includes(name) : ONLY_FULL.includes(name) && !values.full) continue
+    console.log(`--- ${name}`)
+    const start = performance.now()
+    const isFull = values.full
+    await part({ project, checks, isFull }).catch((error: unknown) =>
+      checks.holds(`${name} came to its end`, false, String(error)),
+    )
+    console.log(`--- ${name}: ${((performance.now() - start) / 1000).toFixed(0)} s`)
+  }
+} finally {
+  await project.remove()
+}
+console.log(checks.summary)
+process.exitCode = checks.hasFailed ? 1 : 0

@@ -77,7 +77,13 @@ unshare --mount --pid --fork --kill-child bash -euc '
     mount --bind "$at" "$root/$at"
   done
   cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-  exec chroot "$root" docker-init -- dockerd --data-root "$data" --exec-root "$dir/run" --pidfile "$dir/pid" \
+  # Not chroot: `docker exec` enters the root of the namespace.
+  cd "$root"
+  pivot_root . mnt
+  umount --lazy /mnt
+  cd /
+  PATH=/usr/sbin:/usr/bin:/sbin:/bin
+  exec docker-init -- dockerd --data-root "$data" --exec-root "$dir/run" --pidfile "$dir/pid" \
     --host "unix://$dir/socket" --group root' - "$root" "$cache/data" "$dir" </dev/null >"$dir/log" 2>&1 9>&- &
 unshared=$!
 export DOCKER_HOST=unix://$dir/socket DOCKER_CONFIG=$dir/config

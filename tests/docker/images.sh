@@ -7,6 +7,9 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 base=${1:?a tar file with a Debian 13}
 start=$(date +%s)
+key=$(cat "$here"/images.sh "$here"/images/* "$here"/../services/ferretdb/go.sum "$here"/../../node_modules/node/package.json |
+  cat - <(stat -c %s.%Y "$base") | sha256sum | cut -c1-16)
+if docker image inspect "mediaport-stand-ins:$key" >/dev/null 2>&1; then exit 0; fi
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
 cp -r "$here/images/." "$context"
@@ -20,4 +23,5 @@ cp "$here/../../node_modules/node/bin/node" "$context/node"
   echo 'cafile=/etc/ssl/certs/ca-certificates.crt'
 } >"$context/npmrc"
 (cd "$context" && docker buildx bake --progress "${BUILDKIT_PROGRESS:-quiet}" --file bake.json)
+docker tag redis:8 "mediaport-stand-ins:$key"
 echo "images.sh: base images: $(($(date +%s) - start)) s"

@@ -1,6 +1,8 @@
 /** What a wrong installation says. */
 import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 import { run } from './command.ts'
 import type { Part } from './part.ts'
 import { becomes, type Project } from './project.ts'
@@ -13,6 +15,8 @@ interface BadInput {
   readonly start: (project: Project) => Promise<string>
   /** What the logs of web must say in one line, or what Compose says. */
   readonly says: RegExp
+  /** Does what the line or docs/operations.md says. */
+  readonly mend?: (project: Project) => Promise<unknown>
 }
 
 const startWeb = async (project: Project): Promise<string> => (await project.attempt('up', '--detach', 'web')).stderr
@@ -49,6 +53,11 @@ const INPUTS: readonly BadInput[] = [
       return startWeb(project)
     },
     says: /DATA_DIR.*chown/,
+    mend: async (project) => {
+      const operations = await readFile(join(project.folder, 'docs/operations.md'), 'utf8')
+      const [, command = 'false'] = /`(docker compose run [^`]* chown [^`]*)`/.exec(operations) ?? []
+      return project.shell(command)
+    },
   },
   {
     name: 'a database with another password',
@@ -58,11 +67,12 @@ const INPUTS: readonly BadInput[] = [
       return startWeb(project)
     },
     says: /POSTGRES_PASSWORD/,
+    mend: (project) => project.writeEnv({}),
   },
 ]
 
 export const badInput: Part = async ({ project, checks }) => {
-  for (const { name, start, says } of INPUTS) {
+  for (const { name, start, says, mend } of INPUTS) {
     await project.clear()
     const told = await start(project)
     const lines = async () => `${told}\n${await project.logs('web')}`.split('\n')
@@ -73,6 +83,11 @@ export const badInput: Part = async ({ project, checks }) => {
     checks.equal(`${name}: no stack trace`, trace ?? '', '')
     const isDown = await becomes(async () => !['running', 'healthy'].includes(await project.state('web')), PATIENCE_MS)
     checks.holds(`${name}: web is not up`, isDown, await project.state('web'))
+    if (mend) {
+      await mend(project)
+      const { status, stderr } = await project.attempt('up', '--detach', '--wait', 'web')
+      checks.equal(`${name}: mended as the documentation says`, status === 0 ? '' : stderr, '')
+    }
   }
   await project.clear()
 }

@@ -19,6 +19,6 @@ export class EngineProcesses implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await run(['docker', 'rm', '--force', this.#id])
+    await run(['docker', 'rm', '--force', '--volumes', this.#id])
   }
 }

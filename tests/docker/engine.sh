@@ -39,13 +39,14 @@ took() { say "$1: $(($(date +%s) - $2)) s"; }
 debian() {
   local start mirror
   start=$(date +%s)
-  mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep -m 1 '/debian/\?$' || echo http://deb.debian.org/debian)
+  # shellcheck disable=SC2016 # the dollar is apt's
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep '/debian/\?$' || echo http://deb.debian.org/debian)
   apt-config dump Acquire >"$dir/$1.conf"
   mmdebstrap --quiet --variant=minbase --include="$2" --aptopt="$dir/$1.conf" --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='mkdir -p "$1/etc/ssl/certs" && cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \
     --customize-hook="cp $dir/$1.conf \"\$1/etc/apt/apt.conf.d/90host\"" \
-    trixie "$dir/$1.tar" "$mirror" >&2
+    trixie "$dir/$1.tar" "${mirror%%$'\n'*}" >&2
   # Under another name until it is whole.
   mv "$dir/$1.tar" "$cache/$1.tar.new" && mv "$cache/$1.tar.new" "$cache/$1.tar"
   took "$1" "$start"

@@ -5,7 +5,7 @@ import type { Checks } from './checks.ts'
 import { EngineProcesses } from './engine-processes.ts'
 import { underLoad } from './load.ts'
 import type { Part } from './part.ts'
-import { becomes, type Project, SERVICES, type Service } from './project.ts'
+import { becomes, type Project, type Service } from './project.ts'
 
 type Fault = (project: Project, service: Service, processes: EngineProcesses) => Promise<void>
 
@@ -26,36 +26,44 @@ const SHORT: Readonly<Record<string, Fault>> = { killed: FAULTS['killed'] ?? sto
 /** Uploads need these; without the others each upload must succeed. */
 const NEEDED: readonly Service[] = ['web', 'db']
 
-export const faults: Part = async ({ project, checks, isFull }) => {
-  await using processes = await EngineProcesses.open()
-  await planted(checks)
-  const table: string[] = []
-  for (const service of isFull ? SERVICES : NEEDED)
+/** @returns The part of the walk that does harm to one service. */
+export const faultsOf =
+  (service: Service): Part =>
+  async ({ project, checks, isFull, table }) => {
+    await using processes = await EngineProcesses.open()
+    await project.up()
+    await planted(checks)
     for (const [name, fault] of Object.entries(isFull ? FAULTS : SHORT)) {
+      const what = `${service} ${name}`
       const load = await underLoad(() => fault(project, service, processes))
       const [losses, doubles] = [await lost(load.acknowledged), await doubled()]
-      const others = Object.entries(load.others).map(
-        ([status, times]) => `${times} × ${status === '0' ? 'no answer' : status}`,
-      )
+      const others = Object.entries(load.others).map(([status, n]) => `${n} × ${status === '0' ? 'no answer' : status}`)
       const seconds = load.outageSeconds.toFixed(1)
-      table.push(
-        `| ${service} | ${name} | ${load.sent} | ${others.join(', ') || 'none'} | ${seconds} s | ${losses.length} | ${doubles.length} |`,
-      )
-      checks.equal(`${service} ${name}: nothing lost, nothing doubled`, [...losses, ...doubles], [])
-      checks.holds(`${service} ${name}: uploads succeed again`, load.hasRecovered, `after ${seconds} s`)
-      if (!NEEDED.includes(service)) checks.equal(`${service} ${name}: every upload succeeds`, others, [])
+      const counts = `${others.join(', ') || 'none'} | ${seconds} s | ${losses.length} | ${doubles.length}`
+      table.push(`| ${service} | ${name} | ${load.sent} | ${counts} |`)
+      checks.equal(`${what}: nothing lost, nothing doubled`, [...losses, ...doubles], [])
+      checks.holds(`${what}: uploads succeed again`, load.hasRecovered, `after ${seconds} s`)
+      if (!NEEDED.includes(service)) checks.equal(`${what}: every upload succeeds`, others, [])
       const isHealthy = () => project.states().then((states) => states.every((state) => state === 'healthy'))
-      checks.holds(`${service} ${name}: all healthy again`, await becomes(isHealthy, 60_000), await project.states())
+      checks.holds(`${what}: all are healthy again`, await becomes(isHealthy, 60_000), await project.states())
     }
-  console.log('\n| service | fault | uploads | not 201 | until | lost | doubled |\n|---|---|---|---|---|---|---|')
-  console.log(`${table.join('\n')}\n`)
-}
+  }
+
+export const TABLE_HEAD = [
+  '| service | fault | uploads | not 201 | until | lost | doubled |',
+  '|---|---|---|---|---|---|---|',
+]
 
 /** A loss and a double of our own making must be seen. */
 async function planted(checks: Checks): Promise<void> {
   const first = await upload('planted.jpg', await picture())
-  await upload('planted.jpg', await picture())
+  const second = await upload('planted.jpg', await picture())
+  const planted = [first, second].flatMap(({ media }) => media ?? [])
   checks.equal('a planted double is seen', await doubled(), ['planted.jpg'])
-  await fetch(`${ADDRESS}/media/${first.media?.id}/`, { method: 'DELETE' })
-  checks.equal('a planted loss is seen', await lost(first.media ? [first.media] : []), [`${first.media?.id}: 404`])
+  for (const { id } of planted) await fetch(`${ADDRESS}/media/${id}/`, { method: 'DELETE' })
+  checks.equal(
+    'a planted loss is seen',
+    await lost(planted),
+    planted.map(({ id }) => `${id}: 404`),
+  )
 }

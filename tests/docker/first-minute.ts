@@ -20,7 +20,7 @@ export const firstMinute: Part = async ({ project, checks }) => {
   )
   const [answer] = /\{.*"file_id":.*\}/.exec(stdout) ?? []
   checks.holds('its upload is answered with the media item', answer !== undefined, answer ?? 'no answer')
-  checks.holds('its query shows the row', /\bphoto\.jpg\b[^{}]*\(1 row\)/.test(stdout), stdout.slice(-120))
+  checks.holds('its query shows the row', /\bpicture\.jpg\b[^{}]*\(1 row\)/.test(stdout), stdout.slice(-120))
   const steps = [...stderr.matchAll(/^@+ (\d+\.\d+) (.*)$/gm)]
   const [, answeredAt] = steps[steps.findIndex(([, , command]) => command?.startsWith('curl')) + 1] ?? []
   const seconds = answer ? (Number(answeredAt) - start / 1000).toFixed(1) : 'never'

@@ -5,6 +5,8 @@ export interface Walk {
   readonly project: Project
   readonly checks: Checks
   readonly isFull: boolean
+  /** Rows that are printed at the end. */
+  readonly table: string[]
 }
 
 /** A part of the walk. It finds the project as the part before left it. */

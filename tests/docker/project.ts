@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -26,7 +26,6 @@ export class Project {
     const script =
       'git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-failed-read -T - | tar -x -C "$1"'
     await run(['bash', '-c', script, '-', folder], { cwd: ROOT })
-    await cp(join(ROOT, 'tests/samples/picture.jpg'), join(folder, 'photo.jpg'))
     return new Project(folder)
   }
 

@@ -12,12 +12,12 @@ import { badInput } from './bad-input.ts'
 import { Checks } from './checks.ts'
 import { confinement } from './confinement.ts'
 import { downAndUp } from './down-and-up.ts'
-import { faults } from './faults.ts'
+import { faultsOf, TABLE_HEAD } from './faults.ts'
 import { firstMinute } from './first-minute.ts'
 import { idle } from './idle.ts'
 import { imagekit } from './imagekit.ts'
 import type { Part } from './part.ts'
-import { Project } from './project.ts'
+import { Project, SERVICES } from './project.ts'
 import { rebuilt } from './rebuilt.ts'
 import { upgrade } from './upgrade.ts'
 
@@ -26,14 +26,14 @@ const PARTS: Readonly<Record<string, Part>> = {
   confinement,
   rebuilt,
   idle,
-  faults,
+  ...Object.fromEntries(SERVICES.map((service) => [`faults-${service}`, faultsOf(service)])),
   'down-and-up': downAndUp,
   backup,
   imagekit,
   'bad-input': badInput,
   upgrade,
 }
-const ONLY_FULL = ['idle', 'upgrade']
+const ONLY_FULL = ['idle', 'faults-worker', 'faults-mongo', 'faults-redis', 'upgrade']
 
 const { values } = parseArgs({
   options: { full: { type: 'boolean', default: false }, only: { type: 'string', multiple: true } },
@@ -45,6 +45,7 @@ if (unknown !== undefined) {
 }
 
 const checks = new Checks()
+const table: string[] = []
 const project = await Project.copy()
 try {
   for (const [name, part] of Object.entries(PARTS)) {
@@ -52,7 +53,7 @@ try {
     console.log(`--- ${name}`)
     const start = performance.now()
     const isFull = values.full
-    await part({ project, checks, isFull }).catch((error: unknown) =>
+    await part({ project, checks, isFull, table }).catch((error: unknown) =>
       checks.holds(`${name} came to its end`, false, String(error)),
     )
     console.log(`--- ${name}: ${((performance.now() - start) / 1000).toFixed(0)} s`)
@@ -60,5 +61,6 @@ try {
 } finally {
   await project.remove()
 }
+if (table.length > 0) console.log(`\n${[...TABLE_HEAD, ...table].join('\n')}\n`)
 console.log(checks.summary)
 process.exitCode = checks.hasFailed ? 1 : 0

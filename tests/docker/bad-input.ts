@@ -8,6 +8,8 @@ import type { Part } from './part.ts'
 import { becomes, type Project } from './project.ts'
 
 const PATIENCE_MS = 40_000
+/** What `docker compose ps --all` shows of a service that did not start. */
+const DOWN = ['created', 'exited', 'restarting', 'unhealthy']
 
 interface BadInput {
   readonly name: string
@@ -81,7 +83,7 @@ export const badInput: Part = async ({ project, checks }) => {
     checks.holds(`${name}: one line says it`, hasSaid, all.find((line) => says.test(line)) ?? all.slice(-3).join('\n'))
     const trace = all.find((line) => /^\s+at /.test(line) || line.includes(String.raw`\n    at `))
     checks.equal(`${name}: no stack trace`, trace ?? '', '')
-    const isDown = await becomes(async () => !['running', 'healthy'].includes(await project.state('web')), PATIENCE_MS)
+    const isDown = await becomes(async () => DOWN.includes(await project.state('web')), PATIENCE_MS)
     checks.holds(`${name}: web is not up`, isDown, await project.state('web'))
     if (mend) {
       await mend(project)

@@ -13,7 +13,10 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/services/lib.sh
 source "$here/../services/lib.sh"
-needs_command "$@"
+if (($# == 0)); then
+  say 'usage: tests/docker/engine.sh COMMAND [ARGUMENT…]'
+  exit 2
+fi
 
 if [[ -n ${DOCKER_HOST:-} ]] && docker version >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then run "$@"; fi
 

@@ -10,9 +10,9 @@ export class Checks {
     this.#print(name, isDeepStrictEqual(got, wanted), `got ${short(got)}, not ${short(wanted)}`)
   }
 
-  /** @param got printed beside the name in any case. */
-  holds(name: string, isTrue: boolean, got: unknown): void {
-    this.#print(`${name}: ${short(got)}`, isTrue)
+  /** @param got is printed beside the name in any case. */
+  holds(name: string, isTrue: boolean, got?: unknown): void {
+    this.#print(got === undefined ? name : `${name}: ${short(got)}`, isTrue)
   }
 
   skip(name: string, why: string): void {

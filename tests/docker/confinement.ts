@@ -6,6 +6,7 @@ import { SERVICES } from './project.ts'
 const MAX_IMAGE_BYTES = 300_000_000
 
 export const confinement: Part = async ({ project, checks }) => {
+  await project.up()
   for (const service of SERVICES) {
     const { HostConfig: host } = await project.inspect(service)
     const missing = Object.entries({

@@ -2,13 +2,14 @@
 import type { Part } from './part.ts'
 
 export const rebuilt: Part = async ({ project, checks, isFull }) => {
+  await project.up()
   const before = await project.lives()
   const times = isFull ? 10 : 3
   for (let n = 0; n < times; n++) await project.compose('up', '--detach', '--build')
   checks.equal(`up --build ${times} times without a change replaces nothing`, await project.lives(), before)
   await project.writeEnv({ MAX_FILE_SIZE: '50MiB' })
   await project.up('--build')
-  checks.holds('a planted change replaces web', !(await project.lives()).includes(before[0] ?? ''), '')
+  checks.holds('a planted change replaces web', !(await project.lives()).includes(before[0] ?? ''))
   await project.writeEnv({})
   await project.up()
 }

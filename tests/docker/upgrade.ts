@@ -21,7 +21,7 @@ export const upgrade: Part = async ({ project, checks }) => {
     async () => (await upload(`after-${performance.now()}.jpg`, await picture())).status === 201,
     10_000,
   )
-  checks.holds('an upgrade takes uploads', isWell, '')
+  checks.holds('an upgrade takes uploads', isWell)
   const doctor = await project.attempt('exec', '-T', 'web', 'mediaport', 'doctor')
   checks.holds('doctor finds nothing after an upgrade', doctor.status === 0, doctor.stdout + doctor.stderr)
   await before.remove()

@@ -5,6 +5,8 @@ export interface Walk {
   readonly project: Project
   readonly checks: Checks
   readonly isFull: boolean
+  /** The commit that an upgrade starts from. */
+  readonly from: string
   /** Rows that are printed at the end. */
   readonly table: string[]
 }

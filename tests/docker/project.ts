@@ -29,7 +29,7 @@ export class Project {
     return new Project(folder)
   }
 
-  /** A copy of the commit before, of the same containers and volumes. */
+  /** A copy of a commit, with the same containers and volumes. */
   static async copyOfCommit(commit: string): Promise<Project | undefined> {
     const folder = await mkdtemp(join(tmpdir(), 'mediaport-docker-'))
     const script = 'git archive "$1" | tar -x -C "$2"'

@@ -4,7 +4,8 @@
  *   npm run docker [-- --only NAME]       the part of it that every change has to pass
  *   npm run docker:full [-- --only NAME]  all of it
  *
- * Prints each check and counts them; the exit status is 1 when one failed.
+ * Prints each check and counts them; the exit status is 1 when one failed. The upgrade starts from `--from COMMIT`, by
+ * default the commit before.
  */
 import { parseArgs } from 'node:util'
 import { backup } from './backup.ts'
@@ -36,7 +37,11 @@ const PARTS: Readonly<Record<string, Part>> = {
 const ONLY_FULL = ['idle', 'faults-worker', 'faults-mongo', 'faults-redis', 'upgrade']
 
 const { values } = parseArgs({
-  options: { full: { type: 'boolean', default: false }, only: { type: 'string', multiple: true } },
+  options: {
+    full: { type: 'boolean', default: false },
+    only: { type: 'string', multiple: true },
+    from: { type: 'string', default: 'HEAD~1' },
+  },
 })
 const unknown = values.only?.find((name) => !(name in PARTS))
 if (unknown !== undefined) {
@@ -52,8 +57,8 @@ try {
     if (values.only ? !values.only.includes(name) : ONLY_FULL.includes(name) && !values.full) continue
     console.log(`--- ${name}`)
     const start = performance.now()
-    const isFull = values.full
-    await part({ project, checks, isFull, table }).catch((error: unknown) =>
+    const { full: isFull, from } = values
+    await part({ project, checks, isFull, from, table }).catch((error: unknown) =>
       checks.holds(`${name} came to its end`, false, String(error)),
     )
     console.log(`--- ${name}: ${((performance.now() - start) / 1000).toFixed(0)} s`)

@@ -2,7 +2,7 @@
 import type { Part } from './part.ts'
 
 export const rebuilt: Part = async ({ project, checks, isFull }) => {
-  await project.up()
+  await project.up('--build')
   const before = await project.lives()
   const times = isFull ? 10 : 3
   for (let n = 0; n < times; n++) await project.compose('up', '--detach', '--build')

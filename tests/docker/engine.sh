@@ -104,5 +104,6 @@ took 'engine started' "$start"
 # What a walk that was killed has left.
 docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null
 docker volume ls --quiet | xargs --no-run-if-empty docker volume rm >/dev/null
+docker image prune --force >/dev/null
 "$here/images.sh" "$cache/base.tar" >&2 || fail 'the base images could not be made'
 run "$@"

@@ -22,8 +22,8 @@ export interface Connections extends Migrated {
 /** Milliseconds. An answer that the database owes must come before the client's patience ends. */
 const CONNECT_TIMEOUT = 2000
 const STATEMENT_TIMEOUT = 4000
-/** Of a statement that waits for rows which another transaction has locked. Half, so that each row can be tried alone, too. */
-const LOCK_TIMEOUT = STATEMENT_TIMEOUT / 2
+/** Of a statement that waits for rows which another transaction has locked: less than half, so that each can be tried alone, too. */
+const LOCK_TIMEOUT = 1500
 /**
  * A connection that says nothing for so long is given up for a new one, whether or not a statement waits: where the other
  * end is gone without a word, only the kernel would find out, after about a quarter of an hour (tcp(7), tcp_retries2).

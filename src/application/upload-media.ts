@@ -66,7 +66,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
     if (row.state === 'stored') return replay(row, intent.value.filename, upload, body)
 
     const stopRenewing = keepLease(media, row, body, policy)
-    const file = await put(row, body)
+    const file = await put(row, body, upload.ownsChunks)
     const bytes = { ...leftover(row), fileId: file.isOk() ? file.value.fileId : undefined }
     const contents = file.isOk() ? await contentsOf(row, file.value, upload, body) : err(file.error)
     const outcome = contents.isOk()
@@ -121,8 +121,8 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
     })
   }
 
-  async function put(row: Receiving, body: IncomingBody): Promise<Result<StoredFile, UploadError>> {
-    const hints = { contentType: row.mimeType, signal: body.signal }
+  async function put(row: Receiving, body: IncomingBody, ownsChunks = false): Promise<Result<StoredFile, UploadError>> {
+    const hints = { contentType: row.mimeType, signal: body.signal, ownsChunks }
     const file = await storage.put(row.storageKey, body.bytes(), hints)
     return file.mapErr(
       (error) => body.failure ?? (error.type === 'interrupted' ? { type: 'body-failed', cause: error.cause } : error),

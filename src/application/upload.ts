@@ -12,6 +12,11 @@ import type { Unavailable } from './ports/unavailable.ts'
 export interface Upload<E = never> {
   /** Read once, as fast as the storage takes it. It is told to stop (`return`) when the upload ends early. */
   readonly body: AsyncIterable<Uint8Array>
+  /**
+   * `true`: the chunks of `body` are not used after they were handed on, so the storage may free their memory early. That
+   * makes large uploads cheaper. A chunk may be of length 0 afterwards. `false` by default.
+   */
+  readonly ownsChunks?: boolean
   /** As the sender calls it; a path is reduced to its last part. */
   readonly filename: string
   /** What is said about the file; as a `ResultAsync` where that is known only after the bytes. Its error is passed on. */

@@ -50,7 +50,7 @@ export class BenchServer {
   static async start(target: Target): Promise<BenchServer> {
     const folder = await mkdtemp(join(tmpdir(), 'mediaport-bench-'))
     atTheEnd(() => rmSync(folder, { recursive: true, force: true }))
-    const server = new BenchServer(target, folder, target.rows === 'api' ? undefined : await newDatabase())
+    const server = new BenchServer(target, folder, target.hasServer === false ? undefined : await newDatabase())
     try {
       await server.#prepare()
       await server.launch()

@@ -12,6 +12,8 @@ export interface Target {
   /** Where its rows are; `api` where only the server can read them. */
   readonly rows: 'media' | 'media_job' | 'api' | 'none'
   readonly keepsFiles: boolean
+  /** `false`: the database is embedded. */
+  readonly hasServer?: boolean
   /** Takes part only in workloads that name it. */
   readonly isSpecial?: boolean
   /** Whether it has MongoDB's protocol and Redis beside PostgreSQL. */
@@ -61,7 +63,7 @@ const mediaport = (
   args: [CLI, 'serve'],
   variables: { MAX_FILE_SIZE: '4GiB', ...variables },
   form: 'multipart',
-  rows: name === 'mediaport-pglite' ? 'api' : 'media_job',
+  rows: rest.hasServer === false ? 'api' : 'media_job',
   keepsFiles: true,
   digests: true,
   ...rest,
@@ -72,6 +74,7 @@ export const TARGETS: readonly Target[] = [
   limit('file', 'node:http, file + SHA-256'),
   limit('insert', 'node:http, file + SHA-256 + INSERT'),
   limit('durable', 'node:http, as durable as mediaport', { args: [path('targets/bare-durable.ts')], rows: 'media' }),
+  limit('durable-pglite', 'the same, PGlite', { args: [path('targets/bare-durable.ts')], hasServer: false }),
   peer('koa-multer', 'Koa + @koa/multer'),
   peer('koa-multer-durable', 'Koa + @koa/multer, made durable', { digests: true }),
   peer('express-multer', 'Express + multer'),
@@ -79,7 +82,7 @@ export const TARGETS: readonly Target[] = [
   peer('tus', '@tus/server', { form: 'tus' }),
   mediaport('mediaport', 'mediaport, WORKER=off', { WORKER: 'off' }),
   mediaport('mediaport-inline', 'mediaport, worker inside', {}),
-  mediaport('mediaport-pglite', 'mediaport, PGlite', {}),
+  mediaport('mediaport-pglite', 'mediaport, PGlite', {}, { hasServer: false }),
   mediaport('mediaport-imagekit', 'mediaport, ImageKit', { WORKER: 'off' }, { imagekit: [], keepsFiles: false }),
   mediaport(
     'mediaport-imagekit-slow',

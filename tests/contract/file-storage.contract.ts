@@ -7,6 +7,7 @@ import type {
   FileStorage,
   ListedFile,
   PutError,
+  PutHints,
   StoredFile,
 } from '../../src/application/ports/file-storage.ts'
 import type { ContentType } from '../../src/domain/content-type.ts'
@@ -103,6 +104,32 @@ export function fileStorageContract(name: string, open: () => Promise<OpenedStor
         await stored(storage, key, body())
         const expected = Buffer.concat([buffer.subarray(100, 150), buffer.subarray(700, 750)])
         expect(expected.equals(await read(storage, key))).toBe(true)
+      })
+
+      it('of chunks that it owns, and never takes the memory that other views share', async () => {
+        const { storage } = await openEmpty()
+        const key = newKey()
+        const bytes = noise(3 * MIB)
+        const memory = new ArrayBuffer(1000)
+        const other = new Uint8Array(memory, 500)
+        async function* body(): Body {
+          for await (const chunk of inChunks(bytes)) yield Uint8Array.from(chunk)
+          yield new Uint8Array(memory, 0, 500)
+        }
+        const file = await stored(storage, key, body(), { ownsChunks: true })
+        expect(file.size).toBe(bytes.length + 500)
+        expect(other).toHaveLength(500)
+        expect(Buffer.concat([bytes, Buffer.alloc(500)]).equals(await read(storage, key))).toBe(true)
+      })
+
+      it('and leaves the memory of chunks that it does not own', async () => {
+        const { storage } = await openEmpty()
+        const chunk = Uint8Array.from(noise(MIB))
+        async function* body(): Body {
+          yield chunk
+        }
+        await stored(storage, newKey(), body())
+        expect(chunk).toHaveLength(MIB)
       })
 
       it('of no bytes at all as an empty file, or refuses them and keeps nothing', async () => {
@@ -362,7 +389,7 @@ export function fileStorageContract(name: string, open: () => Promise<OpenedStor
       it('before it was begun', async () => {
         const opening = await openEmpty()
         const key = newKey()
-        await interrupted(opening.storage, key, inChunks(PNG), AbortSignal.abort())
+        await interrupted(opening.storage, key, inChunks(PNG), { signal: AbortSignal.abort() })
         await nothingIsLeft(opening, key)
       })
 
@@ -371,7 +398,7 @@ export function fileStorageContract(name: string, open: () => Promise<OpenedStor
         const key = newKey()
         const giveUp = new AbortController()
         const sender = stalled([], giveUp.signal)
-        const putting = interrupted(opening.storage, key, sender.body, giveUp.signal)
+        const putting = interrupted(opening.storage, key, sender.body, { signal: giveUp.signal })
         await sender.reached
         giveUp.abort()
         await putting
@@ -383,7 +410,7 @@ export function fileStorageContract(name: string, open: () => Promise<OpenedStor
         const key = newKey()
         const giveUp = new AbortController()
         const sender = stalled([noise(100 * KIB), noise(100 * KIB)], giveUp.signal)
-        const putting = interrupted(opening.storage, key, sender.body, giveUp.signal)
+        const putting = interrupted(opening.storage, key, sender.body, { signal: giveUp.signal })
         await sender.reached
         const failure = { type: 'too-slow' }
         giveUp.abort(failure)
@@ -403,7 +430,7 @@ export function fileStorageContract(name: string, open: () => Promise<OpenedStor
             yield noise(KIB)
           }
         }
-        await interrupted(opening.storage, key, body(), giveUp.signal)
+        await interrupted(opening.storage, key, body(), { signal: giveUp.signal })
         expect(sent).toBeLessThan(5000)
         await nothingIsLeft(opening, key)
       })
@@ -416,7 +443,7 @@ export function fileStorageContract(name: string, open: () => Promise<OpenedStor
           yield* inChunks(PNG)
           giveUp.abort()
         }
-        const answer = await put(opening.storage, key, body(), giveUp.signal)
+        const answer = await put(opening.storage, key, body(), { signal: giveUp.signal })
         if (answer.isOk()) expect(PNG.equals(await read(opening.storage, key))).toBe(true)
         else {
           expect(['interrupted', 'unavailable']).toContain(answer.error.type)
@@ -429,7 +456,7 @@ export function fileStorageContract(name: string, open: () => Promise<OpenedStor
         const { storage } = await openEmpty()
         const key = newKey()
         const giveUp = new AbortController()
-        await stored(storage, key, inChunks(PNG), giveUp.signal)
+        await stored(storage, key, inChunks(PNG), { signal: giveUp.signal })
         giveUp.abort()
         expect(PNG.equals(await read(storage, key))).toBe(true)
         expect(await listedKeys(storage)).toEqual([key])
@@ -533,8 +560,9 @@ function patient(opened: OpenedStorage): OpenedStorage {
   }
 }
 
-function put(storage: FileStorage, key: StorageKey, body: Body, signal = new AbortController().signal) {
-  return storage.put(key, body, { contentType: 'image/png' as ContentType, signal })
+function put(storage: FileStorage, key: StorageKey, body: Body, hints: Partial<PutHints> = {}) {
+  const { signal } = new AbortController()
+  return storage.put(key, body, { contentType: 'image/png' as ContentType, signal, ...hints })
 }
 
 async function stored(...args: Parameters<typeof put>): Promise<StoredFile> {

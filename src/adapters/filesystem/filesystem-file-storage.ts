@@ -49,8 +49,8 @@ export class FilesystemFileStorage implements FileStorage {
     this.#disk = disk
   }
 
-  put(key: StorageKey, body: AsyncIterable<Uint8Array>, { signal }: PutHints): ResultAsync<StoredFile, PutError> {
-    return new ResultAsync(this.#put(key, body, signal))
+  put(key: StorageKey, body: AsyncIterable<Uint8Array>, hints: PutHints): ResultAsync<StoredFile, PutError> {
+    return new ResultAsync(this.#put(key, body, hints))
   }
 
   open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable> {
@@ -73,11 +73,8 @@ export class FilesystemFileStorage implements FileStorage {
     return ResultAsync.fromPromise(this.#list(after), unavailable('storage'))
   }
 
-  async #put(
-    key: StorageKey,
-    body: AsyncIterable<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<Result<StoredFile, PutError>> {
+  async #put(key: StorageKey, body: AsyncIterable<Uint8Array>, hints: PutHints): Promise<Result<StoredFile, PutError>> {
+    const { signal } = hints
     const path = this.#path(key)
     const unfinished = path + UNFINISHED
     let size: number
@@ -85,7 +82,7 @@ export class FilesystemFileStorage implements FileStorage {
       signal.throwIfAborted()
       const file = await this.#create(unfinished)
       try {
-        size = await writeBody(file, body, signal)
+        size = await writeBody(file, body, hints)
         await file.sync()
       } finally {
         await file.close()

@@ -1,16 +1,10 @@
+import type { PutHints } from '../../application/ports/file-storage.ts'
+
 /**
  * Bytes that are gathered for one write, while as many are written. Smaller writes cost one upload more, larger ones do
- * not cost it less. Many uploads share `SHARED_BYTES`: chunks that wait for long outlive the young generation of V8, and
- * only a full collection frees them.
+ * not cost it less.
  */
-const MAX_WRITE_BYTES = 512 * 1024
-const MIN_WRITE_BYTES = 128 * 1024
-const SHARED_BYTES = 2 * 1024 * 1024
-
-/** Bodies that are written now. */
-let bodies = 0
-
-const writeBytes = (): number => Math.min(MAX_WRITE_BYTES, Math.max(MIN_WRITE_BYTES, SHARED_BYTES / bodies))
+const WRITE_BYTES = 512 * 1024
 
 /** What is asked of a file that is written. */
 export interface Writer {
@@ -26,7 +20,11 @@ export class BodyFailed extends Error {}
  * under way any more when it settles.
  * @returns the number of bytes.
  */
-export async function writeBody(file: Writer, body: AsyncIterable<Uint8Array>, signal: AbortSignal): Promise<number> {
+export async function writeBody(
+  file: Writer,
+  body: AsyncIterable<Uint8Array>,
+  { signal, ownsChunks = false }: Pick<PutHints, 'signal' | 'ownsChunks'>,
+): Promise<number> {
   const source = body[Symbol.asyncIterator]()
   let size = 0
   let piece: Uint8Array[] = []
@@ -43,31 +41,42 @@ export async function writeBody(file: Writer, body: AsyncIterable<Uint8Array>, s
       source.next().then(resolve, (cause: unknown) => reject(new BodyFailed('the body failed', { cause })))
     })
 
+  const write = async (chunks: readonly Uint8Array[], length: number): Promise<void> => {
+    await writeAll(file, chunks, length)
+    if (ownsChunks) chunks.forEach(free)
+  }
+
   signal.addEventListener('abort', onAbort)
-  bodies++
   try {
     for (let next = await read(); !next.done; next = await read()) {
       if (next.value.length === 0) continue
       piece.push(next.value)
       pieceBytes += next.value.length
       size += next.value.length
-      if (pieceBytes < writeBytes()) continue
+      if (pieceBytes < WRITE_BYTES) continue
       await writing
-      writing = writeAll(file, piece, pieceBytes)
+      writing = write(piece, pieceBytes)
       writing.catch((cause: unknown) => interrupt?.(cause))
       piece = []
       pieceBytes = 0
     }
     await writing
-    if (pieceBytes > 0) await writeAll(file, piece, pieceBytes)
+    if (pieceBytes > 0) await write(piece, pieceBytes)
     return size
   } finally {
-    bodies--
     signal.removeEventListener('abort', onAbort)
     // Not awaited: a body that never answers must not keep the put from ending.
     source.return?.().catch(() => undefined)
     await writing.catch(() => undefined)
   }
+}
+
+/**
+ * Returns the memory of a chunk at once. The garbage collector would need a full collection for it: chunks that wait for a
+ * write outlive the young generation of V8. A chunk that shares its ArrayBuffer with other views is left alone.
+ */
+function free({ buffer, byteLength }: Uint8Array): void {
+  if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
 /** A system may write less than it was asked to, such as up to a limit of the disk. */

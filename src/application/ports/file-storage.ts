@@ -46,6 +46,11 @@ export interface PutHints {
   readonly contentType: ContentType
   /** Aborted when the upload is given up: the put ends as soon as it can and is `interrupted`. */
   readonly signal: AbortSignal
+  /**
+   * `true`: nobody else reads a chunk of the body after it was handed on, so the storage may take its memory, as
+   * `ArrayBuffer.prototype.transfer` does.
+   */
+  readonly ownsChunks?: boolean
 }
 
 export interface StoredFile {

@@ -1,21 +1,30 @@
 /**
  * A limit: what mediaport's promises cost without framework, form and domain. A row before the bytes, SHA-256, fsync of the
  * file and its folder, a commit with one job; those that wait at the same time share statements and the folder's fsync.
+ * Without DATABASE_URL the database is PGlite. `GET /<id>` asks for the row and streams the file.
  */
 import { createHash, randomUUID } from 'node:crypto'
 import * as disk from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import { promisify } from 'node:util'
 import { BatchQueue } from '../../../src/application/batch-queue.ts'
-import { folder, pool, prepare, serveBy } from './common.ts'
+import { type Database, folder, pool, prepare, serveBy } from './common.ts'
 
 const [open, write, fsync] = [promisify(disk.open), promisify(disk.write), promisify(disk.fsync)]
 const [close, rename] = [promisify(disk.close), promisify(disk.rename)]
 
+async function embedded(): Promise<Database> {
+  const { PGlite } = await import('@electric-sql/pglite')
+  const { makeDatabase } = await import('../../../src/main/new-database.ts')
+  return PGlite.create(await makeDatabase(process.env['DATA_DIR'] ?? ''))
+}
+
+const database: Database = process.env['DATABASE_URL'] === undefined ? await embedded() : pool
 const shared = (run: (items: readonly unknown[]) => Promise<unknown>) =>
   new BatchQueue((items: readonly unknown[]) => run(items).then(() => items), { maxItems: 100 })
-const statement = (text: string) => shared((rows) => pool.query(text, [JSON.stringify(rows)]))
+const statement = (text: string) => shared((rows) => database.query(text, [JSON.stringify(rows)]))
 const additions = statement(`insert into media (id, file_id, filename, state)
   select id, id::text, 'photo.jpg', 'receiving' from json_to_recordset($1) as row (id uuid)`)
 const commits = statement(`with row as (select * from json_to_recordset($1) as row (id uuid, size bigint, sha256 text)),
@@ -23,7 +32,18 @@ const commits = statement(`with row as (select * from json_to_recordset($1) as r
   insert into job (name, data) select 'describe', json_build_object('id', id) from row`)
 const syncs = shared(() => fsync(parent))
 
+async function read(id: string, res: ServerResponse): Promise<void> {
+  const { rows } = await database.query<{ file_id: string; size: string }>(
+    'select file_id, size from media where id = $1',
+    [id],
+  )
+  const [{ file_id, size } = { file_id: '', size: '0' }] = rows
+  res.writeHead(200, { 'Content-Type': 'image/jpeg', 'Content-Length': size })
+  await pipeline(disk.createReadStream(join(folder, file_id), { highWaterMark: 256 * 1024 }), res)
+}
+
 async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> {
+  if (req.method === 'GET') return read(req.url?.slice(1) ?? '', res)
   const id = randomUUID()
   const path = join(folder, id)
   await additions.add({ id })
@@ -45,6 +65,6 @@ async function answer(req: IncomingMessage, res: ServerResponse): Promise<void> 
   res.writeHead(201, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) }).end(body)
 }
 
-await prepare()
+await prepare(database)
 const parent = disk.openSync(folder, 'r')
 await serveBy((req, res) => answer(req, res).catch(() => res.destroy()))

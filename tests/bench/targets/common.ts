@@ -24,13 +24,18 @@ export async function insert({ file_id, size, sha256 }: Stored): Promise<Stored 
   return { id: rows[0]?.id ?? '', file_id, size, ...(sha256 !== undefined && { sha256 }) }
 }
 
+/** What the limits need of a database. */
+export interface Database {
+  query<Row extends object>(text: string, values?: unknown[]): Promise<{ rows: Row[] }>
+}
+
 /** Makes folder and tables. */
-export async function prepare(): Promise<void> {
+export async function prepare(database: Database = pool): Promise<void> {
   await mkdir(folder, { recursive: true })
-  await pool.query(`create table if not exists media (
+  await database.query(`create table if not exists media (
     id uuid primary key default gen_random_uuid(), state text not null default 'stored', file_id text not null unique,
     filename text not null, size bigint, sha256 text, created_at timestamptz not null default now())`)
-  await pool.query(
+  await database.query(
     'create table if not exists job (id uuid primary key default gen_random_uuid(), name text not null, data jsonb)',
   )
 }

@@ -39,7 +39,7 @@ export const NEIGHBOURS: Workload = {
   title: `10 KiB × 4 connections beside ${SLOW} that send ${(PIECE_BYTES * 1000) / EVERY_MS / KIB} KiB/s`,
   figure: 'p99 ms',
   isLowerBetter: true,
-  targets: ['bare-insert', 'koa-multer', 'fastify', 'mediaport', 'mediaport-pglite'],
+  targets: ['bare-insert', 'bare-durable', 'koa-multer', 'fastify', 'mediaport', 'mediaport-pglite'],
   async measure(server, { isShort }) {
     const stop = startSlowUploads(server)
     const load = (samples: number) =>

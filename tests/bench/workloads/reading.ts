@@ -55,6 +55,7 @@ const fill = (server: BenchServer, sizeBytes: number): Promise<Loaded> =>
 /** Where a target serves a file. */
 const PATHS: Record<string, (file: StoredFile) => string> = {
   'bare-insert': ({ file_id }) => `/${file_id}`,
+  'bare-durable': ({ id }) => `/${id}`,
   'koa-multer': ({ id }) => `/${id}`,
   mediaport: ({ id }) => `/media/${id}/content/`,
 }
@@ -92,7 +93,7 @@ export const READING: readonly Workload[] = [
     name: 'download',
     title: 'downloads of 1 MiB × 8 connections',
     figure: 'requests/s',
-    targets: ['bare-insert', 'koa-multer', 'nginx', 'mediaport'],
+    targets: ['bare-insert', 'bare-durable', 'koa-multer', 'nginx', 'mediaport'],
     async measure(server, settings) {
       const items = await (server.target.name === 'nginx' ? writtenFiles(server) : uploadedFiles(server))
       return read(server, items, 8, settings)

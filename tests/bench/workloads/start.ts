@@ -18,7 +18,7 @@ const start = (name: string, title: string, rest: Partial<Workload> = {}): Workl
   title,
   figure: 'new ms',
   isLowerBetter: true,
-  targets: ['koa-multer', 'mediaport', 'mediaport-pglite'],
+  targets: ['bare-durable-pglite', 'koa-multer', 'mediaport', 'mediaport-pglite'],
   ...rest,
   async measure(server, { isShort }) {
     const settled = () => setTimeout(isShort ? 0 : SETTLE_MS)

@@ -30,7 +30,7 @@ export const uploadRoute =
     const key = idempotencyKey(ctx)
     if (ctx.req.headers.expect !== undefined) ctx.res.writeContinue()
     const uploaded = await receiveForm(ctx, { boundary, maxFileSize, pace }, (file, details) =>
-      mediaport.uploadMedia({ ...file, details, key, owner: ctx.state['owner'] }),
+      mediaport.uploadMedia({ ...file, ownsChunks: true, details, key, owner: ctx.state['owner'] }),
     )
     if (uploaded.isErr()) throw new HttpProblem(uploaded.error)
     const media = uploaded.value

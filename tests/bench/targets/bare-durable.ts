@@ -33,11 +33,8 @@ const commits = statement(`with row as (select * from json_to_recordset($1) as r
 const syncs = shared(() => fsync(parent))
 
 async function read(id: string, res: ServerResponse): Promise<void> {
-  const { rows } = await database.query<{ file_id: string; size: string }>(
-    'select file_id, size from media where id = $1',
-    [id],
-  )
-  const [{ file_id, size } = { file_id: '', size: '0' }] = rows
+  const { rows } = await database.query('select file_id, size from media where id = $1', [id])
+  const { file_id, size } = rows[0] as { file_id: string; size: string }
   res.writeHead(200, { 'Content-Type': 'image/jpeg', 'Content-Length': size })
   await pipeline(disk.createReadStream(join(folder, file_id), { highWaterMark: 256 * 1024 }), res)
 }

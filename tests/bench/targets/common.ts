@@ -26,7 +26,7 @@ export async function insert({ file_id, size, sha256 }: Stored): Promise<Stored 
 
 /** What the limits need of a database. */
 export interface Database {
-  query<Row extends object>(text: string, values?: unknown[]): Promise<{ rows: Row[] }>
+  query(text: string, values?: unknown[]): Promise<{ rows: object[] }>
 }
 
 /** Makes folder and tables. */

@@ -58,7 +58,8 @@ for (const line of worse) console.log(line)
 process.exitCode = worse.length > 0 ? 1 : 0
 
 async function measure(workload: Workload): Promise<WorkloadReport> {
-  const takesPart = ({ name, isSpecial }: Target) => workload.targets?.includes(name) ?? isSpecial !== true
+  const takesPart = ({ name, isSpecial }: Target) =>
+    workload.also?.includes(name) || (workload.targets?.includes(name) ?? isSpecial !== true)
   const targets = chosen(TARGETS, options.targets).filter(takesPart)
   const columns = new Map<string, Values[]>(targets.map(({ name }) => [name, []]))
   for (let round = 1; round <= rounds; round++)

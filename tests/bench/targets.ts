@@ -74,7 +74,11 @@ export const TARGETS: readonly Target[] = [
   limit('file', 'node:http, file + SHA-256'),
   limit('insert', 'node:http, file + SHA-256 + INSERT'),
   limit('durable', 'node:http, as durable as mediaport', { args: [path('targets/bare-durable.ts')], rows: 'media' }),
-  limit('durable-pglite', 'the same, PGlite', { args: [path('targets/bare-durable.ts')], hasServer: false }),
+  limit('durable-pglite', 'node:http, as durable as mediaport, PGlite', {
+    args: [path('targets/bare-durable.ts')],
+    hasServer: false,
+    isSpecial: true,
+  }),
   peer('koa-multer', 'Koa + @koa/multer'),
   peer('koa-multer-durable', 'Koa + @koa/multer, made durable', { digests: true }),
   peer('express-multer', 'Express + multer'),

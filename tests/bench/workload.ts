@@ -11,6 +11,8 @@ export interface Workload {
   readonly isLowerBetter?: boolean
   /** Names of targets; absent: all that are not special. */
   readonly targets?: readonly string[]
+  /** Special ones that take part, too. */
+  readonly also?: readonly string[]
   /** Runs only when it is asked for by name. */
   readonly isLong?: boolean
   /** So many processes that never wait run beside it, from before its start. */

@@ -1,4 +1,4 @@
-import { type Attempt, type Leftover, leftover, type MediaEvent, type MediaId } from '../domain/media.ts'
+import { type Attempt, type Leftover, leftover, type MediaEvent, type MediaId } from '../domain/media/media.ts'
 
 /** Work that follows from what happened to a media, done once or more often, some time later, by any process. */
 export type Job =

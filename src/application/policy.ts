@@ -1,4 +1,4 @@
-import { type ContentType, DEFAULT_TYPES } from '../domain/content-type.ts'
+import { type ContentType, DEFAULT_TYPES } from '../domain/values/content-type.ts'
 
 /** What uploads are held to. */
 export interface Policy {

@@ -4,7 +4,7 @@ import { err, ok, type Result } from 'neverthrow'
 import { type Access, SCOPES, type Scope } from '../adapters/http/access.ts'
 import type { Pace } from '../adapters/http/upload/pace.ts'
 import { DEFAULT_POLICY, type Policy } from '../application/policy.ts'
-import { type ContentType, DEFAULT_TYPES, KNOWN_TYPES } from '../domain/content-type.ts'
+import { type ContentType, DEFAULT_TYPES, KNOWN_TYPES } from '../domain/values/content-type.ts'
 import {
   type Env,
   oneOf,

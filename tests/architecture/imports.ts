@@ -1,7 +1,7 @@
 import { type Argument, type Expression, parseSync, type StringLiteral, Visitor } from 'oxc-parser'
 import manifest from '../../package.json' with { type: 'json' }
 
-/** `path` is relative to the package, with forward slashes: `src/domain/title.ts`. */
+/** `path` is relative to the package, with forward slashes: `src/domain/values/title.ts`. */
 export type Source = { readonly path: string; readonly source: string }
 export type Violation = { readonly file: string; readonly specifier: string; readonly reason: string }
 

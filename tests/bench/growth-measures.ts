@@ -2,12 +2,12 @@ import { randomBytes } from 'node:crypto'
 import { v7 } from 'uuid'
 import type { KyselyMediaRepository } from '../../src/adapters/kysely/kysely-media-repository.ts'
 import type { ListQuery, Place } from '../../src/application/ports/media-repository.ts'
-import type { ContentType } from '../../src/domain/content-type.ts'
-import type { Sha256 } from '../../src/domain/digest.ts'
-import type { FileName } from '../../src/domain/file-name.ts'
-import { type Attempt, type MediaId, storageKey, store } from '../../src/domain/media.ts'
-import type { Tag } from '../../src/domain/tag.ts'
-import type { Title } from '../../src/domain/title.ts'
+import { type Attempt, type MediaId, storageKey, store } from '../../src/domain/media/media.ts'
+import type { ContentType } from '../../src/domain/values/content-type.ts'
+import type { Sha256 } from '../../src/domain/values/digest.ts'
+import type { FileName } from '../../src/domain/values/file-name.ts'
+import type { Tag } from '../../src/domain/values/tag.ts'
+import type { Title } from '../../src/domain/values/title.ts'
 
 /** A repository with many rows. */
 export interface Filled {

@@ -5,7 +5,6 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/adapters/kysely/database.ts'
 import { KyselyMediaRepository } from '../../src/adapters/kysely/kysely-media-repository.ts'
 import { migrate } from '../../src/adapters/kysely/migrations.ts'
-import type { FileName } from '../../src/domain/file-name.ts'
 import {
   abandon,
   type FenceLost,
@@ -13,7 +12,8 @@ import {
   type MediaId,
   type Receiving,
   type Transition,
-} from '../../src/domain/media.ts'
+} from '../../src/domain/media/media.ts'
+import type { FileName } from '../../src/domain/values/file-name.ts'
 import { newDatabase, type TestDatabase } from '../integration/postgres.ts'
 import { withServices } from '../services.ts'
 import { newIntent } from './media-repository.contract.ts'

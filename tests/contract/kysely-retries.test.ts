@@ -4,9 +4,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/adapters/kysely/database.ts'
 import { KyselyMediaRepository } from '../../src/adapters/kysely/kysely-media-repository.ts'
 import { migrate } from '../../src/adapters/kysely/migrations.ts'
-import type { ContentType } from '../../src/domain/content-type.ts'
-import type { FileName } from '../../src/domain/file-name.ts'
-import { type Attempt, abandon, type Intent, type MediaId, storageKey } from '../../src/domain/media.ts'
+import { type Attempt, abandon, type Intent, type MediaId, storageKey } from '../../src/domain/media/media.ts'
+import type { ContentType } from '../../src/domain/values/content-type.ts'
+import type { FileName } from '../../src/domain/values/file-name.ts'
 
 const id = '00000000-0000-7000-8000-000000000000' as MediaId
 const attempt = 'aaaaaaaaaaaaaaaa' as Attempt

@@ -2,9 +2,6 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { err, ok, type Result, type ResultAsync } from 'neverthrow'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { ListQuery, MediaRepository, NotFound } from '../../src/application/ports/media-repository.ts'
-import type { ContentType } from '../../src/domain/content-type.ts'
-import { parseSha256 } from '../../src/domain/digest.ts'
-import { parseFileName } from '../../src/domain/file-name.ts'
 import {
   type Abandoned,
   type Attempt,
@@ -25,9 +22,12 @@ import {
   storageKey,
   store,
   type Transition,
-} from '../../src/domain/media.ts'
-import { parseTag, parseTags, type Tag } from '../../src/domain/tag.ts'
-import { parseTitle } from '../../src/domain/title.ts'
+} from '../../src/domain/media/media.ts'
+import type { ContentType } from '../../src/domain/values/content-type.ts'
+import { parseSha256 } from '../../src/domain/values/digest.ts'
+import { parseFileName } from '../../src/domain/values/file-name.ts'
+import { parseTag, parseTags, type Tag } from '../../src/domain/values/tag.ts'
+import { parseTitle } from '../../src/domain/values/title.ts'
 import { noise, sha256 } from '../samples.ts'
 
 export type Publish = (events: readonly MediaEvent[]) => void

@@ -1,7 +1,7 @@
 /** Rows that a transaction of another program holds. */
 import type { Client } from 'pg'
-import { idOfKey } from '../../src/application/id-of-key.ts'
-import { parseIdempotencyKey } from '../../src/domain/idempotency-key.ts'
+import { idOfKey } from '../../src/application/upload/id-of-key.ts'
+import { parseIdempotencyKey } from '../../src/domain/values/idempotency-key.ts'
 import { secondsUntil } from './faults.ts'
 import type { Sent } from './told.ts'
 

@@ -15,7 +15,7 @@ import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-re
 import { createMediaport, type Mediaport, type Ports } from '../../src/application/mediaport.ts'
 import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
-import type { Media, Stored } from '../../src/domain/media.ts'
+import type { Media, Stored } from '../../src/domain/media/media.ts'
 import { checkHealth, type Watched } from '../../src/main/health.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { WatchedStorage } from '../../src/main/watched-storage.ts'

@@ -5,8 +5,8 @@ import { promisify } from 'node:util'
 import { fileTypeFromFile } from 'file-type'
 import { ResultAsync } from 'neverthrow'
 import { SandboxedExtraction } from '../../src/adapters/extraction/sandboxed-extraction.ts'
-import type { ContentType } from '../../src/domain/content-type.ts'
 import type { Metadata } from '../../src/domain/metadata.ts'
+import type { ContentType } from '../../src/domain/values/content-type.ts'
 
 /**
  * Compares what we read from photographs with what ExifTool reads: `node tests/photos/compare.ts PHOTO…`. Prints how many

@@ -17,12 +17,12 @@ interface Mutant {
 const MUTANTS: readonly Mutant[] = [
   {
     without: 'the attempt from the fence',
-    file: 'src/domain/media.ts',
+    file: 'src/domain/media/media.ts',
     edits: [["media.state === 'receiving' && media.attempt === attempt", "media.state === 'receiving'"]],
   },
   {
     without: 'the abandon-if-mine after an unknown commit',
-    file: 'src/application/upload-media.ts',
+    file: 'src/application/upload/upload-media.ts',
     edits: [
       [
         ".orElse((error) => giveUp(row, bytes, toUnavailable(error), { type: 'outcome-unknown', cause: causeOf(error) }))",
@@ -32,7 +32,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     without: 'the row before the bytes',
-    file: 'src/application/upload-media.ts',
+    file: 'src/application/upload/upload-media.ts',
     edits: [
       [
         'const begun = await begin(intent.value, upload.key)',
@@ -62,12 +62,12 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     without: 'the key from the check in discard',
-    file: 'src/domain/media.ts',
+    file: 'src/domain/media/media.ts',
     edits: [['!isUnwanted(media) && media.storageKey === key', '!isUnwanted(media)']],
   },
   {
     without: 'the second discard',
-    file: 'src/application/reap-uploads.ts',
+    file: 'src/application/upkeep/reap-uploads.ts',
     edits: [['await discardMedia(row)', 'row.discardedAt ? ok() : await discardMedia(row)']],
   },
   {
@@ -82,7 +82,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     without: 'the renewal of the lease',
-    file: 'src/application/keep-lease.ts',
+    file: 'src/application/upload/lease.ts',
     edits: [
       ['await media.renew(receiving.id, receiving.attempt, leaseSeconds)', '{ isOk: () => true, error: undefined }'],
     ],
@@ -94,39 +94,39 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     without: 'the second look at the row after its title was cached',
-    file: 'src/application/cache-title.ts',
+    file: 'src/application/projections/cache-title.ts',
     edits: [['row.version === done', 'done !== undefined']],
   },
   {
     without: 'the second look at the row after its file was described',
-    file: 'src/application/describe-media.ts',
+    file: 'src/application/projections/describe-media.ts',
     edits: [
       ['if (document) yield* save(row, document)', 'if (document) yield* save(row, document)\n        return ok()'],
     ],
   },
   {
     without: 'the removal of the document with the bytes',
-    file: 'src/application/discard-media.ts',
+    file: 'src/application/upkeep/discard-media.ts',
     edits: [["if (row?.state === 'deleted') yield* metadata.remove(id, row.attempt)", '']],
   },
   {
     without: "the storage's own name from the discard",
-    file: 'src/application/discard-media.ts',
+    file: 'src/application/upkeep/discard-media.ts',
     edits: [['storage.delete(storageKey, fileId)', 'storage.delete(storageKey)']],
   },
   {
     without: 'the word of an upload that came late',
-    file: 'src/application/upload-media.ts',
+    file: 'src/application/upload/upload-media.ts',
     edits: [['if (given.isErr()) await tellLate(row, bytes)', '']],
   },
   {
     without: 'the word of a copy before its first byte',
-    file: 'src/domain/media.ts',
+    file: 'src/domain/media/media.ts',
     edits: [["events: [{ type: 'copy-begun', ...copy, seconds }]", 'events: []']],
   },
   {
     without: 'the discard of what was moved',
-    file: 'src/domain/media.ts',
+    file: 'src/domain/media/media.ts',
     edits: [
       [
         "{ type: 'media-changed', id: media.id },\n      { type: 'attempt-replaced', ...leftover(media) },",
@@ -136,7 +136,7 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     without: 'the look at the row before a discard',
-    file: 'src/application/discard-media.ts',
+    file: 'src/application/upkeep/discard-media.ts',
     edits: [['if (row && holds(row, storageKey)) return ok()', '']],
   },
   {

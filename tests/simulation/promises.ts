@@ -1,4 +1,4 @@
-import type { Media, StorageKey, Stored } from '../../src/domain/media.ts'
+import type { Media, StorageKey, Stored } from '../../src/domain/media/media.ts'
 import { sha256 } from '../samples.ts'
 import type { Client } from './client.ts'
 import type { World } from './world.ts'

@@ -2,7 +2,7 @@
 import { err, fromThrowable, ok } from 'neverthrow'
 import type { Addition, RowChange, RowOutcome } from '../../src/adapters/kysely/row-batches.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import type { Media, MediaEvent, MediaId, Receiving } from '../../src/domain/media.ts'
+import type { Media, MediaEvent, MediaId, Receiving } from '../../src/domain/media/media.ts'
 import type { Process } from './process.ts'
 import { refusal } from './row-locks.ts'
 import { UNSTORABLE } from './sent-files.ts'

@@ -3,7 +3,7 @@ import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-re
 import { MemoryMetadataStore } from '../../src/adapters/memory/memory-metadata-store.ts'
 import { MemoryTitleCache } from '../../src/adapters/memory/memory-title-cache.ts'
 import { type Job, jobsOf } from '../../src/application/jobs.ts'
-import type { Attempt, Media, MediaEvent, MediaId } from '../../src/domain/media.ts'
+import type { Attempt, Media, MediaEvent, MediaId } from '../../src/domain/media/media.ts'
 import { type Fault, isSlow, type Mode, methodOf, modesOf, type StorageKind } from './faults.ts'
 import { FragileDisk } from './fragile-disk.ts'
 import { FORGET_AFTER_SECONDS, Process } from './process.ts'

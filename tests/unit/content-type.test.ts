@@ -7,8 +7,8 @@ import {
   downloadName,
   isRasterImage,
   KNOWN_TYPES,
-} from '../../src/domain/content-type.ts'
-import { parseFileName } from '../../src/domain/file-name.ts'
+} from '../../src/domain/values/content-type.ts'
+import { parseFileName } from '../../src/domain/values/file-name.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { GIF, JPEG, noise, PDF, PNG } from '../samples.ts'
 

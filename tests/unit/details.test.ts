@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseDetails } from '../../src/application/details.ts'
+import { parseDetails } from '../../src/application/upload/details.ts'
 
 const digest = 'ab'.repeat(32)
 

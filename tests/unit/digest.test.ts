@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { parseSha256 } from '../../src/domain/digest.ts'
+import { parseSha256 } from '../../src/domain/values/digest.ts'
 import { sha256 } from '../samples.ts'
 
 const digest = sha256(Buffer.from('x'))

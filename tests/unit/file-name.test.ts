@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { extension, parseFileName, stem } from '../../src/domain/file-name.ts'
+import { extension, parseFileName, stem } from '../../src/domain/values/file-name.ts'
 import { anyText } from './text.ts'
 
 const name = (raw: string) => parseFileName(raw)._unsafeUnwrap()

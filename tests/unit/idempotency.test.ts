@@ -1,9 +1,9 @@
 import { err, okAsync } from 'neverthrow'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { idOfKey } from '../../src/application/id-of-key.ts'
-import type { Upload } from '../../src/application/upload.ts'
-import type { IdempotencyKey } from '../../src/domain/idempotency-key.ts'
-import type { Media, MediaEvent } from '../../src/domain/media.ts'
+import type { Upload } from '../../src/application/upload/errors.ts'
+import { idOfKey } from '../../src/application/upload/id-of-key.ts'
+import type { Media, MediaEvent } from '../../src/domain/media/media.ts'
+import type { IdempotencyKey } from '../../src/domain/values/idempotency-key.ts'
 import { GIF, inChunks, PNG, pngOf, sha256 } from '../samples.ts'
 import { eventually, type Given, over, Sender, type World, world } from './world.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { JOB_NAMES, jobsOf } from '../../src/application/jobs.ts'
-import { type Attempt, type MediaEvent, type MediaId, storageKey } from '../../src/domain/media.ts'
+import { type Attempt, type MediaEvent, type MediaId, storageKey } from '../../src/domain/media/media.ts'
 
 const id = '01990000-0000-7000-8000-000000000000' as MediaId
 const attempt = '0123456789abcdef' as Attempt

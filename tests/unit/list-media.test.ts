@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
-import type { Listing, Page } from '../../src/application/list-media.ts'
+import type { Listing, Page } from '../../src/application/library/list-media.ts'
 import { randomIdentity } from '../../src/main/identity.ts'
 import { pngOf } from '../samples.ts'
 import { down, eventually, over, Sender, type World, world } from './world.ts'

@@ -1,8 +1,5 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { ContentType } from '../../src/domain/content-type.ts'
-import { parseSha256 } from '../../src/domain/digest.ts'
-import { parseFileName } from '../../src/domain/file-name.ts'
 import {
   type Attempt,
   abandon,
@@ -23,9 +20,12 @@ import {
   remove,
   storageKey,
   store,
-} from '../../src/domain/media.ts'
-import { parseTags } from '../../src/domain/tag.ts'
-import { parseTitle } from '../../src/domain/title.ts'
+} from '../../src/domain/media/media.ts'
+import type { ContentType } from '../../src/domain/values/content-type.ts'
+import { parseSha256 } from '../../src/domain/values/digest.ts'
+import { parseFileName } from '../../src/domain/values/file-name.ts'
+import { parseTags } from '../../src/domain/values/tag.ts'
+import { parseTitle } from '../../src/domain/values/title.ts'
 
 const id = '01990000-0000-7000-8000-000000000000' as MediaId
 const attempt = '0123456789abcdef' as Attempt

@@ -5,7 +5,7 @@ import { jobsOf } from '../../src/application/jobs.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import { type Leftover, leaseFrom } from '../../src/domain/media.ts'
+import { type Leftover, leaseFrom } from '../../src/domain/media/media.ts'
 import { collect, inChunks, pngOf } from '../samples.ts'
 import { down, type Given, over, world } from './world.ts'
 

@@ -1,7 +1,7 @@
 import { errAsync } from 'neverthrow'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import type { Media } from '../../src/domain/media.ts'
+import type { Media } from '../../src/domain/media/media.ts'
 import { pngOf } from '../samples.ts'
 import { dieReceiving, keep } from './leftovers.ts'
 import { down, eventually, type Given, over, Sender, type World, world } from './world.ts'

@@ -2,7 +2,7 @@ import { errAsync, okAsync } from 'neverthrow'
 import { expect, it } from 'vitest'
 import type { ExtractMetadata } from '../../src/application/ports/extract-metadata.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import type { MediaId, Stored } from '../../src/domain/media.ts'
+import type { MediaId, Stored } from '../../src/domain/media/media.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { over, world } from './world.ts'
 

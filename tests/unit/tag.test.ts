@@ -1,6 +1,6 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseTag, parseTags } from '../../src/domain/tag.ts'
+import { parseTag, parseTags } from '../../src/domain/values/tag.ts'
 import { anyText } from './text.ts'
 
 const tag = (raw: string) => parseTag(raw)._unsafeUnwrap()

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { parseFileName } from '../../src/domain/file-name.ts'
-import { parseTitle, titleFromName } from '../../src/domain/title.ts'
+import { parseFileName } from '../../src/domain/values/file-name.ts'
+import { parseTitle, titleFromName } from '../../src/domain/values/title.ts'
 import { anyText } from './text.ts'
 
 const title = (raw: string) => parseTitle(raw)._unsafeUnwrap()

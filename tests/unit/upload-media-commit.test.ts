@@ -2,7 +2,7 @@ import { err, errAsync, ok } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
-import { type Attempt, abandon, expire, type Media, storageKey } from '../../src/domain/media.ts'
+import { type Attempt, abandon, expire, type Media, storageKey } from '../../src/domain/media/media.ts'
 import { inChunks, PNG, pngOf } from '../samples.ts'
 import { down, eventually, over, Sender, world } from './world.ts'
 

@@ -1,7 +1,7 @@
 import { err, errAsync, okAsync, ResultAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import type { FileStorage, PutError } from '../../src/application/ports/file-storage.ts'
-import type { Upload } from '../../src/application/upload.ts'
+import type { Upload } from '../../src/application/upload/errors.ts'
 import { chunksOf, inChunks, PNG, pngOf, sha256 } from '../samples.ts'
 import { down, eventually, over, Sender, type World, world } from './world.ts'
 

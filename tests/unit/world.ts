@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
-import type { Asking } from '../../src/application/get-media.ts'
+import type { Asking } from '../../src/application/library/get-media.ts'
 import { createMediaport, type Mediaport, type Ports } from '../../src/application/mediaport.ts'
 import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
@@ -8,7 +8,7 @@ import type { MediaRepository } from '../../src/application/ports/media-reposito
 import type { MetadataStore } from '../../src/application/ports/metadata-store.ts'
 import type { TitleCache } from '../../src/application/ports/title-cache.ts'
 import type { Unavailable } from '../../src/application/ports/unavailable.ts'
-import type { Media, MediaEvent, MediaId, Stored } from '../../src/domain/media.ts'
+import type { Media, MediaEvent, MediaId, Stored } from '../../src/domain/media/media.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { collect, inChunks, PNG } from '../samples.ts'
 

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import type { Doctor, Examination, Finding } from '../../application/doctor.ts'
+import type { Doctor, Examination, Finding } from '../../application/upkeep/doctor.ts'
 import { printable, sayUnavailable } from './terminal.ts'
 
 export interface DoctorOptions {

@@ -1,5 +1,5 @@
-import type { NotMoved } from '../../application/copy-file.ts'
-import type { MoveMedia } from '../../application/move-media.ts'
+import type { NotMoved } from '../../application/upkeep/copy-file.ts'
+import type { MoveMedia } from '../../application/upkeep/move-media.ts'
 import { counter, humanSize, printable, sayUnavailable } from './terminal.ts'
 
 export interface MoveOptions {

@@ -1,4 +1,4 @@
-import type { Rebuild } from '../../application/rebuild.ts'
+import type { Rebuild } from '../../application/projections/rebuild.ts'
 import { counter, sayUnavailable } from './terminal.ts'
 
 export interface RebuildOptions {

@@ -1,4 +1,4 @@
-import type { ContentType } from '../../domain/content-type.ts'
+import type { ContentType } from '../../domain/values/content-type.ts'
 import { ByteSource } from './byte-source.ts'
 import { describeFile } from './describe-file.ts'
 import type { ToChild, ToParent } from './messages.ts'

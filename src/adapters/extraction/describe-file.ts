@@ -1,5 +1,5 @@
-import type { ContentType } from '../../domain/content-type.ts'
 import type { Metadata } from '../../domain/metadata.ts'
+import type { ContentType } from '../../domain/values/content-type.ts'
 import { BudgetSpent, type ByteSource } from './byte-source.ts'
 import { type Format, formatOf, NOTHING } from './formats.ts'
 import { describePdf } from './pdf.ts'

@@ -1,5 +1,5 @@
-import type { ContentType } from '../../domain/content-type.ts'
 import type { Metadata } from '../../domain/metadata.ts'
+import type { ContentType } from '../../domain/values/content-type.ts'
 
 /** Content types whose files say something of themselves, with the name of the format. */
 const FORMATS = {

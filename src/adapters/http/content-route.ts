@@ -1,8 +1,8 @@
 import { pipeline } from 'node:stream/promises'
 import type { Context, Middleware } from 'koa'
 import type { Mediaport } from '../../application/mediaport.ts'
-import { downloadName, isRasterImage } from '../../domain/content-type.ts'
-import type { Stored } from '../../domain/media.ts'
+import type { Stored } from '../../domain/media/media.ts'
+import { downloadName, isRasterImage } from '../../domain/values/content-type.ts'
 import { HttpProblem } from './problem.ts'
 import { requestedRange } from './range.ts'
 

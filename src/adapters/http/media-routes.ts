@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa'
 import type { z } from 'zod'
-import type { Condition } from '../../application/change-media.ts'
+import type { Condition } from '../../application/library/change-media.ts'
 import type { Mediaport } from '../../application/mediaport.ts'
 import { readJson } from './json-body.ts'
 import { entityTag, type Links, metadataToJson, toJson } from './media-json.ts'

@@ -1,9 +1,9 @@
-import type { InvalidCursor, InvalidQuery } from '../../application/list-media.ts'
+import type { InvalidCursor, InvalidQuery } from '../../application/library/list-media.ts'
 import type { NotFound } from '../../application/ports/media-repository.ts'
-import type { UploadError } from '../../application/upload.ts'
-import type { PreconditionFailed } from '../../domain/media.ts'
-import type { InvalidTag } from '../../domain/tag.ts'
-import type { InvalidTitle } from '../../domain/title.ts'
+import type { UploadError } from '../../application/upload/errors.ts'
+import type { PreconditionFailed } from '../../domain/media/media.ts'
+import type { InvalidTag } from '../../domain/values/tag.ts'
+import type { InvalidTitle } from '../../domain/values/title.ts'
 
 /** What only HTTP can get wrong. */
 export interface HttpRefusal {

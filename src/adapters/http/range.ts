@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { ByteRange } from '../../application/ports/file-storage.ts'
-import type { Stored } from '../../domain/media.ts'
+import type { Stored } from '../../domain/media/media.ts'
 
 /**
  * The one range of bytes that the request asks for (RFC 9110 section 14). Several ranges, other units, what is not

@@ -1,5 +1,5 @@
 import type { ColumnType, Generated } from 'kysely'
-import type { Media } from '../../domain/media.ts'
+import type { Media } from '../../domain/media/media.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 
 /** The tables as the newest migration leaves them. */

@@ -1,10 +1,10 @@
 import type { Selectable, Updateable } from 'kysely'
-import type { ContentType } from '../../domain/content-type.ts'
-import type { Sha256 } from '../../domain/digest.ts'
-import type { FileName } from '../../domain/file-name.ts'
-import type { Attempt, Intent, Media, MediaId, StorageKey, Stored } from '../../domain/media.ts'
-import type { Tag } from '../../domain/tag.ts'
-import type { Title } from '../../domain/title.ts'
+import type { Attempt, Intent, Media, MediaId, StorageKey, Stored } from '../../domain/media/media.ts'
+import type { ContentType } from '../../domain/values/content-type.ts'
+import type { Sha256 } from '../../domain/values/digest.ts'
+import type { FileName } from '../../domain/values/file-name.ts'
+import type { Tag } from '../../domain/values/tag.ts'
+import type { Title } from '../../domain/values/title.ts'
 import type { MediaJobTable } from './database.ts'
 
 export type Row = Selectable<MediaJobTable>

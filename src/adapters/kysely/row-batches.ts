@@ -2,7 +2,7 @@ import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { err, fromThrowable, ok, type Result } from 'neverthrow'
 import type { Change } from '../../application/ports/media-repository.ts'
 import { unavailable } from '../../application/ports/unavailable.ts'
-import type { Intent, Media, MediaEvent, MediaId, Receiving } from '../../domain/media.ts'
+import type { Intent, Media, MediaEvent, MediaId, Receiving } from '../../domain/media/media.ts'
 import type { Database, MediaJobTable } from './database.ts'
 import { toMedia, toRow } from './media-row.ts'
 

@@ -21,7 +21,7 @@ import {
   type Receiving,
   receive,
   type Stored,
-} from '../../domain/media.ts'
+} from '../../domain/media/media.ts'
 
 /** Keeps the rows in this process's memory; updates run to their end without a pause, so none overlap. */
 export class MemoryMediaRepository implements MediaRepository {

@@ -3,9 +3,9 @@ import { err, ok, ResultAsync } from 'neverthrow'
 import { z } from 'zod'
 import type { CachedTitle, CachedTitles, TitleCache } from '../../application/ports/title-cache.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
-import type { MediaId } from '../../domain/media.ts'
-import type { Tag } from '../../domain/tag.ts'
-import type { Title } from '../../domain/title.ts'
+import type { MediaId } from '../../domain/media/media.ts'
+import type { Tag } from '../../domain/values/tag.ts'
+import type { Title } from '../../domain/values/title.ts'
 
 /** Milliseconds: nobody waits longer for what was to be fast. */
 const CONNECT_TIMEOUT = 500

@@ -1,6 +1,6 @@
 import type { ResultAsync } from 'neverthrow'
-import type { ContentType } from '../../domain/content-type.ts'
 import type { Metadata } from '../../domain/metadata.ts'
+import type { ContentType } from '../../domain/values/content-type.ts'
 import type { ByteRange } from './file-storage.ts'
 
 /**

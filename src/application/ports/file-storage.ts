@@ -1,6 +1,6 @@
 import type { ResultAsync } from 'neverthrow'
-import type { ContentType } from '../../domain/content-type.ts'
-import type { StorageKey } from '../../domain/media.ts'
+import type { StorageKey } from '../../domain/media/media.ts'
+import type { ContentType } from '../../domain/values/content-type.ts'
 import type { Unavailable } from './unavailable.ts'
 
 /** Keeps the bytes. What every storage owes is proved by the FileStorage contract. */

@@ -1,6 +1,6 @@
 import type { Result, ResultAsync } from 'neverthrow'
-import type { Attempt, Intent, Media, MediaId, Receiving, Stored, Transition } from '../../domain/media.ts'
-import type { Tag } from '../../domain/tag.ts'
+import type { Attempt, Intent, Media, MediaId, Receiving, Stored, Transition } from '../../domain/media/media.ts'
+import type { Tag } from '../../domain/values/tag.ts'
 import type { Unavailable } from './unavailable.ts'
 
 /**

@@ -1,7 +1,7 @@
 import type { ResultAsync } from 'neverthrow'
-import type { MediaId } from '../../domain/media.ts'
-import type { Tag } from '../../domain/tag.ts'
-import type { Title } from '../../domain/title.ts'
+import type { MediaId } from '../../domain/media/media.ts'
+import type { Tag } from '../../domain/values/tag.ts'
+import type { Title } from '../../domain/values/title.ts'
 import type { Unavailable } from './unavailable.ts'
 
 /** Titles and tags for very fast reading: a copy of what the repository knows, which may be lost at any time. */

@@ -2,7 +2,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Client } from 'pg'
 import { KyselyMediaRepository } from '../../../src/adapters/kysely/kysely-media-repository.ts'
-import type { Media, MediaEvent } from '../../../src/domain/media.ts'
+import type { Media, MediaEvent } from '../../../src/domain/media/media.ts'
 import { around, pass } from './pass.ts'
 
 const NAMES: Readonly<Record<MediaEvent['type'], string>> = {

@@ -1,8 +1,8 @@
 import type { Fields } from '@koa/multer'
 import { err, ok, type Result } from 'neverthrow'
-import type { Details } from '../../../application/details.ts'
-import type { InvalidSha256 } from '../../../domain/digest.ts'
-import type { InvalidTitle } from '../../../domain/title.ts'
+import type { Details } from '../../../application/upload/details.ts'
+import type { InvalidSha256 } from '../../../domain/values/digest.ts'
+import type { InvalidTitle } from '../../../domain/values/title.ts'
 
 /**
  * The text fields of an upload; others are ignored. A field given twice is a list. An empty field means none, as an HTML

@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa'
 import type { Mediaport } from '../../../application/mediaport.ts'
-import { parseIdempotencyKey } from '../../../domain/idempotency-key.ts'
+import { parseIdempotencyKey } from '../../../domain/values/idempotency-key.ts'
 import { entityTag, type Links, toJson } from '../media-json.ts'
 import { HttpProblem } from '../problem.ts'
 import type { Pace } from './pace.ts'

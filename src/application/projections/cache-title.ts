@@ -1,8 +1,8 @@
 import { ok, type ResultAsync, safeTry } from 'neverthrow'
-import type { Media, MediaId } from '../domain/media.ts'
-import { rowOf } from './get-media.ts'
-import type { Ports } from './mediaport.ts'
-import type { Unavailable } from './ports/unavailable.ts'
+import type { Media, MediaId } from '../../domain/media/media.ts'
+import { rowOf } from '../library/get-media.ts'
+import type { Ports } from '../mediaport.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 import { within } from './within.ts'
 
 /** @param seen the row, where it was read just now. */

@@ -1,5 +1,5 @@
 import { err, type Result, ResultAsync } from 'neverthrow'
-import { type Dependency, type Unavailable, unavailable } from './ports/unavailable.ts'
+import { type Dependency, type Unavailable, unavailable } from '../ports/unavailable.ts'
 
 /**
  * What `work` answers, if it does so in time. Else `dependency` counts as unavailable; the work goes on by itself.

@@ -1,11 +1,11 @@
 import type { ResultAsync } from 'neverthrow'
-import { type PreconditionFailed, remove } from '../domain/media.ts'
-import { type CacheTitle, cacheAtOnce } from './cache-title.ts'
+import { type PreconditionFailed, remove } from '../../domain/media/media.ts'
+import type { Ports } from '../mediaport.ts'
+import type { NotFound } from '../ports/media-repository.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
+import { type CacheTitle, cacheAtOnce } from '../projections/cache-title.ts'
 import { type Condition, seen } from './change-media.ts'
 import { named } from './get-media.ts'
-import type { Ports } from './mediaport.ts'
-import type { NotFound } from './ports/media-repository.ts'
-import type { Unavailable } from './ports/unavailable.ts'
 
 export type DeleteMedia = (
   id: string,

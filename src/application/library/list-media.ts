@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { err, ok, type Result, type ResultAsync, safeTry } from 'neverthrow'
-import { isMediaId, type Stored } from '../domain/media.ts'
-import { type InvalidTag, parseTag } from '../domain/tag.ts'
-import type { Ports } from './mediaport.ts'
-import type { Place } from './ports/media-repository.ts'
-import type { Unavailable } from './ports/unavailable.ts'
+import { isMediaId, type Stored } from '../../domain/media/media.ts'
+import { type InvalidTag, parseTag } from '../../domain/values/tag.ts'
+import type { Ports } from '../mediaport.ts'
+import type { Place } from '../ports/media-repository.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 
 export interface Listing {
   /** Whose; everybody's when absent. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { IdempotencyKey } from '../domain/idempotency-key.ts'
-import type { MediaId } from '../domain/media.ts'
+import type { MediaId } from '../../domain/media/media.ts'
+import type { IdempotencyKey } from '../../domain/values/idempotency-key.ts'
 
 /** The id of what this owner uploads under this key, always the same: a UUIDv8 (RFC 9562 section 5.8) of their SHA-256. */
 export function idOfKey(owner: string, key: IdempotencyKey): MediaId {

@@ -1,8 +1,8 @@
 import { err, ok, type ResultAsync, safeTry } from 'neverthrow'
-import { holds, type Leftover, markDiscarded } from '../domain/media.ts'
-import { rowOf } from './get-media.ts'
-import { type Ports, storageNamed } from './mediaport.ts'
-import type { Unavailable } from './ports/unavailable.ts'
+import { holds, type Leftover, markDiscarded } from '../../domain/media/media.ts'
+import { rowOf } from '../library/get-media.ts'
+import { type Ports, storageNamed } from '../mediaport.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 
 export type DiscardMedia = (leftover: Leftover) => ResultAsync<void, Unavailable>
 

@@ -1,9 +1,9 @@
 import { err, ok, type Result } from 'neverthrow'
-import type { ContentType } from './content-type.ts'
-import type { Sha256 } from './digest.ts'
-import type { FileName } from './file-name.ts'
-import type { Tag } from './tag.ts'
-import type { Title } from './title.ts'
+import type { ContentType } from '../values/content-type.ts'
+import type { Sha256 } from '../values/digest.ts'
+import type { FileName } from '../values/file-name.ts'
+import type { Tag } from '../values/tag.ts'
+import type { Title } from '../values/title.ts'
 
 /** A UUID (RFC 9562), lower case. */
 export type MediaId = string & { readonly __brand: 'MediaId' }

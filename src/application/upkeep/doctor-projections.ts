@@ -1,8 +1,8 @@
 import { ok, type ResultAsync, safeTry } from 'neverthrow'
-import type { Attempt, Media, MediaId } from '../domain/media.ts'
-import { rowOf } from './get-media.ts'
-import type { Ports } from './mediaport.ts'
-import type { Unavailable } from './ports/unavailable.ts'
+import type { Attempt, Media, MediaId } from '../../domain/media/media.ts'
+import { rowOf } from '../library/get-media.ts'
+import type { Ports } from '../mediaport.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 
 /** What a projection has and the rows do not: it may be taken out, for what belongs there can be made again. */
 export type ProjectionFinding = { readonly id: MediaId; readonly detail: string } & (

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { err, ok, type Result } from 'neverthrow'
-import { parseSha256, type Sha256 } from '../domain/digest.ts'
-import { SNIFF_BYTES } from './ports/sniff.ts'
-import type { Unavailable } from './ports/unavailable.ts'
+import { parseSha256, type Sha256 } from '../../domain/values/digest.ts'
+import { SNIFF_BYTES } from '../ports/sniff.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 
 export interface EmptyFile {
   readonly type: 'empty-file'

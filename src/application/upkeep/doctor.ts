@@ -12,14 +12,14 @@ import {
   type Receiving,
   type StorageKey,
   storageKey,
-} from '../domain/media.ts'
+} from '../../domain/media/media.ts'
+import { rowOf } from '../library/get-media.ts'
+import { type Ports, storageNamed } from '../mediaport.ts'
+import type { Policy } from '../policy.ts'
+import type { FileStorage, ListedFile } from '../ports/file-storage.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 import type { DiscardMedia } from './discard-media.ts'
 import { examineDocuments, examineTitles, type ProjectionFinding } from './doctor-projections.ts'
-import { rowOf } from './get-media.ts'
-import { type Ports, storageNamed } from './mediaport.ts'
-import type { Policy } from './policy.ts'
-import type { FileStorage, ListedFile } from './ports/file-storage.ts'
-import type { Unavailable } from './ports/unavailable.ts'
 
 export interface FileFinding extends Leftover {
   readonly problem:

@@ -1,10 +1,10 @@
 import { ok, type ResultAsync, safeTry } from 'neverthrow'
-import type { MediaId, Stored } from '../domain/media.ts'
+import type { MediaId, Stored } from '../../domain/media/media.ts'
+import { type Asking, type GetMedia, named } from '../library/get-media.ts'
+import type { Ports } from '../mediaport.ts'
+import type { NotFound } from '../ports/media-repository.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 import { CACHE_PATIENCE, type CacheTitle, cacheAtOnce } from './cache-title.ts'
-import { type Asking, type GetMedia, named } from './get-media.ts'
-import type { Ports } from './mediaport.ts'
-import type { NotFound } from './ports/media-repository.ts'
-import type { Unavailable } from './ports/unavailable.ts'
 import { within } from './within.ts'
 
 export interface TitleView extends Pick<Stored, 'title' | 'tags'> {

@@ -1,10 +1,10 @@
 import { ok, type ResultAsync, safeTry } from 'neverthrow'
-import { expire, type MediaId } from '../domain/media.ts'
+import { expire, type MediaId } from '../../domain/media/media.ts'
+import type { Ports } from '../mediaport.ts'
+import type { Policy } from '../policy.ts'
+import type { Due } from '../ports/media-repository.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 import type { DiscardMedia } from './discard-media.ts'
-import type { Ports } from './mediaport.ts'
-import type { Policy } from './policy.ts'
-import type { Due } from './ports/media-repository.ts'
-import type { Unavailable } from './ports/unavailable.ts'
 
 /** One round over all that is due; answers with how many rows it moved on. */
 export type ReapUploads = () => ResultAsync<number, Unavailable>

@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { err, ok, safeTry } from 'neverthrow'
-import type { Leftover, MediaId, Stored } from '../domain/media.ts'
-import type { FileStorage, StoredFile } from './ports/file-storage.ts'
-import { type Unavailable, unavailable } from './ports/unavailable.ts'
+import type { Leftover, MediaId, Stored } from '../../domain/media/media.ts'
+import type { FileStorage, StoredFile } from '../ports/file-storage.ts'
+import { type Unavailable, unavailable } from '../ports/unavailable.ts'
 
 export interface NotMoved {
   readonly type: 'not-moved'

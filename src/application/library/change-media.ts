@@ -1,12 +1,12 @@
 import { err, ok, Result, type ResultAsync } from 'neverthrow'
-import { type Changes, change, type Media, type PreconditionFailed, type Stored } from '../domain/media.ts'
-import { type InvalidTag, parseTags } from '../domain/tag.ts'
-import { type InvalidTitle, parseTitle } from '../domain/title.ts'
-import { type CacheTitle, cacheAtOnce } from './cache-title.ts'
+import { type Changes, change, type Media, type PreconditionFailed, type Stored } from '../../domain/media/media.ts'
+import { type InvalidTag, parseTags } from '../../domain/values/tag.ts'
+import { type InvalidTitle, parseTitle } from '../../domain/values/title.ts'
+import type { Ports } from '../mediaport.ts'
+import type { NotFound } from '../ports/media-repository.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
+import { type CacheTitle, cacheAtOnce } from '../projections/cache-title.ts'
 import { type Asking, named, visible } from './get-media.ts'
-import type { Ports } from './mediaport.ts'
-import type { NotFound } from './ports/media-repository.ts'
-import type { Unavailable } from './ports/unavailable.ts'
 
 export interface Condition extends Asking {
   /** Only while the media has this version; whatever it has when absent. */

@@ -1,9 +1,9 @@
 import { err, ok, ResultAsync, safeTry } from 'neverthrow'
-import type { Attempt, MediaId, StorageKey, Stored } from '../domain/media.ts'
-import type { Metadata } from '../domain/metadata.ts'
-import { rowOf } from './get-media.ts'
-import { type Ports, storageNamed } from './mediaport.ts'
-import { type Unavailable, unavailable } from './ports/unavailable.ts'
+import type { Attempt, MediaId, StorageKey, Stored } from '../../domain/media/media.ts'
+import type { Metadata } from '../../domain/metadata.ts'
+import { rowOf } from '../library/get-media.ts'
+import { type Ports, storageNamed } from '../mediaport.ts'
+import { type Unavailable, unavailable } from '../ports/unavailable.ts'
 
 /** The bytes that are to be described, once they were stored. */
 export interface Describable {

@@ -1,9 +1,9 @@
 import { ok, type ResultAsync } from 'neverthrow'
-import type { Metadata } from '../domain/metadata.ts'
-import type { Asking, GetMedia } from './get-media.ts'
-import type { Ports } from './mediaport.ts'
-import type { NotFound } from './ports/media-repository.ts'
-import type { Unavailable } from './ports/unavailable.ts'
+import type { Metadata } from '../../domain/metadata.ts'
+import type { Asking, GetMedia } from '../library/get-media.ts'
+import type { Ports } from '../mediaport.ts'
+import type { NotFound } from '../ports/media-repository.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 import { within } from './within.ts'
 
 /** Nothing is known yet: the file has not been read, or the store does not answer. */

@@ -1,8 +1,8 @@
-import type { Receiving } from '../domain/media.ts'
+import type { Receiving } from '../../domain/media/media.ts'
+import type { Policy } from '../policy.ts'
+import type { MediaRepository } from '../ports/media-repository.ts'
+import { unavailable } from '../ports/unavailable.ts'
 import type { IncomingBody } from './incoming-body.ts'
-import type { Policy } from './policy.ts'
-import type { MediaRepository } from './ports/media-repository.ts'
-import { unavailable } from './ports/unavailable.ts'
 
 const LEASE_LOST = new Error('the upload had been put away when its lease was to be renewed')
 const NOT_RENEWED = new Error('the lease could not be renewed in time')

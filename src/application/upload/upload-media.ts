@@ -1,9 +1,5 @@
 import { createHash } from 'node:crypto'
 import { err, errAsync, ok, okAsync, type Result, ResultAsync } from 'neverthrow'
-import { acceptType } from '../domain/content-type.ts'
-import { parseSha256, type Sha256 } from '../domain/digest.ts'
-import { type FileName, parseFileName } from '../domain/file-name.ts'
-import { parseIdempotencyKey } from '../domain/idempotency-key.ts'
 import {
   abandon,
   type Contents,
@@ -18,19 +14,23 @@ import {
   type Stored,
   storageKey,
   store,
-} from '../domain/media.ts'
-import { titleFromName } from '../domain/title.ts'
+} from '../../domain/media/media.ts'
+import { acceptType } from '../../domain/values/content-type.ts'
+import { parseSha256, type Sha256 } from '../../domain/values/digest.ts'
+import { type FileName, parseFileName } from '../../domain/values/file-name.ts'
+import { parseIdempotencyKey } from '../../domain/values/idempotency-key.ts'
+import { titleFromName } from '../../domain/values/title.ts'
+import type { Ports } from '../mediaport.ts'
+import type { Policy } from '../policy.ts'
+import type { StorageRefused, StoredFile } from '../ports/file-storage.ts'
+import type { AlreadyThere, NotFound } from '../ports/media-repository.ts'
+import { type Unavailable, unavailable } from '../ports/unavailable.ts'
+import type { DiscardMedia } from '../upkeep/discard-media.ts'
 import { type Details, parseDetails } from './details.ts'
-import type { DiscardMedia } from './discard-media.ts'
+import type { Upload, UploadError, Uploaded } from './errors.ts'
 import { idOfKey } from './id-of-key.ts'
 import { type BodyFailure, IncomingBody } from './incoming-body.ts'
-import { keepLease } from './keep-lease.ts'
-import type { Ports } from './mediaport.ts'
-import type { Policy } from './policy.ts'
-import type { StorageRefused, StoredFile } from './ports/file-storage.ts'
-import type { AlreadyThere, NotFound } from './ports/media-repository.ts'
-import { type Unavailable, unavailable } from './ports/unavailable.ts'
-import type { Upload, UploadError, Uploaded } from './upload.ts'
+import { keepLease } from './lease.ts'
 
 export type UploadMedia = <E = never>(upload: Upload<E>) => ResultAsync<Uploaded, UploadError | E>
 

@@ -1,10 +1,10 @@
 import { err, ok, type ResultAsync, safeTry } from 'neverthrow'
-import type { StorageKey, Stored } from '../domain/media.ts'
+import type { StorageKey, Stored } from '../../domain/media/media.ts'
+import { type Ports, storageNamed } from '../mediaport.ts'
+import type { ByteRange, StorageRefused } from '../ports/file-storage.ts'
+import type { NotFound } from '../ports/media-repository.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 import type { Asking, GetMedia } from './get-media.ts'
-import { type Ports, storageNamed } from './mediaport.ts'
-import type { ByteRange, StorageRefused } from './ports/file-storage.ts'
-import type { NotFound } from './ports/media-repository.ts'
-import type { Unavailable } from './ports/unavailable.ts'
 
 export interface Reading extends Asking {
   /** Must lie within the file. */

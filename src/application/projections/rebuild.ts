@@ -1,10 +1,10 @@
 import { ok, ResultAsync, safeTry } from 'neverthrow'
-import type { MediaId } from '../domain/media.ts'
+import type { MediaId } from '../../domain/media/media.ts'
+import type { Ports } from '../mediaport.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
+import { examineDocuments, examineTitles } from '../upkeep/doctor-projections.ts'
 import type { CacheTitle } from './cache-title.ts'
 import type { DescribeMedia } from './describe-media.ts'
-import { examineDocuments, examineTitles } from './doctor-projections.ts'
-import type { Ports } from './mediaport.ts'
-import type { Unavailable } from './ports/unavailable.ts'
 
 export interface Rebuilding {
   readonly metadata: boolean

@@ -1,8 +1,8 @@
 import { err, ok, type Result, type ResultAsync } from 'neverthrow'
-import { isMediaId, type Media, type MediaId, type Stored } from '../domain/media.ts'
-import type { Ports } from './mediaport.ts'
-import type { MediaRepository, NotFound } from './ports/media-repository.ts'
-import type { Unavailable } from './ports/unavailable.ts'
+import { isMediaId, type Media, type MediaId, type Stored } from '../../domain/media/media.ts'
+import type { Ports } from '../mediaport.ts'
+import type { MediaRepository, NotFound } from '../ports/media-repository.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 
 export interface Asking {
   /** Whose media may be seen; everybody's when absent. */

@@ -1,7 +1,7 @@
 import { ok, Result } from 'neverthrow'
-import { type InvalidSha256, parseSha256, type Sha256 } from '../domain/digest.ts'
-import { type InvalidTag, parseTags, type Tag } from '../domain/tag.ts'
-import { type InvalidTitle, parseTitle, type Title } from '../domain/title.ts'
+import { type InvalidSha256, parseSha256, type Sha256 } from '../../domain/values/digest.ts'
+import { type InvalidTag, parseTags, type Tag } from '../../domain/values/tag.ts'
+import { type InvalidTitle, parseTitle, type Title } from '../../domain/values/title.ts'
 
 /** What somebody says about a file, as they wrote it. */
 export interface Details {

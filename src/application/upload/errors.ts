@@ -1,13 +1,13 @@
 import type { ResultAsync } from 'neverthrow'
-import type { ExtensionMismatch, UnsupportedFileType } from '../domain/content-type.ts'
-import type { Sha256 } from '../domain/digest.ts'
-import type { MissingFile } from '../domain/file-name.ts'
-import type { BadIdempotencyKey } from '../domain/idempotency-key.ts'
-import type { Stored } from '../domain/media.ts'
+import type { Stored } from '../../domain/media/media.ts'
+import type { ExtensionMismatch, UnsupportedFileType } from '../../domain/values/content-type.ts'
+import type { Sha256 } from '../../domain/values/digest.ts'
+import type { MissingFile } from '../../domain/values/file-name.ts'
+import type { BadIdempotencyKey } from '../../domain/values/idempotency-key.ts'
+import type { InsufficientStorage, StorageRefused } from '../ports/file-storage.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 import type { Details, InvalidDetails } from './details.ts'
 import type { BodyFailure, EmptyFile } from './incoming-body.ts'
-import type { InsufficientStorage, StorageRefused } from './ports/file-storage.ts'
-import type { Unavailable } from './ports/unavailable.ts'
 
 export interface Upload<E = never> {
   /** Read once, as fast as the storage takes it. It is told to stop (`return`) when the upload ends early. */

@@ -10,13 +10,13 @@ import {
   relocate,
   type Stored,
   storageKey,
-} from '../domain/media.ts'
+} from '../../domain/media/media.ts'
+import { type Ports, storageNamed } from '../mediaport.ts'
+import type { Policy } from '../policy.ts'
+import type { FileStorage } from '../ports/file-storage.ts'
+import type { Unavailable } from '../ports/unavailable.ts'
 import { copyFile, type NotMoved } from './copy-file.ts'
 import type { DiscardMedia } from './discard-media.ts'
-import { type Ports, storageNamed } from './mediaport.ts'
-import type { Policy } from './policy.ts'
-import type { FileStorage } from './ports/file-storage.ts'
-import type { Unavailable } from './ports/unavailable.ts'
 
 export interface Moving {
   /** Names of storages. */

@@ -1,8 +1,10 @@
-import { type Attempt, type Leftover, leftover, type MediaEvent, type MediaId } from '../domain/media/media.ts'
+import type { MediaEvent } from '../domain/media/events.ts'
+import type { Attempt, MediaId } from '../domain/media/ids.ts'
+import { type FileRef, fileRef } from '../domain/media/media.ts'
 
 /** Work that follows from what happened to a media, done once or more often, some time later, by any process. */
 export type Job =
-  | (Leftover & {
+  | (FileRef & {
       readonly name: 'discard-media'
       /** Wait so long before it, in seconds. */
       readonly after: number
@@ -31,11 +33,11 @@ export function jobsOf(event: MediaEvent, forgetAfterSeconds: number): readonly 
     case 'attempt-late':
       // No row would make anybody look again for what a late writer leaves under this key.
       return [discard(event, 0), discard(event, forgetAfterSeconds)]
-    case 'copy-begun':
+    case 'copy-started':
       return [discard(event, event.seconds), discard(event, event.seconds + forgetAfterSeconds)]
   }
 }
 
 const cacheTitle = ({ id }: MediaEvent): Job => ({ name: 'cache-title', id, after: 0 })
 
-const discard = (bytes: Leftover, after: number): Job => ({ name: 'discard-media', ...leftover(bytes), after })
+const discard = (bytes: FileRef, after: number): Job => ({ name: 'discard-media', ...fileRef(bytes), after })

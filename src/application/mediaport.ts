@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { err, ok, type Result, type ResultAsync } from 'neverthrow'
+import type { ResultAsync } from 'neverthrow'
 import type { Job } from './jobs.ts'
 import { type ChangeMedia, changeMedia } from './library/change-media.ts'
 import { type DeleteMedia, deleteMedia } from './library/delete-media.ts'
@@ -7,14 +7,8 @@ import { type GetMedia, getMedia } from './library/get-media.ts'
 import { type ListMedia, listMedia } from './library/list-media.ts'
 import { type ContentAddress, contentAddress, type ReadContent, readContent } from './library/open-content.ts'
 import { DEFAULT_POLICY, type Policy } from './policy.ts'
-import type { ExtractMetadata } from './ports/extract-metadata.ts'
-import type { FileStorage } from './ports/file-storage.ts'
-import type { Identity } from './ports/identity.ts'
-import type { MediaRepository } from './ports/media-repository.ts'
-import type { MetadataStore } from './ports/metadata-store.ts'
-import type { Sniff } from './ports/sniff.ts'
-import type { TitleCache } from './ports/title-cache.ts'
-import { type Unavailable, unavailable } from './ports/unavailable.ts'
+import type { Ports } from './ports/index.ts'
+import type { Unavailable } from './ports/unavailable.ts'
 import { cacheTitle } from './projections/cache-title.ts'
 import { describeMedia } from './projections/describe-media.ts'
 import { type ReadMetadata, readMetadata } from './projections/read-metadata.ts'
@@ -25,18 +19,6 @@ import { type Doctor, doctor } from './upkeep/doctor.ts'
 import { type MoveMedia, moveMedia } from './upkeep/move-media.ts'
 import { type ReapUploads, reapUploads } from './upkeep/reap-uploads.ts'
 import { type UploadMedia, uploadMedia } from './upload/upload-media.ts'
-
-/** All that the use cases need from outside. */
-export interface Ports {
-  readonly media: MediaRepository
-  /** The first takes new files; each serves the media whose row names it. */
-  readonly storages: readonly [FileStorage, ...FileStorage[]]
-  readonly metadata: MetadataStore
-  readonly titles: TitleCache
-  readonly sniff: Sniff
-  readonly extract: ExtractMetadata
-  readonly identity: Identity
-}
 
 export interface Mediaport {
   readonly uploadMedia: UploadMedia
@@ -116,10 +98,4 @@ export function createMediaport(ports: Ports, policy: Partial<Policy> = {}): Med
       await Promise.allSettled(underWay)
     },
   }
-}
-
-/** The storage that a row names. One that this process was not given is as good as one that does not answer. */
-export function storageNamed(storages: Ports['storages'], name: string): Result<FileStorage, Unavailable> {
-  const storage = storages.find((each) => each.name === name)
-  return storage ? ok(storage) : err(unavailable('storage')(new Error(`the storage ${name} is not configured here`)))
 }

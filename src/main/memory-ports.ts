@@ -4,7 +4,7 @@ import { MemoryFileStorage } from '../adapters/memory/memory-file-storage.ts'
 import { MemoryMediaRepository } from '../adapters/memory/memory-media-repository.ts'
 import { MemoryMetadataStore } from '../adapters/memory/memory-metadata-store.ts'
 import { MemoryTitleCache } from '../adapters/memory/memory-title-cache.ts'
-import type { Ports } from '../application/mediaport.ts'
+import type { Ports } from '../application/ports/index.ts'
 import { randomIdentity } from './identity.ts'
 
 /**

@@ -4,7 +4,7 @@ import { Client, Pool } from 'pg'
 import type { Database } from '../../src/adapters/kysely/database.ts'
 import { KyselyMediaRepository } from '../../src/adapters/kysely/kysely-media-repository.ts'
 import { migrate } from '../../src/adapters/kysely/migrations.ts'
-import type { MediaId } from '../../src/domain/media/media.ts'
+import type { MediaId } from '../../src/domain/media/ids.ts'
 import { type Filled, MEASURES, type Measure } from './growth-measures.ts'
 import { fill, type Query } from './growth-rows.ts'
 

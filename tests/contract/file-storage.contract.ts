@@ -10,7 +10,7 @@ import type {
   PutHints,
   StoredFile,
 } from '../../src/application/ports/file-storage.ts'
-import { type Attempt, type MediaId, type StorageKey, storageKey } from '../../src/domain/media/media.ts'
+import { type Attempt, type MediaId, type StorageKey, storageKey } from '../../src/domain/media/ids.ts'
 import type { ContentType } from '../../src/domain/values/content-type.ts'
 import { collect, inChunks, noise, PNG, pngOf, sha256 } from '../samples.ts'
 

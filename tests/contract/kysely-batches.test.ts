@@ -5,14 +5,10 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/adapters/kysely/database.ts'
 import { KyselyMediaRepository } from '../../src/adapters/kysely/kysely-media-repository.ts'
 import { migrate } from '../../src/adapters/kysely/migrations.ts'
-import {
-  abandon,
-  type FenceLost,
-  type MediaEvent,
-  type MediaId,
-  type Receiving,
-  type Transition,
-} from '../../src/domain/media/media.ts'
+import type { MediaEvent } from '../../src/domain/media/events.ts'
+import type { MediaId } from '../../src/domain/media/ids.ts'
+import type { Receiving } from '../../src/domain/media/media.ts'
+import { abandon, type FenceLost, type Transition } from '../../src/domain/media/transitions.ts'
 import type { FileName } from '../../src/domain/values/file-name.ts'
 import { newDatabase, type TestDatabase } from '../integration/postgres.ts'
 import { withServices } from '../services.ts'

@@ -2,27 +2,19 @@ import { randomBytes, randomUUID } from 'node:crypto'
 import { err, ok, type Result, type ResultAsync } from 'neverthrow'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { ListQuery, MediaRepository, NotFound } from '../../src/application/ports/media-repository.ts'
+import type { MediaEvent } from '../../src/domain/media/events.ts'
+import { type Attempt, type MediaId, storageKey } from '../../src/domain/media/ids.ts'
+import type { Abandoned, Contents, Deleted, Intent, Media, Receiving, Stored } from '../../src/domain/media/media.ts'
 import {
-  type Abandoned,
-  type Attempt,
   abandon,
-  type Contents,
   change,
-  type Deleted,
   expire,
-  type Intent,
-  type Media,
-  type MediaEvent,
-  type MediaId,
+  markDeleted,
   markDiscarded,
-  type Receiving,
   receiveAgain,
-  remove,
-  type Stored,
-  storageKey,
   store,
   type Transition,
-} from '../../src/domain/media/media.ts'
+} from '../../src/domain/media/transitions.ts'
 import type { ContentType } from '../../src/domain/values/content-type.ts'
 import { parseSha256 } from '../../src/domain/values/digest.ts'
 import { parseFileName } from '../../src/domain/values/file-name.ts'
@@ -74,7 +66,7 @@ export function mediaRepositoryContract(
 
     const deleted = async (): Promise<Deleted> => {
       const { id } = await committed()
-      return (await repository.update(id, whileStored(remove)))._unsafeUnwrap()
+      return (await repository.update(id, whileStored(markDeleted)))._unsafeUnwrap()
     }
     /** Its bytes were first known to be gone so many seconds ago. */
     const discarded = async ({ id, storageKey }: Media, secondsAgo = 0): Promise<Media> =>
@@ -297,7 +289,7 @@ export function mediaRepositoryContract(
       it('a media that was deleted, and nothing that people saw', async () => {
         const intent = newIntent()
         const { createdAt } = await committed({}, intent)
-        const answer = (await repository.update(intent.id, whileStored(remove)))._unsafeUnwrap()
+        const answer = (await repository.update(intent.id, whileStored(markDeleted)))._unsafeUnwrap()
         expect(answer).toStrictEqual({ ...intent, state: 'deleted', createdAt, version: 2, discardedAt: undefined })
         expect(await found(intent.id)).toStrictEqual(answer)
         const { id, storage, storageKey } = intent
@@ -673,7 +665,7 @@ export function mediaRepositoryContract(
             const title = parseTitle(`${n}`)._unsafeUnwrap()
             return repository.update(
               id,
-              whileStored<Media>((media) => (n === 10 ? remove(media) : change(media, { title }))),
+              whileStored<Media>((media) => (n === 10 ? markDeleted(media) : change(media, { title }))),
             )
           }),
         )

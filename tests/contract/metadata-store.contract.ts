@@ -1,7 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { MetadataStore } from '../../src/application/ports/metadata-store.ts'
-import type { Attempt, MediaId } from '../../src/domain/media/media.ts'
+import type { Attempt, MediaId } from '../../src/domain/media/ids.ts'
 import type { Metadata } from '../../src/domain/metadata.ts'
 
 /** All that a document may have. */

@@ -8,7 +8,7 @@ import { KyselyMetadataStore } from '../../src/adapters/kysely/kysely-metadata-s
 import { migrate } from '../../src/adapters/kysely/migrations.ts'
 import { MemoryMetadataStore } from '../../src/adapters/memory/memory-metadata-store.ts'
 import { MongoMetadataStore } from '../../src/adapters/mongo/mongo-metadata-store.ts'
-import type { Attempt, MediaId } from '../../src/domain/media/media.ts'
+import type { Attempt, MediaId } from '../../src/domain/media/ids.ts'
 import { newDatabase } from '../integration/postgres.ts'
 import { addressOf, withServices } from '../services.ts'
 import { metadataStoreContract, savesBesideRefused } from './metadata-store.contract.ts'

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CachedTitle, TitleCache } from '../../src/application/ports/title-cache.ts'
-import type { MediaId } from '../../src/domain/media/media.ts'
+import type { MediaId } from '../../src/domain/media/ids.ts'
 import { parseTags } from '../../src/domain/values/tag.ts'
 import { parseTitle } from '../../src/domain/values/title.ts'
 

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PgBossJobs } from '../../src/adapters/pg-boss/pg-boss-jobs.ts'
 import type { Job } from '../../src/application/jobs.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import type { MediaId } from '../../src/domain/media/media.ts'
+import type { MediaId } from '../../src/domain/media/ids.ts'
 import { withServices } from '../services.ts'
 import { newDatabase } from './postgres.ts'
 

@@ -1,5 +1,6 @@
 import type { Uploaded } from '../../src/application/upload/errors.ts'
-import type { Attempt, Stored } from '../../src/domain/media/media.ts'
+import type { Attempt } from '../../src/domain/media/ids.ts'
+import type { Stored } from '../../src/domain/media/media.ts'
 import { Broken } from './promises.ts'
 import { type Answer, OPEN, Requests, type Sending } from './requests.ts'
 import { bytesOf } from './sent-files.ts'

@@ -1,5 +1,5 @@
 import { type Arbitrary, type AsyncCommand, constant, constantFrom, integer, tuple } from 'fast-check'
-import type { Attempt } from '../../src/domain/media/media.ts'
+import type { Attempt } from '../../src/domain/media/ids.ts'
 import { Broken } from './promises.ts'
 import { type Answer, OPEN, type Requests } from './requests.ts'
 import { bytesOf } from './sent-files.ts'

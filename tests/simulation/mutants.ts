@@ -17,7 +17,7 @@ interface Mutant {
 const MUTANTS: readonly Mutant[] = [
   {
     without: 'the attempt from the fence',
-    file: 'src/domain/media/media.ts',
+    file: 'src/domain/media/transitions.ts',
     edits: [["media.state === 'receiving' && media.attempt === attempt", "media.state === 'receiving'"]],
   },
   {
@@ -63,7 +63,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     without: 'the key from the check in discard',
     file: 'src/domain/media/media.ts',
-    edits: [['!isUnwanted(media) && media.storageKey === key', '!isUnwanted(media)']],
+    edits: [['!isDiscardable(media) && media.storageKey === key', '!isDiscardable(media)']],
   },
   {
     without: 'the second discard',
@@ -121,15 +121,15 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     without: 'the word of a copy before its first byte',
-    file: 'src/domain/media/media.ts',
-    edits: [["events: [{ type: 'copy-begun', ...copy, seconds }]", 'events: []']],
+    file: 'src/domain/media/transitions.ts',
+    edits: [["events: [{ type: 'copy-started', ...copy, seconds }]", 'events: []']],
   },
   {
     without: 'the discard of what was moved',
-    file: 'src/domain/media/media.ts',
+    file: 'src/domain/media/transitions.ts',
     edits: [
       [
-        "{ type: 'media-changed', id: media.id },\n      { type: 'attempt-replaced', ...leftover(media) },",
+        "{ type: 'media-changed', id: media.id },\n      { type: 'attempt-replaced', ...fileRef(media) },",
         "{ type: 'media-changed', id: media.id },",
       ],
     ],
@@ -137,7 +137,7 @@ const MUTANTS: readonly Mutant[] = [
   {
     without: 'the look at the row before a discard',
     file: 'src/application/upkeep/discard-media.ts',
-    edits: [['if (row && holds(row, storageKey)) return ok()', '']],
+    edits: [['if (row && needsFile(row, storageKey)) return ok()', '']],
   },
   {
     without: 'the single runs after a refused batch',

@@ -1,4 +1,5 @@
-import type { Media, StorageKey, Stored } from '../../src/domain/media/media.ts'
+import type { StorageKey } from '../../src/domain/media/ids.ts'
+import type { Media, Stored } from '../../src/domain/media/media.ts'
 import { sha256 } from '../samples.ts'
 import type { Client } from './client.ts'
 import type { World } from './world.ts'

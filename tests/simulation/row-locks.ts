@@ -1,4 +1,4 @@
-import type { MediaId } from '../../src/domain/media/media.ts'
+import type { MediaId } from '../../src/domain/media/ids.ts'
 import type { Process } from './process.ts'
 import type { VirtualClock } from './virtual-clock.ts'
 

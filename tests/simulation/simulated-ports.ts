@@ -1,7 +1,7 @@
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
-import type { Ports } from '../../src/application/mediaport.ts'
 import type { FileStorage, PutError, StoredFile } from '../../src/application/ports/file-storage.ts'
+import type { Ports } from '../../src/application/ports/index.ts'
 import type { MetadataStore } from '../../src/application/ports/metadata-store.ts'
 import type { TitleCache } from '../../src/application/ports/title-cache.ts'
 import { type Dependency, type Unavailable, unavailable } from '../../src/application/ports/unavailable.ts'

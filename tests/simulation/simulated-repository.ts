@@ -4,7 +4,7 @@ import type { Addition, RowChange, RowOutcome } from '../../src/adapters/kysely/
 import { BatchQueue } from '../../src/application/batch-queue.ts'
 import type { MediaRepository, NotFound } from '../../src/application/ports/media-repository.ts'
 import { type Unavailable, unavailable } from '../../src/application/ports/unavailable.ts'
-import type { MediaId } from '../../src/domain/media/media.ts'
+import type { MediaId } from '../../src/domain/media/ids.ts'
 import type { Mode } from './faults.ts'
 import type { Process } from './process.ts'
 import { refusal } from './row-locks.ts'

@@ -1,7 +1,7 @@
 import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { MemoryTitleCache } from '../../src/adapters/memory/memory-title-cache.ts'
-import type { MediaId } from '../../src/domain/media/media.ts'
+import type { MediaId } from '../../src/domain/media/ids.ts'
 import { dieReceiving } from './leftovers.ts'
 import { down, type Given, over, world } from './world.ts'
 

@@ -3,13 +3,15 @@ import { describe, expect, it } from 'vitest'
 import { MemoryTitleCache } from '../../src/adapters/memory/memory-title-cache.ts'
 import type { Job } from '../../src/application/jobs.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import type { Attempt, Leftover, MediaId, StorageKey } from '../../src/domain/media/media.ts'
-import { abandon, storageKey } from '../../src/domain/media/media.ts'
+import type { Attempt, MediaId, StorageKey } from '../../src/domain/media/ids.ts'
+import { storageKey } from '../../src/domain/media/ids.ts'
+import type { FileRef } from '../../src/domain/media/media.ts'
+import { abandon } from '../../src/domain/media/transitions.ts'
 import { PNG, pngOf } from '../samples.ts'
 import { keep } from './leftovers.ts'
 import { down, eventually, over, Sender, type World, world } from './world.ts'
 
-const discard = ({ mediaport }: World, { id, storage, storageKey }: Leftover) =>
+const discard = ({ mediaport }: World, { id, storage, storageKey }: FileRef) =>
   mediaport.work({ name: 'discard-media', id, storage, storageKey, after: 0 } satisfies Job)
 
 const another = 'ffffffffffffffff' as Attempt

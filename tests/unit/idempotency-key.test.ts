@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { idOfKey } from '../../src/application/upload/id-of-key.ts'
-import { isMediaId } from '../../src/domain/media/media.ts'
+import { isMediaId } from '../../src/domain/media/ids.ts'
 import { type IdempotencyKey, parseIdempotencyKey } from '../../src/domain/values/idempotency-key.ts'
 
 const key = (raw: string): IdempotencyKey => parseIdempotencyKey(raw)._unsafeUnwrap()

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { JOB_NAMES, jobsOf } from '../../src/application/jobs.ts'
-import { type Attempt, type MediaEvent, type MediaId, storageKey } from '../../src/domain/media/media.ts'
+import type { MediaEvent } from '../../src/domain/media/events.ts'
+import { type Attempt, type MediaId, storageKey } from '../../src/domain/media/ids.ts'
 
 const id = '01990000-0000-7000-8000-000000000000' as MediaId
 const attempt = '0123456789abcdef' as Attempt
@@ -23,7 +24,7 @@ describe('after', () => {
       ],
     ]),
     [
-      { type: 'copy-begun', ...leftover, seconds: 1200 },
+      { type: 'copy-started', ...leftover, seconds: 1200 },
       [
         { ...discard, after: 1200 },
         { ...discard, after: 606_000 },

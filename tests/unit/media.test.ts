@@ -1,26 +1,19 @@
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { type Attempt, isMediaId, type MediaId, storageKey } from '../../src/domain/media/ids.ts'
+import { type Contents, type Intent, isDiscardable, type Media, needsFile } from '../../src/domain/media/media.ts'
 import {
-  type Attempt,
   abandon,
-  type Contents,
   change,
   contentPath,
   expire,
-  holds,
-  type Intent,
-  isMediaId,
-  isUnwanted,
   leaseFrom,
-  type Media,
-  type MediaId,
+  markDeleted,
   markDiscarded,
   receive,
   receiveAgain,
-  remove,
-  storageKey,
   store,
-} from '../../src/domain/media/media.ts'
+} from '../../src/domain/media/transitions.ts'
 import type { ContentType } from '../../src/domain/values/content-type.ts'
 import { parseSha256 } from '../../src/domain/values/digest.ts'
 import { parseFileName } from '../../src/domain/values/file-name.ts'
@@ -53,7 +46,7 @@ const now = new Date('2026-11-23T10:00:00.000Z')
 const receiving = receive(intent, now, 60)
 const stored = store(receiving, attempt, contents)._unsafeUnwrap().media
 const abandoned = abandon(receiving, attempt)._unsafeUnwrap().media
-const deleted = remove(stored).media
+const deleted = markDeleted(stored).media
 const leftover = { id, storage: 'filesystem', storageKey: storageKey(id, attempt) }
 const later = (seconds: number) => new Date(now.getTime() + seconds * 1000)
 const lost = (media: Media) => ({ type: 'fence-lost', media })
@@ -199,7 +192,7 @@ describe('a change', () => {
 
 describe('a media that is deleted', () => {
   it('keeps no more than whose it was and where its bytes lie, and somebody is told', () => {
-    expect(remove({ ...stored, version: 7 })).toStrictEqual({
+    expect(markDeleted({ ...stored, version: 7 })).toStrictEqual({
       media: { ...intent, state: 'deleted', createdAt: now, version: 8, discardedAt: undefined },
       events: [{ type: 'media-deleted', ...leftover, fileId: 'file' }],
     })
@@ -241,9 +234,9 @@ it.each<[Media, boolean]>([
   [abandoned, false],
   [deleted, false],
 ])('a media that is $state may yet show its bytes to somebody: %s', (media, wanted) => {
-  expect(holds(media, media.storageKey)).toBe(wanted)
-  expect(holds(media, storageKey(id, another))).toBe(false)
-  expect(isUnwanted(media)).toBe(!wanted)
+  expect(needsFile(media, media.storageKey)).toBe(wanted)
+  expect(needsFile(media, storageKey(id, another))).toBe(false)
+  expect(isDiscardable(media)).toBe(!wanted)
 })
 
 describe('an id', () => {

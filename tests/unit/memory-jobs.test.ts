@@ -2,7 +2,7 @@ import { errAsync, okAsync } from 'neverthrow'
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 import { MemoryJobs } from '../../src/adapters/memory/memory-jobs.ts'
 import type { Job } from '../../src/application/jobs.ts'
-import type { Attempt, MediaId, StorageKey } from '../../src/domain/media/media.ts'
+import type { Attempt, MediaId, StorageKey } from '../../src/domain/media/ids.ts'
 import { down } from './world.ts'
 
 const id = '01990000-0000-7000-8000-000000000000' as MediaId

@@ -5,7 +5,8 @@ import { jobsOf } from '../../src/application/jobs.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import { type Leftover, leaseFrom } from '../../src/domain/media/media.ts'
+import type { FileRef } from '../../src/domain/media/media.ts'
+import { leaseFrom } from '../../src/domain/media/transitions.ts'
 import { collect, inChunks, pngOf } from '../samples.ts'
 import { down, type Given, over, world } from './world.ts'
 
@@ -79,7 +80,7 @@ describe('Moving media to another storage', () => {
     await at.upload()
     at.target.put = () => errAsync(down)
     expect((await at.mediaport.moveMedia(MOVE))._unsafeUnwrapErr()).toEqual(down)
-    expect(at.told.at(-1)).toMatchObject({ type: 'copy-begun', storage: 'new', seconds: 1200 })
+    expect(at.told.at(-1)).toMatchObject({ type: 'copy-started', storage: 'new', seconds: 1200 })
   })
 
   it('leaves a media that was deleted meanwhile deleted, with nothing in either storage', async () => {
@@ -120,7 +121,7 @@ describe('Moving media to another storage', () => {
 })
 
 describe('A media stays where it is, and is told,', () => {
-  it.each<[string, (at: ReturnType<typeof start>, place: Leftover) => unknown]>([
+  it.each<[string, (at: ReturnType<typeof start>, place: FileRef) => unknown]>([
     ['file-missing', (at, { storageKey }) => at.old.delete(storageKey)],
     ['file-damaged', (at) => (at.old.open = () => okAsync(inChunks(pngOf(10_000, 'another'))))],
     ['storage-error', (at) => (at.target.put = () => errAsync({ type: 'storage-error', cause: 'no' }))],

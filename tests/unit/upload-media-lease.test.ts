@@ -4,7 +4,7 @@ import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
 import type { Upload } from '../../src/application/upload/errors.ts'
-import { abandon } from '../../src/domain/media/media.ts'
+import { abandon } from '../../src/domain/media/transitions.ts'
 import { noise, pngOf } from '../samples.ts'
 import { down, eventually, type Given, over, Sender, type World, watched, world } from './world.ts'
 

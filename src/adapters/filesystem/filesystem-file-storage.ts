@@ -14,7 +14,7 @@ import type {
   StoredFile,
 } from '../../application/ports/file-storage.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
-import type { StorageKey } from '../../domain/media/media.ts'
+import type { StorageKey } from '../../domain/media/ids.ts'
 import { BodyFailed, writeBody } from './write-body.ts'
 
 const READ_BUFFER = 256 * 1024

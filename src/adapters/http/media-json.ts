@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import type { Pending } from '../../application/projections/read-metadata.ts'
-import type { MediaId, Stored } from '../../domain/media/media.ts'
+import type { MediaId } from '../../domain/media/ids.ts'
+import type { Stored } from '../../domain/media/media.ts'
 import type { Metadata as Document } from '../../domain/metadata.ts'
 import type { Media, Metadata } from './schemas.ts'
 

@@ -1,7 +1,7 @@
 import type { InvalidCursor, InvalidQuery } from '../../application/library/list-media.ts'
 import type { NotFound } from '../../application/ports/media-repository.ts'
 import type { UploadError } from '../../application/upload/errors.ts'
-import type { PreconditionFailed } from '../../domain/media/media.ts'
+import type { PreconditionFailed } from '../../domain/media/transitions.ts'
 import type { InvalidTag } from '../../domain/values/tag.ts'
 import type { InvalidTitle } from '../../domain/values/title.ts'
 

@@ -12,7 +12,7 @@ import type {
   StoredFile,
 } from '../../application/ports/file-storage.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
-import type { StorageKey } from '../../domain/media/media.ts'
+import type { StorageKey } from '../../domain/media/ids.ts'
 import { CountedBody } from './counted-body.ts'
 import { download } from './download.ts'
 import { toCause, toPutError } from './errors.ts'

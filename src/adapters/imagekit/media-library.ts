@@ -1,7 +1,7 @@
 import type { ImageKit } from '@imagekit/nodejs'
 import { z } from 'zod'
 import type { ListedFile } from '../../application/ports/file-storage.ts'
-import type { StorageKey } from '../../domain/media/media.ts'
+import type { StorageKey } from '../../domain/media/ids.ts'
 import { isMissing, mayAskAgainAfter } from './errors.ts'
 
 const PAGE = 1000

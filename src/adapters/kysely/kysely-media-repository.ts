@@ -11,7 +11,8 @@ import type {
   NotFound,
 } from '../../application/ports/media-repository.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
-import type { Attempt, Intent, Media, MediaId, Receiving, Stored } from '../../domain/media/media.ts'
+import type { Attempt, MediaId } from '../../domain/media/ids.ts'
+import type { Intent, Media, Receiving, Stored } from '../../domain/media/media.ts'
 import type { Database } from './database.ts'
 import { isRefused, retried } from './failures.ts'
 import { type Row, toMedia, toStored } from './media-row.ts'

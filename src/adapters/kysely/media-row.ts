@@ -1,5 +1,6 @@
 import type { Selectable, Updateable } from 'kysely'
-import type { Attempt, Intent, Media, MediaId, StorageKey, Stored } from '../../domain/media/media.ts'
+import type { Attempt, MediaId, StorageKey } from '../../domain/media/ids.ts'
+import type { Intent, Media, Stored } from '../../domain/media/media.ts'
 import type { ContentType } from '../../domain/values/content-type.ts'
 import type { Sha256 } from '../../domain/values/digest.ts'
 import type { FileName } from '../../domain/values/file-name.ts'

@@ -8,7 +8,7 @@ import type {
   PutHints,
   StoredFile,
 } from '../../application/ports/file-storage.ts'
-import type { StorageKey } from '../../domain/media/media.ts'
+import type { StorageKey } from '../../domain/media/ids.ts'
 
 /** Keeps files in this process's memory, so each must fit there. */
 export class MemoryFileStorage implements FileStorage {

@@ -2,7 +2,7 @@ import type { ResultAsync } from 'neverthrow'
 import { type Job, jobsOf } from '../../application/jobs.ts'
 import { DEFAULT_POLICY } from '../../application/policy.ts'
 import type { Unavailable } from '../../application/ports/unavailable.ts'
-import type { MediaEvent } from '../../domain/media/media.ts'
+import type { MediaEvent } from '../../domain/media/events.ts'
 
 interface Waiting {
   readonly job: Job

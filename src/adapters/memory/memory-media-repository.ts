@@ -10,18 +10,10 @@ import type {
   Place,
 } from '../../application/ports/media-repository.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
-import {
-  type Attempt,
-  type Intent,
-  isUnwanted,
-  leaseFrom,
-  type Media,
-  type MediaEvent,
-  type MediaId,
-  type Receiving,
-  receive,
-  type Stored,
-} from '../../domain/media/media.ts'
+import type { MediaEvent } from '../../domain/media/events.ts'
+import type { Attempt, MediaId } from '../../domain/media/ids.ts'
+import { type Intent, isDiscardable, type Media, type Receiving, type Stored } from '../../domain/media/media.ts'
+import { leaseFrom, receive } from '../../domain/media/transitions.ts'
 
 /** Keeps the rows in this process's memory; updates run to their end without a pause, so none overlap. */
 export class MemoryMediaRepository implements MediaRepository {
@@ -79,14 +71,14 @@ export class MemoryMediaRepository implements MediaRepository {
     const now = Date.now()
     const isDue = (media: Media): media is Due => {
       if (media.state === 'receiving') return media.leaseExpiresAt.getTime() <= now
-      return isUnwanted(media) && (media.discardedAt?.getTime() ?? 0) + forgetAfterSeconds * 1000 <= now
+      return isDiscardable(media) && (media.discardedAt?.getTime() ?? 0) + forgetAfterSeconds * 1000 <= now
     }
     return okAsync(this.#byId(after).filter(isDue).slice(0, limit))
   }
 
   forget(id: MediaId, attempt: Attempt): ResultAsync<void, never> {
     const media = this.#rows.get(id)
-    if (media && isUnwanted(media) && media.attempt === attempt) this.#rows.delete(id)
+    if (media && isDiscardable(media) && media.attempt === attempt) this.#rows.delete(id)
     return okAsync(undefined)
   }
 

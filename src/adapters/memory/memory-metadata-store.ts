@@ -1,6 +1,6 @@
 import { okAsync, type ResultAsync } from 'neverthrow'
 import type { Described, MetadataStore } from '../../application/ports/metadata-store.ts'
-import type { Attempt, MediaId } from '../../domain/media/media.ts'
+import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 
 const PAGE = 1000

@@ -1,6 +1,6 @@
 import { okAsync, type ResultAsync } from 'neverthrow'
 import type { CachedTitle, CachedTitles, TitleCache } from '../../application/ports/title-cache.ts'
-import type { MediaId } from '../../domain/media/media.ts'
+import type { MediaId } from '../../domain/media/ids.ts'
 
 /** How many media it knows at most; the ones written longest ago are dropped first. */
 const MAX_ENTRIES = 100_000

@@ -1,4 +1,4 @@
-import type { Attempt, MediaId } from '../../domain/media/media.ts'
+import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 
 /** A document as others may read it, with the names that the HTTP API has for the same things. */

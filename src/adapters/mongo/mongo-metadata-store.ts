@@ -3,7 +3,7 @@ import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import { BatchQueue } from '../../application/batch-queue.ts'
 import type { Described, DocumentRefused, MetadataStore } from '../../application/ports/metadata-store.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
-import type { Attempt, MediaId } from '../../domain/media/media.ts'
+import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 import { type MediaMetadata, toDocument, toMetadata } from './media-metadata.ts'
 

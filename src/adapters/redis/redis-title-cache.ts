@@ -3,7 +3,7 @@ import { err, ok, ResultAsync } from 'neverthrow'
 import { z } from 'zod'
 import type { CachedTitle, CachedTitles, TitleCache } from '../../application/ports/title-cache.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
-import type { MediaId } from '../../domain/media/media.ts'
+import type { MediaId } from '../../domain/media/ids.ts'
 import type { Tag } from '../../domain/values/tag.ts'
 import type { Title } from '../../domain/values/title.ts'
 

@@ -1,6 +1,6 @@
 import type { ResultAsync } from 'neverthrow'
-import { type PreconditionFailed, remove } from '../../domain/media/media.ts'
-import type { Ports } from '../mediaport.ts'
+import { markDeleted, type PreconditionFailed } from '../../domain/media/transitions.ts'
+import type { Ports } from '../ports/index.ts'
 import type { NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import { type CacheTitle, cacheAtOnce } from '../projections/cache-title.ts'
@@ -17,6 +17,6 @@ export const deleteMedia =
   ({ media }: Pick<Ports, 'media'>, cache: CacheTitle): DeleteMedia =>
   (id, condition = {}) =>
     named(id)
-      .asyncAndThen((known) => media.update(known, (row) => seen(row, condition).map(remove)))
+      .asyncAndThen((known) => media.update(known, (row) => seen(row, condition).map(markDeleted)))
       .andTee(cacheAtOnce(cache))
       .map(() => undefined)

@@ -1,6 +1,7 @@
 import { err, ok, type Result, type ResultAsync } from 'neverthrow'
-import { isMediaId, type Media, type MediaId, type Stored } from '../../domain/media/media.ts'
-import type { Ports } from '../mediaport.ts'
+import { isMediaId, type MediaId } from '../../domain/media/ids.ts'
+import type { Media, Stored } from '../../domain/media/media.ts'
+import type { Ports } from '../ports/index.ts'
 import type { MediaRepository, NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { err, ok, type Result, type ResultAsync, safeTry } from 'neverthrow'
-import { isMediaId, type Stored } from '../../domain/media/media.ts'
+import { isMediaId } from '../../domain/media/ids.ts'
+import type { Stored } from '../../domain/media/media.ts'
 import { type InvalidTag, parseTag } from '../../domain/values/tag.ts'
-import type { Ports } from '../mediaport.ts'
+import type { Ports } from '../ports/index.ts'
 import type { Place } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 

@@ -1,7 +1,9 @@
 import { err, ok, type ResultAsync, safeTry } from 'neverthrow'
-import type { StorageKey, Stored } from '../../domain/media/media.ts'
-import { type Ports, storageNamed } from '../mediaport.ts'
+import type { StorageKey } from '../../domain/media/ids.ts'
+import type { Stored } from '../../domain/media/media.ts'
+import { findStorage } from '../find-storage.ts'
 import type { ByteRange, StorageRefused } from '../ports/file-storage.ts'
+import type { Ports } from '../ports/index.ts'
 import type { NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import type { Asking, GetMedia } from './get-media.ts'
@@ -28,7 +30,7 @@ export type ContentAddress = (media: Stored) => string | undefined
 export const contentAddress =
   ({ storages }: Pick<Ports, 'storages'>): ContentAddress =>
   ({ storage, storageKey }) =>
-    storageNamed(storages, storage)
+    findStorage(storages, storage)
       .map((found) => found.address?.(storageKey))
       .unwrapOr(undefined)
 
@@ -39,7 +41,7 @@ export const readContent =
     safeTry(async function* () {
       for (let seen: StorageKey | undefined; ; ) {
         const media = yield* getMedia(id, { owner })
-        const storage = yield* storageNamed(storages, media.storage)
+        const storage = yield* findStorage(storages, media.storage)
         const body = await storage.open(media.storageKey, range)
         if (body.isOk()) return ok({ media, body: body.value })
         if (body.error.type !== 'file-missing') return err(body.error)

@@ -1,5 +1,5 @@
 import type { ResultAsync } from 'neverthrow'
-import type { StorageKey } from '../../domain/media/media.ts'
+import type { StorageKey } from '../../domain/media/ids.ts'
 import type { ContentType } from '../../domain/values/content-type.ts'
 import type { Unavailable } from './unavailable.ts'
 

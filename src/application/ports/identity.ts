@@ -1,4 +1,4 @@
-import type { Attempt, MediaId } from '../../domain/media/media.ts'
+import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 
 /** Where new names come from. */
 export interface Identity {

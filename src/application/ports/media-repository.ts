@@ -1,5 +1,7 @@
 import type { Result, ResultAsync } from 'neverthrow'
-import type { Attempt, Intent, Media, MediaId, Receiving, Stored, Transition } from '../../domain/media/media.ts'
+import type { Attempt, MediaId } from '../../domain/media/ids.ts'
+import type { Intent, Media, Receiving, Stored } from '../../domain/media/media.ts'
+import type { Transition } from '../../domain/media/transitions.ts'
 import type { Tag } from '../../domain/values/tag.ts'
 import type { Unavailable } from './unavailable.ts'
 

@@ -1,5 +1,5 @@
 import type { ResultAsync } from 'neverthrow'
-import type { Attempt, MediaId } from '../../domain/media/media.ts'
+import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 import type { Unavailable } from './unavailable.ts'
 

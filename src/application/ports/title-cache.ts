@@ -1,5 +1,5 @@
 import type { ResultAsync } from 'neverthrow'
-import type { MediaId } from '../../domain/media/media.ts'
+import type { MediaId } from '../../domain/media/ids.ts'
 import type { Tag } from '../../domain/values/tag.ts'
 import type { Title } from '../../domain/values/title.ts'
 import type { Unavailable } from './unavailable.ts'

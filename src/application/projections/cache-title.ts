@@ -1,7 +1,8 @@
 import { ok, type ResultAsync, safeTry } from 'neverthrow'
-import type { Media, MediaId } from '../../domain/media/media.ts'
+import type { MediaId } from '../../domain/media/ids.ts'
+import type { Media } from '../../domain/media/media.ts'
 import { rowOf } from '../library/get-media.ts'
-import type { Ports } from '../mediaport.ts'
+import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import { within } from './within.ts'
 

@@ -1,8 +1,10 @@
 import { err, ok, ResultAsync, safeTry } from 'neverthrow'
-import type { Attempt, MediaId, StorageKey, Stored } from '../../domain/media/media.ts'
+import type { Attempt, MediaId, StorageKey } from '../../domain/media/ids.ts'
+import type { Stored } from '../../domain/media/media.ts'
 import type { Metadata } from '../../domain/metadata.ts'
+import { findStorage } from '../find-storage.ts'
 import { rowOf } from '../library/get-media.ts'
-import { type Ports, storageNamed } from '../mediaport.ts'
+import type { Ports } from '../ports/index.ts'
 import { type Unavailable, unavailable } from '../ports/unavailable.ts'
 
 /** The bytes that are to be described, once they were stored. */
@@ -27,7 +29,7 @@ export const describeMedia = ({
 }: Pick<Ports, 'media' | 'storages' | 'metadata' | 'extract'>): DescribeMedia => {
   /** Nothing, where the file is gone: it was deleted meanwhile, or `doctor` will find it missing. */
   const read = (row: Stored): ResultAsync<Metadata | undefined, Unavailable> =>
-    storageNamed(storages, row.storage)
+    findStorage(storages, row.storage)
       .asyncAndThen((storage) =>
         extract({
           contentType: row.mimeType,

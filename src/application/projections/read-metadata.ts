@@ -1,7 +1,7 @@
 import { ok, type ResultAsync } from 'neverthrow'
 import type { Metadata } from '../../domain/metadata.ts'
 import type { Asking, GetMedia } from '../library/get-media.ts'
-import type { Ports } from '../mediaport.ts'
+import type { Ports } from '../ports/index.ts'
 import type { NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import { within } from './within.ts'

@@ -1,6 +1,6 @@
 import { ok, ResultAsync, safeTry } from 'neverthrow'
-import type { MediaId } from '../../domain/media/media.ts'
-import type { Ports } from '../mediaport.ts'
+import type { MediaId } from '../../domain/media/ids.ts'
+import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import { examineDocuments, examineTitles } from '../upkeep/doctor-projections.ts'
 import type { CacheTitle } from './cache-title.ts'

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { err, ok, safeTry } from 'neverthrow'
-import type { Leftover, MediaId, Stored } from '../../domain/media/media.ts'
+import type { MediaId } from '../../domain/media/ids.ts'
+import type { FileRef, Stored } from '../../domain/media/media.ts'
 import type { FileStorage, StoredFile } from '../ports/file-storage.ts'
 import { type Unavailable, unavailable } from '../ports/unavailable.ts'
 
@@ -27,7 +28,7 @@ export function copyFile(
   row: Stored,
   from: FileStorage,
   to: FileStorage,
-  { storageKey: key }: Leftover,
+  { storageKey: key }: FileRef,
   seconds: number,
 ) {
   const notMoved = (reason: NotMoved['reason'], cause?: unknown) =>

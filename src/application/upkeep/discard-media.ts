@@ -1,10 +1,12 @@
 import { err, ok, type ResultAsync, safeTry } from 'neverthrow'
-import { holds, type Leftover, markDiscarded } from '../../domain/media/media.ts'
+import { type FileRef, needsFile } from '../../domain/media/media.ts'
+import { markDiscarded } from '../../domain/media/transitions.ts'
+import { findStorage } from '../find-storage.ts'
 import { rowOf } from '../library/get-media.ts'
-import { type Ports, storageNamed } from '../mediaport.ts'
+import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 
-export type DiscardMedia = (leftover: Leftover) => ResultAsync<void, Unavailable>
+export type DiscardMedia = (leftover: FileRef) => ResultAsync<void, Unavailable>
 
 /**
  * The one place where bytes are deleted, and what was read from them. It asks the row first, and deletes unless the row
@@ -15,8 +17,8 @@ export const discardMedia =
   ({ id, storage: name, storageKey, fileId }) =>
     safeTry(async function* () {
       const row = yield* rowOf(media, id)
-      if (row && holds(row, storageKey)) return ok()
-      const storage = yield* storageNamed(storages, name)
+      if (row && needsFile(row, storageKey)) return ok()
+      const storage = yield* findStorage(storages, name)
       yield* storage.delete(storageKey, fileId)
       const marked = await media.update(id, (current, now) => markDiscarded(current, storageKey, now))
       if (marked.isErr() && marked.error.type === 'unavailable') return err(marked.error)

@@ -1,27 +1,25 @@
 import { err, ok, type Result, type ResultAsync, safeTry } from 'neverthrow'
+import type { MediaEvent } from '../../domain/media/events.ts'
+import { type MediaId, type StorageKey, storageKey } from '../../domain/media/ids.ts'
 import {
-  expire,
-  type FenceLost,
-  holds,
-  isUnwanted,
-  type Leftover,
-  leftover,
+  type FileRef,
+  fileRef,
+  isDiscardable,
   type Media,
-  type MediaEvent,
-  type MediaId,
+  needsFile,
   type Receiving,
-  type StorageKey,
-  storageKey,
 } from '../../domain/media/media.ts'
+import { expire, type FenceLost } from '../../domain/media/transitions.ts'
+import { findStorage } from '../find-storage.ts'
 import { rowOf } from '../library/get-media.ts'
-import { type Ports, storageNamed } from '../mediaport.ts'
 import type { Policy } from '../policy.ts'
 import type { FileStorage, ListedFile } from '../ports/file-storage.ts'
+import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import type { DiscardMedia } from './discard-media.ts'
 import { examineDocuments, examineTitles, type ProjectionFinding } from './doctor-projections.ts'
 
-export interface FileFinding extends Leftover {
+export interface FileFinding extends FileRef {
   readonly problem:
     | 'file-missing'
     | 'file-of-another-size'
@@ -56,7 +54,7 @@ export interface Doctor {
    * beyond the rows is taken out of it. What no row can tell is not mended.
    */
   readonly repair: (finding: Finding) => ResultAsync<void, Unavailable>
-  /** Deletes an unknown file, if there is still no row that holds it. */
+  /** Deletes an unknown file, if there is still no row that needs it. */
   readonly deleteUnknown: DiscardMedia
 }
 
@@ -78,7 +76,7 @@ export const doctor = (
         : []
     if (row.state === 'stored' && row.sizeBytes !== size)
       return [finding(row, 'file-of-another-size', `${size} of ${row.sizeBytes} bytes`)]
-    return isUnwanted(row) && row.discardedAt && isOlder(row.discardedAt, PATIENCE)
+    return isDiscardable(row) && row.discardedAt && isOlder(row.discardedAt, PATIENCE)
       ? [finding(row, 'never-discarded', `${size} bytes came after it was ${row.state}`)]
       : []
   }
@@ -86,14 +84,14 @@ export const doctor = (
   const judgeRow = (row: Media): FileFinding[] => {
     if (row.state === 'receiving' && isOlder(row.leaseExpiresAt, PATIENCE))
       return [finding(row, 'upload-stuck', `since ${row.leaseExpiresAt.toISOString()}`)]
-    return isUnwanted(row) && !row.discardedAt && isOlder(row.createdAt, leaseSeconds + PATIENCE)
+    return isDiscardable(row) && !row.discardedAt && isOlder(row.createdAt, leaseSeconds + PATIENCE)
       ? [finding(row, 'never-discarded', row.state)]
       : []
   }
 
   /** A list may not know of a new file yet; of an old one, what else the storage says may be a copy that it serves on. */
   const isGone = async (row: Media): Promise<Result<boolean, Unavailable>> => {
-    const storage = storageNamed(storages, row.storage)
+    const storage = findStorage(storages, row.storage)
     if (storage.isErr()) return err(storage.error)
     if (isOlder(row.createdAt, PATIENCE) && !wasMoved(row)) return ok(true)
     const file = await storage.value.open(row.storageKey)
@@ -130,7 +128,7 @@ export const doctor = (
         const documents = yield* examineDocuments(ports, rows)
         const cached = yield* examineTitles(ports, rows)
         for (const row of rows.values()) {
-          if (storageNamed(storages, row.storage).isErr()) {
+          if (findStorage(storages, row.storage).isErr()) {
             findings.push(finding(row, 'unknown-storage', `${row.storage} is not configured here`))
             continue
           }
@@ -141,7 +139,7 @@ export const doctor = (
           if (isThere && isDescribed) continue
           // It may have been deleted, or described, since it was read.
           const now = yield* rowOf(media, row.id)
-          if (!now || !holds(now, row.storageKey)) continue
+          if (!now || !needsFile(now, row.storageKey)) continue
           if (!isThere) {
             if (yield* await isGone(now)) findings.push(finding(row, 'file-missing', `${row.sizeBytes} bytes`))
           } else if (!(yield* metadata.find(row.id, row.attempt))) findings.push(finding(row, 'never-described', ''))
@@ -166,8 +164,7 @@ export const doctor = (
   }
 }
 
-const placeOf = ({ storage, storageKey }: Pick<Leftover, 'storage' | 'storageKey'>): string =>
-  `${storage} ${storageKey}`
+const placeOf = ({ storage, storageKey }: Pick<FileRef, 'storage' | 'storageKey'>): string => `${storage} ${storageKey}`
 
 /** A key begins with its media's id; a name that is none of ours belongs to no row. */
 const idIn = (key: StorageKey): MediaId => key.slice(0, 36) as MediaId
@@ -175,7 +172,7 @@ const idIn = (key: StorageKey): MediaId => key.slice(0, 36) as MediaId
 const isAt = (row: Media, storage: FileStorage, file: ListedFile): boolean =>
   row.storage === storage.name && row.storageKey === file.key
 
-const finding = (where: Leftover, problem: FileFinding['problem'], detail: string): FileFinding => {
+const finding = (where: FileRef, problem: FileFinding['problem'], detail: string): FileFinding => {
   const { id, storage, storageKey } = where
   return { id, storage, storageKey, problem, detail }
 }
@@ -188,5 +185,5 @@ const isOlder = (date: Date, seconds: number): boolean => date.getTime() + secon
 /** What happened last to this row: telling it again makes its jobs be done again. */
 function lastEventOf(row: Exclude<Media, Receiving>): MediaEvent {
   if (row.state === 'stored') return { type: 'media-stored', id: row.id, attempt: row.attempt }
-  return { type: row.state === 'deleted' ? 'media-deleted' : 'media-abandoned', ...leftover(row) }
+  return { type: row.state === 'deleted' ? 'media-deleted' : 'media-abandoned', ...fileRef(row) }
 }

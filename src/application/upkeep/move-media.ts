@@ -1,19 +1,11 @@
 import { err, ok, type Result, ResultAsync, safeTry } from 'neverthrow'
-import {
-  beginCopy,
-  contentPath,
-  type Leftover,
-  leaseFrom,
-  leftover,
-  type Media,
-  type MediaId,
-  relocate,
-  type Stored,
-  storageKey,
-} from '../../domain/media/media.ts'
-import { type Ports, storageNamed } from '../mediaport.ts'
+import { type MediaId, storageKey } from '../../domain/media/ids.ts'
+import { type FileRef, fileRef, type Media, type Stored } from '../../domain/media/media.ts'
+import { contentPath, leaseFrom, relocate, startCopy } from '../../domain/media/transitions.ts'
+import { findStorage } from '../find-storage.ts'
 import type { Policy } from '../policy.ts'
 import type { FileStorage } from '../ports/file-storage.ts'
+import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import { copyFile, type NotMoved } from './copy-file.ts'
 import type { DiscardMedia } from './discard-media.ts'
@@ -60,11 +52,11 @@ export const moveMedia = (
     from: FileStorage,
     to: FileStorage,
   ): Promise<Result<Stored | NotMoved | undefined, Unavailable>> {
-    const copy: Leftover = { id: row.id, storage: to.name, storageKey: storageKey(row.id, identity.newAttempt()) }
+    const copy: FileRef = { id: row.id, storage: to.name, storageKey: storageKey(row.id, identity.newAttempt()) }
     let until = row.createdAt
     const begun = await media.update(row.id, (current, now) => {
       until = leaseFrom(now, seconds)
-      return isStill(current, row) ? ok(beginCopy(current, copy, 2 * seconds)) : err(CHANGED)
+      return isStill(current, row) ? ok(startCopy(current, copy, 2 * seconds)) : err(CHANGED)
     })
     if (begun.isErr()) return begun.error.type === 'unavailable' ? err(begun.error) : ok(undefined)
 
@@ -79,7 +71,7 @@ export const moveMedia = (
     if (file.isOk() && moved.isErr() && moved.error.type === 'unavailable') return err(moved.error)
     // The row says which of the two nobody needs.
     await discard({ ...copy, fileId: file.map(({ fileId }) => fileId).unwrapOr(undefined) })
-    await discard(leftover(row))
+    await discard(fileRef(row))
     if (moved.isOk()) return ok(moved.value)
     if (moved.error.type === 'unavailable') return err(moved.error)
     return ok('reason' in moved.error ? moved.error : undefined)
@@ -87,7 +79,7 @@ export const moveMedia = (
 
   return ({ from, to, isTrial = false, onProgress }) =>
     safeTry(async function* () {
-      const [source, target] = [yield* storageNamed(storages, from), yield* storageNamed(storages, to)]
+      const [source, target] = [yield* findStorage(storages, from), yield* findStorage(storages, to)]
       const failures: NotMoved[] = []
       let moved: Moved = { media: 0, bytes: 0, failures }
       let unanswered = 0

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { MediaId } from '../../domain/media/media.ts'
+import type { MediaId } from '../../domain/media/ids.ts'
 import type { IdempotencyKey } from '../../domain/values/idempotency-key.ts'
 
 /** The id of what this owner uploads under this key, always the same: a UUIDv8 (RFC 9562 section 5.8) of their SHA-256. */

@@ -1,28 +1,30 @@
 import { createHash } from 'node:crypto'
 import { err, errAsync, ok, okAsync, type Result, ResultAsync } from 'neverthrow'
+import { storageKey } from '../../domain/media/ids.ts'
+import {
+  type Contents,
+  type FileRef,
+  fileRef,
+  type Intent,
+  type Receiving,
+  type Stored,
+} from '../../domain/media/media.ts'
 import {
   abandon,
-  type Contents,
-  comeLate,
   contentPath,
   type FenceLost,
-  type Intent,
-  type Leftover,
-  leftover,
-  type Receiving,
   receiveAgain,
-  type Stored,
-  storageKey,
+  reportLateFile,
   store,
-} from '../../domain/media/media.ts'
+} from '../../domain/media/transitions.ts'
 import { acceptType } from '../../domain/values/content-type.ts'
 import { parseSha256, type Sha256 } from '../../domain/values/digest.ts'
 import { type FileName, parseFileName } from '../../domain/values/file-name.ts'
 import { parseIdempotencyKey } from '../../domain/values/idempotency-key.ts'
 import { titleFromName } from '../../domain/values/title.ts'
-import type { Ports } from '../mediaport.ts'
 import type { Policy } from '../policy.ts'
 import type { StorageRefused, StoredFile } from '../ports/file-storage.ts'
+import type { Ports } from '../ports/index.ts'
 import type { AlreadyThere, NotFound } from '../ports/media-repository.ts'
 import { type Unavailable, unavailable } from '../ports/unavailable.ts'
 import type { DiscardMedia } from '../upkeep/discard-media.ts'
@@ -67,7 +69,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
 
     const stopRenewing = keepLease(media, row, body, policy)
     const file = await put(row, body, upload.ownsChunks)
-    const bytes = { ...leftover(row), fileId: file.isOk() ? file.value.fileId : undefined }
+    const bytes = { ...fileRef(row), fileId: file.isOk() ? file.value.fileId : undefined }
     const contents = file.isOk() ? await contentsOf(row, file.value, upload, body) : err(file.error)
     const outcome = contents.isOk()
       ? await commit(row, bytes, contents.value)
@@ -129,7 +131,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
     )
   }
 
-  function commit(row: Receiving, bytes: Leftover, contents: Contents): ResultAsync<Stored, UploadError> {
+  function commit(row: Receiving, bytes: FileRef, contents: Contents): ResultAsync<Stored, UploadError> {
     return media
       .update(row.id, (current) => store(current, row.attempt, contents))
       .orElse((error) => giveUp(row, bytes, toUnavailable(error), { type: 'outcome-unknown', cause: causeOf(error) }))
@@ -142,7 +144,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
    */
   function giveUp<E = never>(
     row: Receiving,
-    bytes: Leftover,
+    bytes: FileRef,
     error: UploadError | E,
     unanswered: UploadError | E = error,
   ): ResultAsync<Stored, UploadError | E> {
@@ -165,8 +167,8 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
    * Others had given this attempt up, so its bytes may have come after they looked for them the last time. Where they have
    * forgotten it by now, the row comes again, and goes as every row does that nobody works on.
    */
-  async function tellLate(row: Receiving, bytes: Leftover): Promise<void> {
-    const told = await media.update(row.id, (current) => ok(comeLate(current, bytes)))
+  async function tellLate(row: Receiving, bytes: FileRef): Promise<void> {
+    const told = await media.update(row.id, (current) => ok(reportLateFile(current, bytes)))
     if (told.isErr() && told.error.type === 'not-found') await media.add(row, policy.leaseSeconds)
   }
 }

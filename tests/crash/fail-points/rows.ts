@@ -2,7 +2,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { Client } from 'pg'
 import { KyselyMediaRepository } from '../../../src/adapters/kysely/kysely-media-repository.ts'
-import type { Media, MediaEvent } from '../../../src/domain/media/media.ts'
+import type { MediaEvent } from '../../../src/domain/media/events.ts'
+import type { Media } from '../../../src/domain/media/media.ts'
 import { around, pass } from './pass.ts'
 
 const NAMES: Readonly<Record<MediaEvent['type'], string>> = {
@@ -12,7 +13,7 @@ const NAMES: Readonly<Record<MediaEvent['type'], string>> = {
   'media-abandoned': 'putting away',
   'attempt-replaced': 'next attempt',
   'attempt-late': 'word of a late attempt',
-  'copy-begun': 'beginning of a copy',
+  'copy-started': 'beginning of a copy',
 }
 
 type Query = (this: Client, ...given: unknown[]) => unknown

@@ -1,6 +1,7 @@
 /** Preloaded into a server, plants what the check of histories has to find: a list that shows what is not complete. */
 import { KyselyMediaRepository } from '../../../src/adapters/kysely/kysely-media-repository.ts'
-import { contentPath, type Receiving, type Stored } from '../../../src/domain/media/media.ts'
+import type { Receiving, Stored } from '../../../src/domain/media/media.ts'
+import { contentPath } from '../../../src/domain/media/transitions.ts'
 import { around } from '../fail-points/pass.ts'
 
 const asIfStored = (media: Receiving): Stored =>

@@ -2,27 +2,23 @@ import type { MediaEvent } from '../domain/media/events.ts'
 import type { Attempt, MediaId } from '../domain/media/ids.ts'
 import { type FileRef, fileRef } from '../domain/media/media.ts'
 
-/** Work that follows from what happened to a media, done once or more often, some time later, by any process. */
-export type Job =
-  | (FileRef & {
-      readonly name: 'discard-media'
-      /** Wait so long before it, in seconds. */
-      readonly after: number
-    })
-  | { readonly name: 'describe-media'; readonly id: MediaId; readonly attempt: Attempt; readonly after: number }
-  | { readonly name: 'cache-title'; readonly id: MediaId; readonly after: number }
+/** Work that follows from a change of a media item. Any process may do it, at any later time, more than once. */
+export type Job = { readonly afterSeconds: number } & (
+  | (FileRef & { readonly name: 'discard-media' })
+  | { readonly name: 'describe-media'; readonly id: MediaId; readonly attempt: Attempt }
+  | { readonly name: 'cache-title'; readonly id: MediaId }
+)
 
 export const JOB_NAMES = ['discard-media', 'describe-media', 'cache-title'] as const satisfies readonly Job['name'][]
 
 /**
- * Which event causes which jobs. Jobs are level-triggered: they look at the row when they run, so that repeats, delays and
- * another order do no harm.
- * @param forgetAfterSeconds when a writer that was paused may be taken to have written all that it ever will.
+ * The jobs that follow from an event. Jobs are level-triggered: they read the row when they run. So it does no harm if they
+ * run twice, late, or in another order.
  */
-export function jobsOf(event: MediaEvent, forgetAfterSeconds: number): readonly Job[] {
+export function jobsOf(event: MediaEvent): readonly Job[] {
   switch (event.type) {
     case 'media-stored':
-      return [{ name: 'describe-media', id: event.id, attempt: event.attempt, after: 0 }, cacheTitle(event)]
+      return [{ name: 'describe-media', id: event.id, attempt: event.attempt, afterSeconds: 0 }, cacheTitle(event)]
     case 'media-changed':
       return [cacheTitle(event)]
     case 'media-abandoned':
@@ -31,13 +27,17 @@ export function jobsOf(event: MediaEvent, forgetAfterSeconds: number): readonly 
       return [discard(event, 0), cacheTitle(event)]
     case 'attempt-replaced':
     case 'attempt-late':
-      // No row would make anybody look again for what a late writer leaves under this key.
-      return [discard(event, 0), discard(event, forgetAfterSeconds)]
+      // The row has another key now, so only a second job finds what a late writer leaves at this one.
+      return [discard(event, 0), discard(event, event.writableSeconds)]
     case 'copy-started':
-      return [discard(event, event.seconds), discard(event, event.seconds + forgetAfterSeconds)]
+      return [discard(event, event.decidedSeconds), discard(event, event.decidedSeconds + event.writableSeconds)]
   }
 }
 
-const cacheTitle = ({ id }: MediaEvent): Job => ({ name: 'cache-title', id, after: 0 })
+const cacheTitle = ({ id }: MediaEvent): Job => ({ name: 'cache-title', id, afterSeconds: 0 })
 
-const discard = (bytes: FileRef, after: number): Job => ({ name: 'discard-media', ...fileRef(bytes), after })
+const discard = (file: FileRef, afterSeconds: number): Job => ({
+  name: 'discard-media',
+  ...fileRef(file),
+  afterSeconds,
+})

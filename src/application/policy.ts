@@ -1,20 +1,17 @@
 import { type ContentType, DEFAULT_TYPES } from '../domain/values/content-type.ts'
 
-/** What uploads are held to. */
+/** The rules that uploads must meet, and the times of the life of a media item. */
 export interface Policy {
-  /** Bytes; a file of exactly this size is taken. */
+  /** In bytes. A file of exactly this size is accepted. */
   readonly maxFileSize: number
   readonly allowedTypes: readonly ContentType[]
-  /**
-   * How long an upload may make no progress before others may put it away, in seconds. It is renewed three times in
-   * that span.
-   */
+  /** How long an upload may make no progress before other processes may abandon it. Renewed three times in that time. */
   readonly leaseSeconds: number
-  /** How long a storage may neither take bytes nor answer, in seconds. */
+  /** How long a storage may neither read bytes nor answer. */
   readonly storageTimeoutSeconds: number
   /**
-   * How long a row that is not wanted any more is kept after its bytes were discarded, in seconds: by then every writer
-   * that was paused must have written all that it ever will. Until then a key whose media was deleted answers so.
+   * How long an abandoned or deleted row is kept after its bytes were deleted. By then every writer that was paused must
+   * have ended. Until then an upload with the idempotency key of a deleted media item fails with `media-deleted`.
    */
   readonly forgetAfterSeconds: number
 }

@@ -86,9 +86,9 @@ function stopOnSignal(log: Logger, stop: () => Promise<void>): void {
 }
 
 async function openEmbedded(): Promise<Client> {
-  const { embeddedClient } = await import('./embedded-client.ts')
+  const { inProcessClient } = await import('../adapters/http/in-process-client.ts')
   const { mediaport, publicUrl, close } = await openMediaport()
-  return embeddedClient(mediaport, publicUrl, close)
+  return inProcessClient(mediaport, publicUrl, close)
 }
 
 /** The use cases in this process. The jobs that they cause are done by the next server or worker. */

@@ -1,6 +1,6 @@
 import { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
-import { Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
+import { Kysely, PGliteDialect, PostgresDialect } from 'kysely'
 import { fromPglite } from 'pg-boss'
 import type { Database } from '../adapters/kysely/database.ts'
 import { type Migrated, migrate } from '../adapters/kysely/migrations.ts'
@@ -14,8 +14,6 @@ export interface Connections extends Migrated {
   readonly db: Kysely<Database>
   readonly jobs: PgBossJobs
   readonly projections: Projections
-  /** Whether the database answers and can be written, asked now. */
-  isDatabaseUp(): Promise<boolean>
   close(): Promise<void>
 }
 
@@ -89,11 +87,6 @@ async function open(db: Kysely<Database>, jobs: PgBossJobs, migrated: Migrated):
     ...migrated,
     db,
     jobs,
-    isDatabaseUp: () =>
-      sql<{ writable: boolean }>`select current_setting('transaction_read_only') = 'off' as writable`.execute(db).then(
-        ({ rows: [row] }) => row?.writable === true,
-        () => false,
-      ),
   }
 }
 

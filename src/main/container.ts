@@ -3,28 +3,27 @@ import { join } from 'node:path'
 import { type DependencyContainer, type InjectionToken, instanceCachingFactory, container as root } from 'tsyringe'
 import { sniff } from '../adapters/file-type/sniff.ts'
 import { FilesystemFileStorage } from '../adapters/filesystem/filesystem-file-storage.ts'
+import { randomIdentity } from '../adapters/identity/random-identity.ts'
 import { KyselyMediaRepository } from '../adapters/kysely/kysely-media-repository.ts'
 import { KyselyMetadataStore } from '../adapters/kysely/kysely-metadata-store.ts'
 import { MemoryTitleCache } from '../adapters/memory/memory-title-cache.ts'
 import { noTitleCache } from '../adapters/memory/no-title-cache.ts'
-import { jobsOf } from '../application/jobs.ts'
 import { createMediaport, type Mediaport } from '../application/mediaport.ts'
 import type { ExtractMetadata } from '../application/ports/extract-metadata.ts'
 import type { Identity } from '../application/ports/identity.ts'
+import type { Ports } from '../application/ports/index.ts'
 import type { MediaRepository } from '../application/ports/media-repository.ts'
 import type { MetadataStore } from '../application/ports/metadata-store.ts'
 import type { Sniff } from '../application/ports/sniff.ts'
 import type { TitleCache } from '../application/ports/title-cache.ts'
 import type { Config } from './config.ts'
 import type { Connections } from './connections.ts'
-import { randomIdentity } from './identity.ts'
-import { WatchedStorage } from './watched-storage.ts'
 
 const token = <T>(name: string): InjectionToken<T> => Symbol(name)
 
 const MEDIA = token<MediaRepository>('MediaRepository')
 /** The first takes new files. */
-export const STORAGES = token<readonly [WatchedStorage, ...WatchedStorage[]]>('FileStorages')
+const STORAGES = token<Ports['storages']>('FileStorages')
 const TITLES = token<TitleCache>('TitleCache')
 const METADATA = token<MetadataStore>('MetadataStore')
 const EXTRACT = token<ExtractMetadata>('ExtractMetadata')
@@ -41,17 +40,7 @@ export async function buildContainer(
   const bind = <T>(token: InjectionToken<T>, make: (container: DependencyContainer) => T) =>
     container.register<T>(token, { useFactory: instanceCachingFactory(make) })
 
-  const { forgetAfterSeconds } = config.policy
-  bind(
-    MEDIA,
-    () =>
-      new KyselyMediaRepository(db, async (tx, events) =>
-        jobs.publish(
-          tx,
-          events.flatMap((event) => jobsOf(event, forgetAfterSeconds)),
-        ),
-      ),
-  )
+  bind(MEDIA, () => new KyselyMediaRepository(db, jobs))
   // One process on an embedded database; of several on a server, each would keep a title that another has changed.
   const embeddedTitles = () => (config.databaseUrl === undefined ? new MemoryTitleCache() : noTitleCache)
   bind(TITLES, () => projections.titles ?? embeddedTitles())
@@ -80,17 +69,15 @@ export async function buildContainer(
 /** Files stay where they were put, whatever serves new ones today. */
 async function openStorages(config: Config, installation: Connections['installation']) {
   const { storage, imagekit, dataDir } = config
-  const filesystem = new WatchedStorage(new FilesystemFileStorage(filesFolder(config, installation)))
+  const filesystem = new FilesystemFileStorage(filesFolder(config, installation))
   if (!imagekit) return [filesystem] as const
   const { ImagekitFileStorage } = await import('../adapters/imagekit/imagekit-file-storage.ts')
   const { folder, spools, ...account } = imagekit
-  const remote = new WatchedStorage(
-    new ImagekitFileStorage({
-      ...account,
-      folder: `${folder}/${installation.id}`.replace('//', '/'),
-      spoolFolder: spools ? join(dataDir, 'spool') : undefined,
-    }),
-  )
+  const remote = new ImagekitFileStorage({
+    ...account,
+    folder: `${folder}/${installation.id}`.replace('//', '/'),
+    spoolFolder: spools ? join(dataDir, 'spool') : undefined,
+  })
   return storage === 'imagekit' ? ([remote, filesystem] as const) : ([filesystem, remote] as const)
 }
 

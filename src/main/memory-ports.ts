@@ -1,23 +1,31 @@
 import { extractInProcess } from '../adapters/extraction/in-process.ts'
 import { sniff } from '../adapters/file-type/sniff.ts'
+import { randomIdentity } from '../adapters/identity/random-identity.ts'
 import { MemoryFileStorage } from '../adapters/memory/memory-file-storage.ts'
+import { MemoryJobs } from '../adapters/memory/memory-jobs.ts'
 import { MemoryMediaRepository } from '../adapters/memory/memory-media-repository.ts'
 import { MemoryMetadataStore } from '../adapters/memory/memory-metadata-store.ts'
 import { MemoryTitleCache } from '../adapters/memory/memory-title-cache.ts'
 import type { Ports } from '../application/ports/index.ts'
-import { randomIdentity } from './identity.ts'
 
 /**
- * Every port in memory, for tests and trials: nothing to install, nothing to clean up, gone with the process. They pass
- * the same contracts as the real adapters.
+ * All ports in memory, for tests and trials. They meet the same contracts as the other adapters. `jobs` keeps the jobs that
+ * follow from uploads, changes and deletions until they are run.
+ *
+ * @example
+ * const ports = memoryPorts()
+ * const mediaport = createMediaport(ports)
+ * await ports.jobs.run(mediaport.work)
  */
-export function memoryPorts(): Ports {
+export function memoryPorts(): Ports & { readonly jobs: MemoryJobs } {
+  const jobs = new MemoryJobs()
   return {
-    media: new MemoryMediaRepository(),
+    jobs,
+    media: new MemoryMediaRepository(jobs),
     storages: [new MemoryFileStorage()],
     titles: new MemoryTitleCache(),
-    sniff,
     metadata: new MemoryMetadataStore(),
+    sniff,
     extract: extractInProcess,
     identity: randomIdentity,
   }

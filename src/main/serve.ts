@@ -7,12 +7,10 @@ import type { Mediaport } from '../application/mediaport.ts'
 import { addressOf } from './address.ts'
 import type { Config } from './config.ts'
 import { type Connections, connect, type OnTrouble } from './connections.ts'
-import { adapterNames, buildContainer, filesFolder, MEDIAPORT, STORAGES } from './container.ts'
+import { adapterNames, buildContainer, filesFolder, MEDIAPORT } from './container.ts'
 import { makeFolder } from './data-dir.ts'
-import { checkHealth } from './health.ts'
 import { runWorker } from './run-worker.ts'
 import { trimMemory } from './trim-memory.ts'
-import type { WatchedStorage } from './watched-storage.ts'
 
 /** How long requests under way may go on after the server was asked to stop, in milliseconds. */
 const DRAIN_MS = 30_000
@@ -29,7 +27,6 @@ export interface RunningServer {
 interface Started {
   readonly connections: Connections
   readonly mediaport: Mediaport
-  readonly storage: WatchedStorage
   readonly stopReaping: () => void
 }
 
@@ -53,7 +50,6 @@ export async function serve(config: Config, log: Logger, made?: Promise<string>)
     access: { ...config.access, publicUrl: url },
     pace: config.pace,
     showsLocation: config.showsLocation,
-    health: () => checkHealth(started?.connections, started?.storage),
     isDraining: () => draining,
     isCutOff: () => cutOff,
     log,
@@ -94,7 +90,7 @@ async function start(config: Config, log: Logger, made: Promise<string> | undefi
       : () => {}
   trimMemory()
   log.info(`ready for uploads after ${((performance.now() - began) / 1000).toFixed(1)} s`)
-  return { connections, mediaport, stopReaping, storage: container.resolve(STORAGES)[0] }
+  return { connections, mediaport, stopReaping }
 }
 
 /** @returns the address, with the port that the system chose if it was to choose one. */

@@ -5,6 +5,7 @@ import type { Database } from '../../src/adapters/kysely/database.ts'
 import { KyselyMediaRepository } from '../../src/adapters/kysely/kysely-media-repository.ts'
 import { migrate } from '../../src/adapters/kysely/migrations.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
+import { noJobs } from '../support/no-jobs.ts'
 import { type Filled, MEASURES, type Measure } from './growth-measures.ts'
 import { fill, type Query } from './growth-rows.ts'
 
@@ -74,7 +75,7 @@ async function grow(server: string, rows: number): Promise<Grown> {
     .where('created_at', '=', new Date(Date.UTC(2000, 0) + (rows / 2) * 1000))
     .where('state', '=', 'stored')
     .executeTakeFirstOrThrow()
-  return { rows, db, repository: new KyselyMediaRepository(db), middle: { id: id as MediaId, createdAt } }
+  return { rows, db, repository: new KyselyMediaRepository(db, noJobs), middle: { id: id as MediaId, createdAt } }
 }
 
 async function query(url: string, statement: string, parameters: readonly unknown[] = []): ReturnType<Query> {

@@ -12,6 +12,7 @@ import { abandon, type FenceLost, type Transition } from '../../src/domain/media
 import type { FileName } from '../../src/domain/values/file-name.ts'
 import { newDatabase, type TestDatabase } from '../integration/postgres.ts'
 import { withServices } from '../services.ts'
+import { noJobs } from '../support/no-jobs.ts'
 import { newIntent } from './media-repository.contract.ts'
 
 describe('Rows that share a commit, on PGlite', () => {
@@ -41,10 +42,10 @@ withServices(['POSTGRES_URL'], 'Rows that share a commit, on PostgreSQL', () => 
 
   it('are added although an unfinished transaction holds the id of one of them', async () => {
     const impatient = new Kysely<Database>({ dialect: database.dialect({ lock_timeout: 300 }) })
-    const repository = new KyselyMediaRepository(impatient)
+    const repository = new KyselyMediaRepository(impatient, noJobs)
     const intents = [newIntent(), newIntent(), newIntent()]
     await impatient.transaction().execute(async (tx) => {
-      await new KyselyMediaRepository(tx).add(intents[1] ?? newIntent(), 60)
+      await new KyselyMediaRepository(tx, noJobs).add(intents[1] ?? newIntent(), 60)
       const outcomes = await Promise.all(intents.map((intent) => repository.add(intent, 60)))
       expect(outcomes.map((outcome) => outcome.isOk())).toEqual([true, false, true])
     })
@@ -69,10 +70,12 @@ function sharedCommits(dialect: () => Promise<Dialect>) {
     events = []
     transactions = 0
     publishing = async () => {}
-    repository = new KyselyMediaRepository(db, async (tx, published) => {
-      transactions++
-      events.push(...published)
-      await publishing(tx)
+    repository = new KyselyMediaRepository(db, {
+      async add(tx, added) {
+        transactions++
+        events.push(...added)
+        await publishing(tx)
+      },
     })
   })
   afterAll(() => db.destroy())

@@ -15,6 +15,7 @@ import type { Tag } from '../../src/domain/values/tag.ts'
 import { fill } from '../bench/growth-rows.ts'
 import { newDatabase } from '../integration/postgres.ts'
 import { withServices } from '../services.ts'
+import { noJobs } from '../support/no-jobs.ts'
 import { readsOf } from './query-plans.ts'
 
 const ROWS = 10_000
@@ -100,7 +101,7 @@ function plans(dialect: () => Promise<Dialect>): void {
     }, ROWS)
     await sql`insert into media_metadata select id, attempt, '{}' from media_job limit 5000`.execute(db)
     await sql`vacuum analyze media_metadata`.execute(db)
-    const adapters = { media: new KyselyMediaRepository(db), metadata: new KyselyMetadataStore(db) }
+    const adapters = { media: new KyselyMediaRepository(db, noJobs), metadata: new KyselyMetadataStore(db) }
     for (const [name, call] of Object.entries(CALLS)) {
       captured = []
       await call(adapters)

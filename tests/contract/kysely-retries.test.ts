@@ -9,6 +9,7 @@ import type { Intent } from '../../src/domain/media/media.ts'
 import { abandon } from '../../src/domain/media/transitions.ts'
 import type { ContentType } from '../../src/domain/values/content-type.ts'
 import type { FileName } from '../../src/domain/values/file-name.ts'
+import { noJobs } from '../support/no-jobs.ts'
 
 const id = '00000000-0000-7000-8000-000000000000' as MediaId
 const attempt = 'aaaaaaaaaaaaaaaa' as Attempt
@@ -24,7 +25,7 @@ const intent: Intent = {
 
 describe('The rows in PostgreSQL', () => {
   const db = new Kysely<Database>({ dialect: new PGliteDialect({ pglite: new PGlite() }) })
-  const repository = new KyselyMediaRepository(db)
+  const repository = new KyselyMediaRepository(db, noJobs)
   beforeAll(async () => {
     await migrate(db)
     await sql`create sequence raised`.execute(db)

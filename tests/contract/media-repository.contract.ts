@@ -335,7 +335,9 @@ export function mediaRepositoryContract(
           mimeType: 'image/gif' as ContentType,
           storage: 'another-storage',
         }
-        const answer = await repository.update(before.id, (media, now) => receiveAgain(media, next, now, 60))
+        const answer = await repository.update(before.id, (media, now) =>
+          receiveAgain(media, next, now, { leaseSeconds: 60, forgetAfterSeconds: 60 }),
+        )
         const receiving = answer._unsafeUnwrap()
         expect(receiving).toMatchObject({ ...next, state: 'receiving' })
         expect(receiving.leaseExpiresAt.getTime() - receiving.createdAt.getTime()).toBe(60_000)
@@ -650,7 +652,9 @@ export function mediaRepositoryContract(
         const answers = await Promise.all(
           Array.from({ length: 20 }, () => {
             const next = newIntent({ id })
-            return repository.update(id, (media, now) => receiveAgain(media, next, now, 60))
+            return repository.update(id, (media, now) =>
+              receiveAgain(media, next, now, { leaseSeconds: 60, forgetAfterSeconds: 60 }),
+            )
           }),
         )
         const winners = answers.filter((answer) => answer.isOk()).map((answer) => answer._unsafeUnwrap())

@@ -9,9 +9,15 @@ import { newDatabase } from '../integration/postgres.ts'
 import { withServices } from '../services.ts'
 import { mediaRepositoryContract } from './media-repository.contract.ts'
 
-mediaRepositoryContract('memory', async (publish) => ({ repository: new MemoryMediaRepository(publish) }), {
-  concurrent: true,
-})
+mediaRepositoryContract(
+  'memory',
+  async (publish) => ({
+    repository: new MemoryMediaRepository({ add: (_, events) => publish(events) }),
+  }),
+  {
+    concurrent: true,
+  },
+)
 
 describe('in this process', () => {
   kyselyContract('Kysely on PGlite', async () => new PGliteDialect({ pglite: new PGlite() }))
@@ -40,7 +46,7 @@ function kyselyContract(name: string, dialect: () => Promise<Dialect>): void {
 
   const openEmpty: Parameters<typeof mediaRepositoryContract>[1] = async (publish) => {
     await sql`truncate media_job`.execute(db)
-    return { repository: new KyselyMediaRepository(db, async (_, events) => publish(events)) }
+    return { repository: new KyselyMediaRepository(db, { add: async (_, events) => publish(events) }) }
   }
   mediaRepositoryContract(name, openEmpty, { concurrent: true })
 }

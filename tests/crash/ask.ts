@@ -3,7 +3,7 @@ import { type IncomingHttpHeaders, type IncomingMessage, request } from 'node:ht
 import { setTimeout } from 'node:timers/promises'
 import { chunksOf, collect } from '../samples.ts'
 
-export interface Asking {
+export interface ReadOptions {
   readonly method?: string
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array
@@ -29,7 +29,7 @@ const PATIENCE_MS = 30_000
  * One request on a connection of its own. Nothing, where the connection broke or the patience ended before the whole answer
  * was there: then nobody knows what became of it.
  */
-export async function ask(url: string, asking: Asking = {}): Promise<Answer | undefined> {
+export async function ask(url: string, asking: ReadOptions = {}): Promise<Answer | undefined> {
   try {
     return await exchange(url, asking)
   } catch {
@@ -41,7 +41,7 @@ export async function ask(url: string, asking: Asking = {}): Promise<Answer | un
 export const follow = async (answer: Answer | undefined): Promise<Answer | undefined> =>
   answer?.status === 307 ? ask(answer.headers.location ?? '') : answer
 
-async function exchange(url: string, asking: Asking): Promise<Answer> {
+async function exchange(url: string, asking: ReadOptions): Promise<Answer> {
   const { method, headers, body, pause = 0, patience = PATIENCE_MS, onLast } = asking
   const sending = request(url, {
     method: method ?? 'GET',

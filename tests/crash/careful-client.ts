@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { BOUNDARY, field, file, form } from '../e2e/multipart.ts'
 import { sha256 } from '../samples.ts'
-import { type Answer, type Asking, ask, follow, jsonOf } from './ask.ts'
+import { type Answer, ask, follow, jsonOf, type ReadOptions } from './ask.ts'
 import type { ClientLog } from './client-log.ts'
 
 /** As the client knows it. */
@@ -122,7 +122,7 @@ export class CarefulClient {
   }
 
   /** Asks one server after the other until one gives an answer that decides, so often at most. */
-  async #ask(path: string, asking: Asking = {}, tries = Number.POSITIVE_INFINITY): Promise<Asked> {
+  async #ask(path: string, asking: ReadOptions = {}, tries = Number.POSITIVE_INFINITY): Promise<Asked> {
     let tried = 0
     let isRepeated = false
     for (; performance.now() < this.#deadline(); await setTimeout(AGAIN_AFTER_MS)) {

@@ -1,7 +1,7 @@
 import { BOUNDARY, begin, field, file, form, post } from '../e2e/multipart.ts'
 import { Wire } from '../e2e/wire.ts'
 import { pngOf, sha256 } from '../samples.ts'
-import { type Answer, type Asking, ask, jsonOf } from './ask.ts'
+import { type Answer, ask, jsonOf, type ReadOptions } from './ask.ts'
 import type { ClientLog } from './client-log.ts'
 import type { See } from './faults.ts'
 
@@ -16,7 +16,7 @@ export interface Told {
   readonly seconds: number
 }
 
-export async function told(url: string, asking: Asking = {}): Promise<Told> {
+export async function told(url: string, asking: ReadOptions = {}): Promise<Told> {
   const began = performance.now()
   return toTold(await ask(url, asking), began)
 }
@@ -31,7 +31,7 @@ export async function seeHealth(see: See, url: string, wanted: number): Promise<
   see(`health ${status} ${String(body['status'])}`, status === wanted)
 }
 
-export interface Sent extends Pick<Asking, 'pause' | 'patience'> {
+export interface Sent extends Pick<ReadOptions, 'pause' | 'patience'> {
   /** Names the upload, and makes its bytes, which are like no other's. */
   readonly title: string
   readonly size?: number

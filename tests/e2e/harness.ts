@@ -17,9 +17,7 @@ import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { Ports } from '../../src/application/ports/index.ts'
 import type { Media, Stored } from '../../src/domain/media/media.ts'
-import { checkHealth, type Watched } from '../../src/main/health.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
-import { WatchedStorage } from '../../src/main/watched-storage.ts'
 import { file, form, post } from './multipart.ts'
 import { type Answer, Wire } from './wire.ts'
 
@@ -81,20 +79,20 @@ export interface Given {
   readonly wrapStorage?: (storage: FileStorage, folder: string) => FileStorage
   readonly ports?: Partial<Pick<Ports, 'metadata' | 'titles' | 'extract'>>
   readonly showsLocation?: boolean
-  /** What the health check hears of the stores beside database and storage. */
-  readonly projections?: Watched
 }
 
 /** The HTTP server as `serve` puts it together, over rows in memory and files in a folder of its own. */
 export async function startServer(given: Given = {}): Promise<TestServer> {
-  const { policy, pace, headerTimeoutSeconds = 10, wrapStorage = same, ports, showsLocation, projections = {} } = given
+  const { policy, pace, headerTimeoutSeconds = 10, wrapStorage = same, ports, showsLocation } = given
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-e2e-'))
   const jobs = new MemoryJobs()
-  const media = new MemoryMediaRepository((events) => {
-    jobs.publish(events)
-    void setImmediate().then(() => jobs.run(mediaport.work))
+  const media = new MemoryMediaRepository({
+    add(tx, events) {
+      jobs.add(tx, events)
+      void setImmediate().then(() => jobs.run(mediaport.work))
+    },
   })
-  const storage = new WatchedStorage(wrapStorage(new FilesystemFileStorage(join(folder, 'files')), folder))
+  const storage = wrapStorage(new FilesystemFileStorage(join(folder, 'files')), folder)
   const mediaport = createMediaport(
     { ...memoryPorts(), ...ports, media, storages: [storage] },
     { maxFileSize: MAX_FILE, ...policy },
@@ -112,7 +110,6 @@ export async function startServer(given: Given = {}): Promise<TestServer> {
   const app = createApp(mediaport, {
     access: { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: url },
     pace: { idleSeconds: 15, minRate: 4096, ...pace },
-    health: () => checkHealth({ isDatabaseUp: async () => true, projections }, storage),
     showsLocation,
     isDraining: () => draining,
     isCutOff: () => cutOff,

@@ -83,8 +83,8 @@ describe('The OpenAPI document', () => {
   it('has an entry for every route there is', () => {
     const access = { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: server.url }
     const pace = { idleSeconds: 1, minRate: 1 }
-    const health = async () => ({ status: 'ok', checks: {} }) as const
-    const router = createRouter(server.mediaport, { access, pace, health })
+    const log = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+    const router = createRouter(server.mediaport, { access, pace, log, isDraining: () => false, isCutOff: () => false })
     const served = router.stack
       .filter(({ path }) => !PAGES.includes(String(path)))
       .flatMap(({ path, methods }) =>
@@ -198,3 +198,5 @@ describe('The OpenAPI document', () => {
     expect(JSON.stringify(body)).not.toContain('down')
   })
 })
+
+const ignore = (): void => {}

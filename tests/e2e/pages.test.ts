@@ -97,7 +97,7 @@ describe.skipIf(!isThere)(
       await writeFile(text, 'just text')
       await page.getByLabel('File').setInputFiles(text)
       await page.getByRole('button', { name: 'Upload' }).click()
-      await page.getByRole('heading', { name: 'Files of this type are not accepted' }).waitFor()
+      await page.getByRole('heading', { name: 'The file type is not accepted' }).waitFor()
       // The browser itself reports the status of the request.
       complaints = complaints.filter((complaint) => !complaint.includes('415'))
     })

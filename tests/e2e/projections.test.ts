@@ -83,8 +83,9 @@ it.each([
   [true, 'ok', 'up'],
   [false, 'degraded', 'down'],
 ])('With stores that answer: %s, the server is %s', async (isUp, status, check) => {
-  const store = { isUp: async () => isUp }
-  server = await startServer({ projections: { metadata: store, titles: store } })
+  const { metadata, titles } = memoryPorts()
+  const answers = { isUp: async () => isUp }
+  server = await startServer({ ports: { metadata: over(metadata, answers), titles: over(titles, answers) } })
   const answer = await fetch(`${server.url}/healthcheck/`)
   expect(answer.status).toBe(200)
   expect(await answer.json()).toEqual({

@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { sql } from 'kysely'
 import { expect, it, vi } from 'vitest'
+import { KyselyMediaRepository } from '../../src/adapters/kysely/kysely-media-repository.ts'
 import { readConfig } from '../../src/main/config.ts'
-import { connect } from '../../src/main/connections.ts'
+import { type Connections, connect } from '../../src/main/connections.ts'
 import { FaultProxy } from '../fault-proxy.ts'
 import { withServices } from '../services.ts'
 import { newDatabase } from './postgres.ts'
@@ -25,7 +26,7 @@ withServices(['POSTGRES_URL'], 'Connections to a PostgreSQL server', () => {
       await sql`select 1`.execute(tx)
     })
     await expect(broken).rejects.toThrow()
-    expect(await connections.isDatabaseUp()).toBe(true)
+    expect(await isUp(connections)).toBe(true)
     await connections.close()
     await database.drop()
     rmSync(folder, { recursive: true })
@@ -37,7 +38,7 @@ withServices(['POSTGRES_URL'], 'Connections to a PostgreSQL server', () => {
     const { href } = Object.assign(new URL(database.url), { port: String(proxy.port) })
     const folder = mkdtempSync(join(tmpdir(), 'mediaport-connections-'))
     const connections = await connect(readConfig({ DATABASE_URL: href, DATA_DIR: folder })._unsafeUnwrap())
-    const asked = () => Promise.all(Array.from({ length: 5 }, () => connections.isDatabaseUp()))
+    const asked = () => Promise.all(Array.from({ length: 5 }, () => isUp(connections)))
     expect(await asked()).toEqual([true, true, true, true, true])
     proxy.silence()
     const began = performance.now()
@@ -54,9 +55,9 @@ withServices(['POSTGRES_URL'], 'Connections to a PostgreSQL server', () => {
     const database = await newDatabase()
     const folder = mkdtempSync(join(tmpdir(), 'mediaport-connections-'))
     const connections = await connect(readConfig({ DATABASE_URL: database.url, DATA_DIR: folder })._unsafeUnwrap())
-    expect(await connections.isDatabaseUp()).toBe(true)
+    expect(await isUp(connections)).toBe(true)
     await sql`set default_transaction_read_only = on`.execute(connections.db)
-    expect(await connections.isDatabaseUp()).toBe(false)
+    expect(await isUp(connections)).toBe(false)
     await connections.close()
     await database.drop()
     rmSync(folder, { recursive: true })
@@ -74,3 +75,5 @@ it('A start says which address is wrong, and repeats no password', async () => {
   )
   rmSync(folder, { recursive: true })
 })
+
+const isUp = ({ db, jobs }: Connections) => new KyselyMediaRepository(db, jobs).isUp()

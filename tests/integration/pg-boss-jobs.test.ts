@@ -6,11 +6,14 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { PgBossJobs } from '../../src/adapters/pg-boss/pg-boss-jobs.ts'
 import type { Job } from '../../src/application/jobs.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import type { MediaId } from '../../src/domain/media/ids.ts'
+import type { MediaEvent } from '../../src/domain/media/events.ts'
+import type { MediaId, StorageKey } from '../../src/domain/media/ids.ts'
 import { withServices } from '../services.ts'
 import { newDatabase } from './postgres.ts'
 
-const job = (id: string, after = 0): Job => ({ name: 'cache-title', id: id as MediaId, after })
+/** Causes one job, `cache-title`. */
+const changed = (id: string): MediaEvent => ({ type: 'media-changed', id: id as MediaId })
+const file = (id: string) => ({ id: id as MediaId, storage: 's', storageKey: 'k' as StorageKey })
 const down = unavailable('database')(new Error('down'))
 const soon = { timeout: 20_000, interval: 50 }
 
@@ -46,7 +49,7 @@ function jobsTests(openDatabase: () => Promise<Opened>): void {
     if (!stopped) await jobs.stop()
     stopped = true
   }
-  const publish = (...all: Job[]) => db.transaction().execute((tx) => jobs.publish(tx, all))
+  const add = (...events: MediaEvent[]) => db.transaction().execute((tx) => jobs.add(tx, events))
   const kept = async (name = 'cache-title') => {
     const { rows } = await sql<{ id: string; state: string; retries: number; after: number }>`
       select data->>'id' as id, state, retry_count as retries,
@@ -59,8 +62,8 @@ function jobsTests(openDatabase: () => Promise<Opened>): void {
 
   it('does each job that was written, once', async () => {
     const done: Job[] = []
-    await publish(job('a'), job('b'))
-    await publish({ ...job('c'), name: 'discard-media', storage: 's', storageKey: 'k' } as Job)
+    await add(changed('a'), changed('b'))
+    await add({ type: 'media-abandoned', ...file('c') })
     await jobs.work((each) => (done.push(each), okAsync(undefined)))
     await vi.waitFor(() => expect(done).toHaveLength(3), soon)
     expect(done.map(({ id }) => id).toSorted()).toEqual(['a', 'b', 'c'])
@@ -73,27 +76,27 @@ function jobsTests(openDatabase: () => Promise<Opened>): void {
 
   it('knows nothing of a job whose transaction rolled back', async () => {
     const rolledBack = db.transaction().execute(async (tx) => {
-      await jobs.publish(tx, [job('never')])
+      await jobs.add(tx, [changed('never')])
       throw new Error('rolled back')
     })
     await expect(rolledBack).rejects.toThrow('rolled back')
-    await publish(job('a'))
+    await add(changed('a'))
     expect(await kept()).toMatchObject([{ id: 'a' }])
   })
 
   it('keeps a job back for as long as it says', async () => {
-    await publish(job('later', 604_800), job('now'))
+    await add({ type: 'attempt-replaced', ...file('a'), writableSeconds: 604_800 })
     const done: string[] = []
     await jobs.work(({ id }) => (done.push(id), okAsync(undefined)))
-    await vi.waitFor(() => expect(done).toEqual(['now']), soon)
-    const later = (await kept()).find(({ id }) => id === 'later')
-    expect(later).toEqual({ id: 'later', state: 'created', retries: 0, after: 604_800 })
+    await vi.waitFor(() => expect(done).toEqual(['a']), soon)
+    const later = (await kept('discard-media')).find(({ after }) => after > 0)
+    expect(later).toEqual({ id: 'a', state: 'created', retries: 0, after: 604_800 })
   })
 
   it('tries a job that throws five times and keeps it for somebody to look at, while others go on', async () => {
     let thrown = 0
     const done: string[] = []
-    await publish(job('poison'), job('a'))
+    await add(changed('poison'), changed('a'))
     await jobs.work(({ id }) => {
       if (id !== 'poison') return done.push(id), okAsync(undefined)
       thrown++
@@ -104,13 +107,13 @@ function jobsTests(openDatabase: () => Promise<Opened>): void {
       expect(await kept('dead-jobs')).toMatchObject([{ id: 'poison' }])
     }, soon)
     expect(thrown).toBe(5)
-    await publish(job('b'))
+    await add(changed('b'))
     await vi.waitFor(() => expect(done).toEqual(['a', 'b']), soon)
     expect(thrown).toBe(5)
   })
 
   it('does a job in the end whose processes died again and again, which is no fault of the job', async () => {
-    await publish(job('a'))
+    await add(changed('a'))
     // As five of them have left it, long ago.
     await sql`update pgboss.job set state = 'active', retry_count = 4, started_on = now() - interval '1 hour',
       heartbeat_on = now() - interval '1 hour' where name = 'cache-title'`.execute(db)
@@ -124,17 +127,17 @@ function jobsTests(openDatabase: () => Promise<Opened>): void {
 
   it('waits for the end of an outage, which is no try', async () => {
     let asked = 0
-    await publish(job('a'))
+    await add(changed('a'))
     await jobs.work(() => (asked++ === 0 ? errAsync(down) : okAsync(undefined)))
     await vi.waitFor(async () => expect(await kept()).toMatchObject([{ state: 'completed', retries: 0 }]), soon)
     expect(asked).toBe(2)
   })
 
   it('does as many jobs as a batch has at the same time, and completes the others when one fails', async () => {
-    const all = Array.from({ length: 20 }, (_, n) => job(String(n)))
+    const all = Array.from({ length: 20 }, (_, n) => changed(String(n)))
     const together = Promise.withResolvers<void>()
     let begun = 0
-    await publish(...all)
+    await add(...all)
     await jobs.work(({ id }) => {
       if (++begun === all.length) together.resolve()
       return ResultAsync.fromSafePromise(together.promise).map(() => {
@@ -154,7 +157,7 @@ function jobsTests(openDatabase: () => Promise<Opened>): void {
 
   it('sends a job again that is still waiting when it stops: nothing is lost, and no try was used', async () => {
     let asked = 0
-    await publish(job('a'))
+    await add(changed('a'))
     await jobs.work(() => (asked++, errAsync(down)))
     await vi.waitFor(() => expect(asked).toBeGreaterThan(0), soon)
     await stop()

@@ -1,4 +1,4 @@
-import type { Uploaded } from '../../src/application/upload/errors.ts'
+import type { Uploaded } from '../../src/application/upload/upload-media.ts'
 import type { Attempt } from '../../src/domain/media/ids.ts'
 import type { Stored } from '../../src/domain/media/media.ts'
 import { Broken } from './promises.ts'
@@ -78,7 +78,7 @@ export class Client {
     const { id } = known.media
     const before = this.#world.disturbances.length
     // With the version it may ask again without harm: a first try that comes late changes nothing.
-    const condition = whatever ? {} : { ifVersion: known.version }
+    const condition = whatever ? {} : { precondition: isVersion(known.version) }
     const answer = await this.#untilClear(() => this.#requests.rename(id, { title, ...condition }))
     this.#world.note('client', `rename: ${answer.isOk() ? answer.value.version : answer.error.type}`)
     const wasDone = answer.isErr() && answer.error.type === 'precondition-failed' && this.#isDisturbedSince(before)
@@ -141,7 +141,7 @@ export class Client {
   discardByMistake(known: Known | undefined): void {
     if (!known) return
     const { id, storage, storageKey } = known.media
-    this.#world.enqueue({ name: 'discard-media', id, storage, storageKey, after: 0 })
+    this.#world.enqueue({ name: 'discard-media', id, storage, storageKey, afterSeconds: 0 })
   }
 
   sleep(ms: number): Promise<void> {
@@ -182,3 +182,5 @@ export class Client {
     throw new Broken(this.#world.disturbances.slice(before).some(touchesProjectionOnly) ? 'R5' : 'R0', what)
   }
 }
+
+const isVersion = (version: number) => (media: Stored) => media.version === version

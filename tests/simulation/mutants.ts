@@ -25,7 +25,7 @@ const MUTANTS: readonly Mutant[] = [
     file: 'src/application/upload/upload-media.ts',
     edits: [
       [
-        ".orElse((error) => giveUp(row, bytes, toUnavailable(error), { type: 'outcome-unknown', cause: causeOf(error) }))",
+        ".orElse((error) => abandon(row, ref, toUnavailable(error), { type: 'outcome-unknown', cause: causeOf(error) }))",
         ".orElse(() => storage.delete(row.storageKey).andThen(() => errAsync({ type: 'outcome-unknown', cause: undefined })))",
       ],
     ],
@@ -35,13 +35,12 @@ const MUTANTS: readonly Mutant[] = [
     file: 'src/application/upload/upload-media.ts',
     edits: [
       [
-        'const begun = await begin(intent.value, upload.key)',
-        "const begun = upload.key ? await begin(intent.value, upload.key) : ok({ ...intent.value, state: 'receiving' })",
+        'const started = await start(intent.value, upload.key)',
+        "const started = upload.key ? await start(intent.value, upload.key) : ok({ ...intent.value, state: 'receiving' })",
       ],
       [
-        'const outcome = contents.isOk()',
-        'if (!upload.key && contents.isOk()) await begin(intent.value, upload.key)\n' +
-          '    const outcome = contents.isOk()',
+        'if (contents.isErr()) return abandon<E>(row, ref, contents.error)',
+        'if (contents.isErr()) return abandon<E>(row, ref, contents.error)\n    if (!upload.key) await start(row, upload.key)',
       ],
     ],
   },
@@ -73,12 +72,12 @@ const MUTANTS: readonly Mutant[] = [
   {
     without: "the discard of the old attempt's key",
     file: 'src/application/jobs.ts',
-    edits: [['[discard(event, 0), discard(event, forgetAfterSeconds)]', '[discard(event, forgetAfterSeconds)]']],
+    edits: [['[discard(event, 0), discard(event, event.writableSeconds)]', '[discard(event, event.writableSeconds)]']],
   },
   {
     without: 'its later repetition',
     file: 'src/application/jobs.ts',
-    edits: [['[discard(event, 0), discard(event, forgetAfterSeconds)]', '[discard(event, 0)]']],
+    edits: [['[discard(event, 0), discard(event, event.writableSeconds)]', '[discard(event, 0)]']],
   },
   {
     without: 'the renewal of the lease',
@@ -116,20 +115,25 @@ const MUTANTS: readonly Mutant[] = [
   },
   {
     without: 'the word of an upload that came late',
-    file: 'src/application/upload/upload-media.ts',
-    edits: [['if (given.isErr()) await tellLate(row, bytes)', '']],
+    file: 'src/application/upload/abandon-upload.ts',
+    edits: [['if (abandoned.isErr()) await reportLate(row, file)', '']],
   },
   {
     without: 'the word of a copy before its first byte',
     file: 'src/domain/media/transitions.ts',
-    edits: [["events: [{ type: 'copy-started', ...copy, seconds }]", 'events: []']],
+    edits: [
+      [
+        "events: [{ type: 'copy-started', ...copy, decidedSeconds, writableSeconds: forgetAfterSeconds }]",
+        'events: []',
+      ],
+    ],
   },
   {
     without: 'the discard of what was moved',
     file: 'src/domain/media/transitions.ts',
     edits: [
       [
-        "{ type: 'media-changed', id: media.id },\n      { type: 'attempt-replaced', ...fileRef(media) },",
+        "{ type: 'media-changed', id: media.id },\n      { type: 'attempt-replaced', ...fileRef(media), writableSeconds: forgetAfterSeconds },",
         "{ type: 'media-changed', id: media.id },",
       ],
     ],

@@ -1,11 +1,11 @@
 import { err, okAsync, type Result, ResultAsync } from 'neverthrow'
-import type { NewDetails } from '../../src/application/library/change-media.ts'
+import type { ChangeOptions } from '../../src/application/library/change-media.ts'
 import type { Page } from '../../src/application/library/list-media.ts'
 import type { Mediaport } from '../../src/application/mediaport.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { Moved } from '../../src/application/upkeep/move-media.ts'
 import type { Details } from '../../src/application/upload/details.ts'
-import type { Uploaded } from '../../src/application/upload/errors.ts'
+import type { Uploaded } from '../../src/application/upload/upload-media.ts'
 import type { Stored } from '../../src/domain/media/media.ts'
 import { collect } from '../samples.ts'
 import { LONG_PAUSE } from './faults.ts'
@@ -87,11 +87,14 @@ export class Requests {
 
   read(id: string): Answer<Buffer> {
     return this.#ask('read', PATIENCE, (mediaport) =>
-      mediaport.readContent(id).andThen(({ body }) => ResultAsync.fromPromise(collect(body), unavailable('storage'))),
+      mediaport
+        .openContent(id)
+        .andThen(({ open }) => open())
+        .andThen((body) => ResultAsync.fromPromise(collect(body), unavailable('storage'))),
     )
   }
 
-  rename(id: string, details: NewDetails): Answer<Stored> {
+  rename(id: string, details: ChangeOptions): Answer<Stored> {
     return this.#ask('rename', PATIENCE, (mediaport) => mediaport.changeMedia(id, details))
   }
 

@@ -91,6 +91,7 @@ export function repository(
         }),
       ),
     scan: (...given) => ask('media.scan', () => media.scan(...given)),
+    isUp: () => media.isUp(),
   }
 }
 

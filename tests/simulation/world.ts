@@ -6,9 +6,10 @@ import { type Job, jobsOf } from '../../src/application/jobs.ts'
 import type { MediaEvent } from '../../src/domain/media/events.ts'
 import type { Attempt, MediaId } from '../../src/domain/media/ids.ts'
 import type { Media } from '../../src/domain/media/media.ts'
+import { noJobsInMemory } from '../support/no-jobs.ts'
 import { type Fault, isSlow, type Mode, methodOf, modesOf, type StorageKind } from './faults.ts'
 import { FragileDisk } from './fragile-disk.ts'
-import { FORGET_AFTER_SECONDS, Process } from './process.ts'
+import { Process } from './process.ts'
 import { RowLocks } from './row-locks.ts'
 import { SimulatedImagekit } from './simulated-imagekit.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -34,7 +35,7 @@ export interface FiredAt extends Fired {
 export class World {
   readonly clock = new VirtualClock()
   readonly kind: StorageKind
-  readonly media = new MemoryMediaRepository()
+  readonly media = new MemoryMediaRepository(noJobsInMemory)
   readonly locks = new RowLocks(this.clock)
   readonly jobs = new Set<QueuedJob>()
   readonly memoryStorage = new MemoryFileStorage()
@@ -105,7 +106,7 @@ export class World {
   }
 
   enqueue(job: Job): void {
-    this.jobs.add({ job, dueAt: this.clock.now + job.after * 1000, claimedBy: undefined })
+    this.jobs.add({ job, dueAt: this.clock.now + job.afterSeconds * 1000, claimedBy: undefined })
   }
 
   /** Counts one effect, and says what goes wrong with it. */
@@ -172,7 +173,7 @@ export class World {
     const mode = this.arrive(`${process.task} jobs.publish`, process)
     if (mode === 'crash before') this.kill(process)
     if (mode !== undefined) throw new Error('rolled back')
-    for (const job of events.flatMap((event) => jobsOf(event, FORGET_AFTER_SECONDS))) this.enqueue(job)
+    for (const job of events.flatMap(jobsOf)) this.enqueue(job)
   }
 }
 

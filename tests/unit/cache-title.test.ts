@@ -9,7 +9,7 @@ function start(given: Given = {}, titles = new MemoryTitleCache()) {
   const at = world({ ...given, ports: { titles } })
   return {
     ...at,
-    cache: (id: MediaId) => at.mediaport.work({ name: 'cache-title', id, after: 0 }),
+    cache: (id: MediaId) => at.mediaport.work({ name: 'cache-title', id, afterSeconds: 0 }),
     found: async (id: MediaId) => (await titles.find(id))._unsafeUnwrap(),
   }
 }

@@ -1,15 +1,16 @@
 import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
-import type { NewDetails } from '../../src/application/library/change-media.ts'
+import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
+import type { ChangeOptions } from '../../src/application/library/change-media.ts'
 import { type Attempt, storageKey } from '../../src/domain/media/ids.ts'
+import type { Stored } from '../../src/domain/media/media.ts'
 import { receive } from '../../src/domain/media/transitions.ts'
-import { randomIdentity } from '../../src/main/identity.ts'
 import { pngOf } from '../samples.ts'
 import { down, eventually, over, Sender, type World, world } from './world.ts'
 
-const changed = async (at: World, id: string, details: NewDetails) =>
+const changed = async (at: World, id: string, details: ChangeOptions) =>
   (await at.mediaport.changeMedia(id, details))._unsafeUnwrap()
-const refused = async (at: World, id: string, details: NewDetails) =>
+const refused = async (at: World, id: string, details: ChangeOptions) =>
   (await at.mediaport.changeMedia(id, details))._unsafeUnwrapErr()
 const types = ({ told }: World) => told.map(({ type }) => type)
 
@@ -29,7 +30,7 @@ describe('changing a media', () => {
     expect(types(at)).toEqual(['media-stored', 'media-changed', 'media-changed', 'media-changed'])
   })
 
-  it.each<[string, NewDetails]>([
+  it.each<[string, ChangeOptions]>([
     ['nothing', {}],
     ['what it has', { title: 'first ', tags: ['A'] }],
   ])('to %s leaves its version, and nobody is told', async (_, details) => {
@@ -39,7 +40,7 @@ describe('changing a media', () => {
     expect(types(at)).toEqual(['media-stored'])
   })
 
-  it.each<[NewDetails, object]>([
+  it.each<[ChangeOptions, object]>([
     [{ title: '' }, { type: 'invalid-title', reason: 'empty' }],
     [{ title: 'a\nb' }, { type: 'invalid-title', reason: 'control-characters' }],
     [{ title: 'x'.repeat(201) }, { type: 'invalid-title', reason: 'too-long' }],
@@ -60,9 +61,11 @@ describe('changing a media', () => {
   it('is for one version only, where one is named', async () => {
     const at = world()
     const { id } = await at.upload()
-    expect(await changed(at, id, { title: 'A', ifVersion: 1 })).toMatchObject({ version: 2 })
-    for (const ifVersion of [1, 3, 0])
-      expect(await refused(at, id, { title: 'B', ifVersion })).toEqual({ type: 'precondition-failed' })
+    expect(await changed(at, id, { title: 'A', precondition: isVersion(1) })).toMatchObject({ version: 2 })
+    for (const version of [1, 3, 0])
+      expect(await refused(at, id, { title: 'B', precondition: isVersion(version) })).toEqual({
+        type: 'precondition-failed',
+      })
     expect(await at.row()).toMatchObject({ title: 'A', version: 2 })
   })
 
@@ -70,7 +73,9 @@ describe('changing a media', () => {
     const at = world()
     const { id } = await at.upload()
     const titles = Array.from({ length: 10 }, (_, n) => `${n}`)
-    const answers = await Promise.all(titles.map((title) => at.mediaport.changeMedia(id, { title, ifVersion: 1 })))
+    const answers = await Promise.all(
+      titles.map((title) => at.mediaport.changeMedia(id, { title, precondition: isVersion(1) })),
+    )
     expect(answers.filter((answer) => answer.isOk())).toHaveLength(1)
     expect(await at.row()).toMatchObject({ version: 2 })
   })
@@ -78,7 +83,9 @@ describe('changing a media', () => {
   it.each(['anonymous', 'ME', ''])('of another owner than %j does not exist', async (owner) => {
     const at = world()
     const media = await at.upload({ owner: 'me' })
-    expect(await refused(at, media.id, { title: 'mine', owner, ifVersion: 7 })).toEqual({ type: 'not-found' })
+    expect(await refused(at, media.id, { title: 'mine', owner, precondition: isVersion(7) })).toEqual({
+      type: 'not-found',
+    })
     expect(await at.row()).toStrictEqual(media)
     expect(await changed(at, media.id, { title: 'mine', owner: 'me' })).toMatchObject({ title: 'mine' })
   })
@@ -113,7 +120,7 @@ describe('deleting a media', () => {
     const media = await at.upload({ title: 'secret', tags: ['a'] })
     expect((await at.mediaport.deleteMedia(media.id)).isOk()).toBe(true)
     expect((await at.mediaport.getMedia(media.id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
-    expect((await at.mediaport.readContent(media.id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
+    expect((await at.mediaport.openContent(media.id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
     expect((await at.mediaport.listMedia())._unsafeUnwrap().items).toEqual([])
     expect((await at.mediaport.listMedia({ tag: 'a' }))._unsafeUnwrap().items).toEqual([])
     const { id, storage, storageKey, fileId } = media
@@ -128,7 +135,7 @@ describe('deleting a media', () => {
     await at.mediaport.deleteMedia(id)
     expect((await at.mediaport.deleteMedia(id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
     expect(await refused(at, id, { title: 'back' })).toEqual({ type: 'not-found' })
-    expect(await refused(at, id, { title: 'back', ifVersion: 2 })).toEqual({ type: 'not-found' })
+    expect(await refused(at, id, { title: 'back', precondition: isVersion(2) })).toEqual({ type: 'not-found' })
     expect(types(at)).toEqual(['media-stored', 'media-deleted'])
   })
 
@@ -136,10 +143,10 @@ describe('deleting a media', () => {
     const at = world()
     const { id } = await at.upload()
     await changed(at, id, { title: 'A' })
-    const early = await at.mediaport.deleteMedia(id, { ifVersion: 1 })
+    const early = await at.mediaport.deleteMedia(id, { precondition: isVersion(1) })
     expect(early._unsafeUnwrapErr()).toEqual({ type: 'precondition-failed' })
     expect((await at.mediaport.getMedia(id)).isOk()).toBe(true)
-    expect((await at.mediaport.deleteMedia(id, { ifVersion: 2 })).isOk()).toBe(true)
+    expect((await at.mediaport.deleteMedia(id, { precondition: isVersion(2) })).isOk()).toBe(true)
   })
 
   it('of another owner finds nothing', async () => {
@@ -159,3 +166,5 @@ describe('deleting a media', () => {
     expect(await at.row()).toMatchObject({ state: 'deleted' })
   })
 })
+
+const isVersion = (version: number) => (media: Stored) => media.version === version

@@ -22,7 +22,7 @@ function described(given: Given = {}, during: () => unknown = () => undefined) {
   }
   const at = world({ ...given, ports: { extract, ...given.ports } })
   const describeMedia = (media: { id: (typeof at.told)[0]['id']; attempt: Attempt }) =>
-    at.mediaport.work({ name: 'describe-media', after: 0, ...media })
+    at.mediaport.work({ name: 'describe-media', afterSeconds: 0, ...media })
   return { ...at, asked, describeMedia }
 }
 

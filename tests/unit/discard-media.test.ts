@@ -12,7 +12,7 @@ import { keep } from './leftovers.ts'
 import { down, eventually, over, Sender, type World, world } from './world.ts'
 
 const discard = ({ mediaport }: World, { id, storage, storageKey }: FileRef) =>
-  mediaport.work({ name: 'discard-media', id, storage, storageKey, after: 0 } satisfies Job)
+  mediaport.work({ name: 'discard-media', id, storage, storageKey, afterSeconds: 0 } satisfies Job)
 
 const another = 'ffffffffffffffff' as Attempt
 
@@ -127,7 +127,7 @@ describe('discarding', () => {
     const titles = new MemoryTitleCache()
     const at = world({ ports: { titles } })
     const [media, given] = [await at.upload({ title: 'T' }), await at.upload()]
-    for (const { id } of [media, given]) await at.mediaport.work({ name: 'cache-title', id, after: 0 })
+    for (const { id } of [media, given]) await at.mediaport.work({ name: 'cache-title', id, afterSeconds: 0 })
     await discard(at, { ...media, storageKey: storageKey(media.id, another) })
     expect((await titles.find(media.id))._unsafeUnwrap()).toMatchObject({ title: 'T' })
     await at.mediaport.deleteMedia(media.id)

@@ -12,6 +12,7 @@ import type { Media } from '../../src/domain/media/media.ts'
 import { abandon } from '../../src/domain/media/transitions.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { PNG, pngOf } from '../samples.ts'
+import { noJobsInMemory } from '../support/no-jobs.ts'
 import { dieReceiving, keep } from './leftovers.ts'
 import { down, over, type World, world } from './world.ts'
 
@@ -41,7 +42,7 @@ async function command({ mediaport }: Pick<World, 'mediaport'>, options: DoctorO
 function workers(at: World) {
   let done = 0
   return async () => {
-    for (const event of at.told.slice(done)) for (const job of jobsOf(event, 1)) await at.mediaport.work(job)
+    for (const event of at.told.slice(done)) for (const job of jobsOf(event)) await at.mediaport.work(job)
     done = at.told.length
   }
 }
@@ -387,7 +388,7 @@ describe('files that no row knows', () => {
 
 /** The use cases over these rows and this storage. */
 async function restore(backup: readonly Media[], storage: FileStorage) {
-  const media = new MemoryMediaRepository()
+  const media = new MemoryMediaRepository(noJobsInMemory)
   for (const row of backup) {
     await media.add(row, 60)
     await media.update(row.id, () => ok({ media: row, events: [] }))

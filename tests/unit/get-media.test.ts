@@ -1,6 +1,6 @@
 import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
-import { randomIdentity } from '../../src/main/identity.ts'
+import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import { pngOf } from '../samples.ts'
 import { down, eventually, over, Sender, world } from './world.ts'
 

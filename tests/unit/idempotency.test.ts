@@ -1,7 +1,8 @@
 import { err, okAsync } from 'neverthrow'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import type { Upload } from '../../src/application/upload/errors.ts'
+import { DEFAULT_POLICY } from '../../src/application/policy.ts'
 import { idOfKey } from '../../src/application/upload/id-of-key.ts'
+import type { Upload } from '../../src/application/upload/upload-media.ts'
 import type { MediaEvent } from '../../src/domain/media/events.ts'
 import type { Media } from '../../src/domain/media/media.ts'
 import type { IdempotencyKey } from '../../src/domain/values/idempotency-key.ts'
@@ -205,7 +206,7 @@ describe('the next attempt', () => {
     const { id, storage, storageKey } = before
     expect(at.told).toEqual([
       { type: 'media-abandoned', id, storage, storageKey },
-      { type: 'attempt-replaced', id, storage, storageKey },
+      { type: 'attempt-replaced', id, storage, storageKey, writableSeconds: DEFAULT_POLICY.forgetAfterSeconds },
       { type: 'media-stored', id, attempt: media.attempt },
     ])
     expect(await at.files()).toBe(1)

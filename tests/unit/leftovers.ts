@@ -1,10 +1,10 @@
+import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
 import { type StorageKey, storageKey } from '../../src/domain/media/ids.ts'
 import type { Receiving } from '../../src/domain/media/media.ts'
 import type { ContentType } from '../../src/domain/values/content-type.ts'
 import { parseFileName } from '../../src/domain/values/file-name.ts'
-import { randomIdentity } from '../../src/main/identity.ts'
 import { inChunks, PNG } from '../samples.ts'
 
 interface Stores {

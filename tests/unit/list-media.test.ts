@@ -1,17 +1,17 @@
 import * as fc from 'fast-check'
 import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
-import type { Listing, Page } from '../../src/application/library/list-media.ts'
-import { randomIdentity } from '../../src/main/identity.ts'
+import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
+import type { ListOptions, Page } from '../../src/application/library/list-media.ts'
 import { pngOf } from '../samples.ts'
 import { down, eventually, over, Sender, type World, world } from './world.ts'
 
-async function page({ mediaport }: World, listing?: Listing): Promise<Page> {
+async function page({ mediaport }: World, listing?: ListOptions): Promise<Page> {
   return (await mediaport.listMedia(listing))._unsafeUnwrap()
 }
 
 /** The ids on all pages, as they come. */
-async function paged(at: World, listing: Listing, between = async () => {}): Promise<string[]> {
+async function paged(at: World, listing: ListOptions, between = async () => {}): Promise<string[]> {
   const ids: string[] = []
   for (let found = await page(at, listing); ; found = await page(at, { ...listing, cursor: found.next ?? '' })) {
     ids.push(...found.items.map(({ id }) => id))
@@ -145,7 +145,7 @@ async function opened() {
   await uploads(at, 3, { owner: 'me', tags: ['x'] })
   const listing = { owner: 'me', tag: 'x', limit: 1 }
   const cursor = (await page(at, listing)).next ?? ''
-  const refusal = async (changed: Listing): Promise<unknown> =>
+  const refusal = async (changed: ListOptions): Promise<unknown> =>
     (await at.mediaport.listMedia({ ...listing, cursor, ...changed }))._unsafeUnwrapErr()
   return { at, listing, cursor, refusal }
 }
@@ -157,7 +157,7 @@ describe('a cursor', () => {
     expect((await opened()).cursor).toMatch(/^[\w.~-]+$/)
   })
 
-  it.each<[string, Listing]>([
+  it.each<[string, ListOptions]>([
     ['another owner', { owner: 'you' }],
     ['everybody', { owner: undefined }],
     ['another tag', { tag: 'y' }],

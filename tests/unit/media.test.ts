@@ -5,7 +5,6 @@ import { type Contents, type Intent, isDiscardable, type Media, needsFile } from
 import {
   abandon,
   change,
-  contentPath,
   expire,
   leaseFrom,
   markDeleted,
@@ -35,7 +34,7 @@ const intent: Intent = {
 }
 const contents: Contents = {
   fileId: 'file',
-  url: contentPath(id),
+  url: undefined,
   sizeBytes: 1,
   sha256: digest,
   title: parseTitle('A')._unsafeUnwrap(),
@@ -123,10 +122,12 @@ describe('the next attempt', () => {
     ['has a lease that ends just now', receiving, later(60)],
     ['has a lease that ran out', receiving, later(3600)],
   ])('takes over a media that %s, and somebody is told where the bytes of the last one may lie', (_, media, at) => {
-    expect(receiveAgain(media, next, at, 60)._unsafeUnwrap()).toStrictEqual({
-      media: { ...next, state: 'receiving', createdAt: at, leaseExpiresAt: leaseFrom(at, 60) },
-      events: [{ type: 'attempt-replaced', ...leftover }],
-    })
+    expect(receiveAgain(media, next, at, { leaseSeconds: 60, forgetAfterSeconds: 3600 })._unsafeUnwrap()).toStrictEqual(
+      {
+        media: { ...next, state: 'receiving', createdAt: at, leaseExpiresAt: leaseFrom(at, 60) },
+        events: [{ type: 'attempt-replaced', ...leftover, writableSeconds: 3600 }],
+      },
+    )
   })
 
   it.each<[string, Media, Date]>([
@@ -134,7 +135,9 @@ describe('the next attempt', () => {
     ['is stored', stored, later(3600)],
     ['was deleted', deleted, later(3600)],
   ])('does not begin while a media %s', (_, media, at) => {
-    expect(receiveAgain(media, next, at, 60)._unsafeUnwrapErr()).toEqual(lost(media))
+    expect(receiveAgain(media, next, at, { leaseSeconds: 60, forgetAfterSeconds: 3600 })._unsafeUnwrapErr()).toEqual(
+      lost(media),
+    )
   })
 })
 
@@ -264,10 +267,6 @@ describe('an id', () => {
 
   it('and an attempt make a storage key', () => {
     expect(storageKey(id, attempt)).toBe('01990000-0000-7000-8000-000000000000.0123456789abcdef')
-  })
-
-  it('makes the path of the content', () => {
-    expect(contentPath(id)).toBe('/media/01990000-0000-7000-8000-000000000000/content/')
   })
 })
 

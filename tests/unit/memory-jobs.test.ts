@@ -14,7 +14,7 @@ afterEach(() => void vi.useRealTimers())
 it('does the jobs that events cause when it is told to, once each', async () => {
   const [jobs, done] = [new MemoryJobs(), [] as Job['name'][]]
   const work = ({ name }: Job) => okAsync(void done.push(name))
-  jobs.publish([{ type: 'media-stored', id, attempt }])
+  jobs.add(undefined, [{ type: 'media-stored', id, attempt }])
   expect(done).toEqual([])
   await jobs.run(work)
   await jobs.run(work)
@@ -22,8 +22,9 @@ it('does the jobs that events cause when it is told to, once each', async () => 
 })
 
 it('does none before its time', async () => {
-  const [jobs, work] = [new MemoryJobs(60), vi.fn(() => okAsync(undefined))]
-  jobs.publish([{ type: 'attempt-replaced', id, storage: 'memory', storageKey: `${id}.${attempt}` as StorageKey }])
+  const [jobs, work] = [new MemoryJobs(), vi.fn(() => okAsync(undefined))]
+  const storageKey = `${id}.${attempt}` as StorageKey
+  jobs.add(undefined, [{ type: 'attempt-replaced', id, storage: 'memory', storageKey, writableSeconds: 60 }])
   await jobs.run(work)
   vi.setSystemTime(Date.now() + 59_999)
   await jobs.run(work)
@@ -35,12 +36,12 @@ it('does none before its time', async () => {
 
 it('keeps those that met an outage, and does the ones that others cause', async () => {
   const jobs = new MemoryJobs()
-  jobs.publish([{ type: 'media-changed', id }])
+  jobs.add(undefined, [{ type: 'media-changed', id }])
   await jobs.run(() => errAsync(down))
   const work = vi
     .fn(() => okAsync(undefined))
     .mockImplementationOnce(() => {
-      jobs.publish([{ type: 'media-changed', id }])
+      jobs.add(undefined, [{ type: 'media-changed', id }])
       return okAsync(undefined)
     })
   await jobs.run(work)

@@ -36,7 +36,7 @@ const instead =
 
 /** Does at once what would be done by and by. */
 async function workOff({ told, mediaport }: ReturnType<typeof start>) {
-  for (const event of told) for (const job of jobsOf(event, 0)) (await mediaport.work(job))._unsafeUnwrap()
+  for (const event of told) for (const job of jobsOf(event)) (await mediaport.work(job))._unsafeUnwrap()
 }
 
 describe('Moving media to another storage', () => {
@@ -80,7 +80,7 @@ describe('Moving media to another storage', () => {
     await at.upload()
     at.target.put = () => errAsync(down)
     expect((await at.mediaport.moveMedia(MOVE))._unsafeUnwrapErr()).toEqual(down)
-    expect(at.told.at(-1)).toMatchObject({ type: 'copy-started', storage: 'new', seconds: 1200 })
+    expect(at.told.at(-1)).toMatchObject({ type: 'copy-started', storage: 'new', decidedSeconds: 1200 })
   })
 
   it('leaves a media that was deleted meanwhile deleted, with nothing in either storage', async () => {
@@ -244,7 +244,8 @@ describe('A reader', () => {
       at.old.open = open
       return new ResultAsync(at.move().then(async () => open(...given)))
     }
-    const { body } = (await at.mediaport.readContent(id))._unsafeUnwrap()
+    const content = (await at.mediaport.openContent(id))._unsafeUnwrap()
+    const body = (await content.open())._unsafeUnwrap()
     expect(bytes.equals(await collect(body))).toBe(true)
     expect(await at.row()).toMatchObject({ storage: 'new' })
   })

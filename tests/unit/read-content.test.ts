@@ -1,12 +1,13 @@
 import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
+import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import { MemoryFileStorage } from '../../src/adapters/memory/memory-file-storage.ts'
+import type { Mediaport } from '../../src/application/mediaport.ts'
 import { createMediaport } from '../../src/application/mediaport.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
-import { randomIdentity } from '../../src/main/identity.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { collect, inChunks, PNG, pngOf } from '../samples.ts'
-import { down, eventually, over, Sender, world } from './world.ts'
+import { down, eventually, over, read, Sender, world } from './world.ts'
 
 const notFound = { type: 'not-found' }
 const bytes = pngOf(10_000)
@@ -17,7 +18,8 @@ describe('the content of a media', () => {
   it('is what was uploaded, byte for byte, with what is known of it', async () => {
     const { mediaport, upload } = world()
     const stored = await upload({ bytes })
-    const { media, body } = (await mediaport.readContent(stored.id))._unsafeUnwrap()
+    const { media, open } = (await mediaport.openContent(stored.id))._unsafeUnwrap()
+    const body = (await open())._unsafeUnwrap()
     expect(media).toStrictEqual(stored)
     expect(bytes.equals(await collect(body))).toBe(true)
   })
@@ -30,7 +32,8 @@ describe('the content of a media', () => {
   ])('can be read in part: %s', async (_, start, end) => {
     const { mediaport, upload } = world()
     const { id } = await upload({ bytes })
-    const { body } = (await mediaport.readContent(id, { range: { start, end } }))._unsafeUnwrap()
+    const { open } = (await mediaport.openContent(id))._unsafeUnwrap()
+    const body = (await open({ start, end }))._unsafeUnwrap()
     expect(bytes.subarray(start, end + 1).equals(await collect(body))).toBe(true)
   })
 
@@ -38,7 +41,7 @@ describe('the content of a media', () => {
     const { mediaport, upload, content } = world()
     const { id } = await upload({ owner: 'me', bytes })
     expect(await content(id, { owner: 'me' })).toHaveLength(10_000)
-    expect((await mediaport.readContent(id, { owner: 'you' }))._unsafeUnwrapErr()).toEqual(notFound)
+    expect((await mediaport.openContent(id, { owner: 'you' }))._unsafeUnwrapErr()).toEqual(notFound)
   })
 
   it('of a media that is not there, or not yet, does not exist', async () => {
@@ -47,7 +50,7 @@ describe('the content of a media', () => {
     const uploading = mediaport.uploadMedia({ filename: 'a.png', body: sender })
     await eventually(rows).toHaveLength(1)
     for (const id of [(await rows())[0]?.id ?? '', randomIdentity.newId(), 'x', '../x'])
-      expect((await mediaport.readContent(id))._unsafeUnwrapErr()).toEqual(notFound)
+      expect((await mediaport.openContent(id))._unsafeUnwrapErr()).toEqual(notFound)
     sender.fail(new Error('left'))
     await uploading
   })
@@ -62,9 +65,8 @@ describe('the content of a media', () => {
     const now = createMediaport({ ...ports, storages: [current, old] })
     const other = (await now.uploadMedia({ filename: 'b.png', body: inChunks(PNG) }))._unsafeUnwrap()
     expect(other.storage).toBe('current')
-    const read = async (id: string) => collect((await now.readContent(id))._unsafeUnwrap().body)
-    expect(bytes.equals(await read(stored.id))).toBe(true)
-    expect(PNG.equals(await read(other.id))).toBe(true)
+    expect(bytes.equals(await read(now, stored.id))).toBe(true)
+    expect(PNG.equals(await read(now, other.id))).toBe(true)
   })
 
   it('cannot be had while the storage that took it is not configured', async () => {
@@ -72,14 +74,14 @@ describe('the content of a media', () => {
     const before = createMediaport({ ...ports, storages: [called('old')] })
     const { id } = (await before.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrap()
     const now = createMediaport({ ...ports, storages: [called('current')] })
-    expect((await now.readContent(id))._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'storage' })
+    expect((await opened(now, id))._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'storage' })
   })
 
   it('that its storage lost is an error before the first byte', async () => {
     const { mediaport, upload, storage } = world()
     const { id, storageKey } = await upload()
     await storage.delete(storageKey)
-    const error = (await mediaport.readContent(id))._unsafeUnwrapErr()
+    const error = (await opened(mediaport, id))._unsafeUnwrapErr()
     expect(error).toEqual({ type: 'storage-error', cause: { type: 'file-missing', key: storageKey } })
   })
 
@@ -89,6 +91,8 @@ describe('the content of a media', () => {
       wrapStorage: (storage) => over(storage, { open: () => errAsync(unavailable) }),
     })
     const { id } = await upload()
-    expect((await mediaport.readContent(id))._unsafeUnwrapErr()).toEqual(unavailable)
+    expect((await opened(mediaport, id))._unsafeUnwrapErr()).toEqual(unavailable)
   })
 })
+
+const opened = (mediaport: Mediaport, id: string) => mediaport.openContent(id).andThen(({ open }) => open())

@@ -1,7 +1,7 @@
 import { err, errAsync, okAsync, ResultAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import type { FileStorage, PutError } from '../../src/application/ports/file-storage.ts'
-import type { Upload } from '../../src/application/upload/errors.ts'
+import type { Upload } from '../../src/application/upload/upload-media.ts'
 import { chunksOf, inChunks, PNG, pngOf, sha256 } from '../samples.ts'
 import { down, eventually, over, Sender, type World, world } from './world.ts'
 
@@ -133,7 +133,7 @@ describe('an upload whose storage', () => {
 
   it('breaks off is put away', async () => {
     const at = world({ wrapStorage: answering({ type: 'interrupted', cause }) })
-    expect(await failed(at)).toEqual({ type: 'body-failed', cause })
+    expect(await failed(at)).toEqual({ type: 'unavailable', dependency: 'storage', cause })
     await putAway(at)
   })
 

@@ -2,10 +2,10 @@ import { Readable } from 'node:stream'
 import { setImmediate } from 'node:timers/promises'
 import { ResultAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
+import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import { SNIFF_BYTES } from '../../src/application/ports/sniff.ts'
-import type { Upload } from '../../src/application/upload/errors.ts'
+import type { Upload } from '../../src/application/upload/upload-media.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
-import { randomIdentity } from '../../src/main/identity.ts'
 import { chunksOf, GIF, inChunks, JPEG, noise, PDF, PNG, pngOf, sha256 } from '../samples.ts'
 import { eventually, over, Sender, type World, world } from './world.ts'
 
@@ -49,7 +49,7 @@ describe('an upload', () => {
       mimeType: 'image/png',
       createdAt: expect.any(Date),
       fileId: `${id}.${attempt}`,
-      url: `/media/${id}/content/`,
+      url: undefined,
       sizeBytes: 100_000,
       sha256: sha256(bytes),
       fingerprint: hex(64),

@@ -1,6 +1,6 @@
 import { expect } from 'vitest'
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
-import type { Asking } from '../../src/application/library/get-media.ts'
+import type { ReadOptions } from '../../src/application/library/get-media.ts'
 import { createMediaport, type Mediaport } from '../../src/application/mediaport.ts'
 import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
@@ -30,7 +30,7 @@ export interface World {
   readonly row: () => Promise<Media>
   /** How many files the storage shows. */
   readonly files: () => Promise<number>
-  readonly content: (id: string, asking?: Asking) => Promise<Buffer>
+  readonly content: (id: string, asking?: ReadOptions) => Promise<Buffer>
   /** A stored media with a file of its own. */
   readonly upload: (given?: Sent) => Promise<Stored>
 }
@@ -51,10 +51,15 @@ export interface Given {
   readonly ports?: Partial<Omit<Ports, 'media'>>
 }
 
+/** The bytes of a media item. */
+export async function read(mediaport: Mediaport, id: string, options?: ReadOptions): Promise<Buffer> {
+  return collect((await mediaport.openContent(id, options).andThen(({ open }) => open()))._unsafeUnwrap())
+}
+
 /** The use cases over ports in memory. */
 export function world({ policy, wrapMedia = same, wrapStorage = same, ports: given }: Given = {}): World {
   const told: MediaEvent[] = []
-  const media = new MemoryMediaRepository((events) => void told.push(...events))
+  const media = new MemoryMediaRepository({ add: (_, events) => void told.push(...events) })
   const ports = { ...memoryPorts(), ...given }
   const ids: MediaId[] = []
   const { identity } = ports
@@ -92,7 +97,7 @@ export function world({ policy, wrapMedia = same, wrapStorage = same, ports: giv
       return row
     },
     files: async () => (await storage.list())._unsafeUnwrap().length,
-    content: async (id, asking) => collect((await mediaport.readContent(id, asking))._unsafeUnwrap().body),
+    content: async (id, asking) => read(mediaport, id, asking),
     upload: async ({ bytes = PNG, owner = 'anonymous', ...details } = {}) => {
       const upload = { filename: 'a.png', body: inChunks(bytes), owner, details }
       const { replayed: _, ...stored } = (await mediaport.uploadMedia(upload))._unsafeUnwrap()

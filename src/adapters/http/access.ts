@@ -1,15 +1,22 @@
-import type { Context, Middleware } from 'koa'
-import { HttpProblem } from './problem.ts'
+import type { Context } from 'koa'
+import { err, ok, type Result } from 'neverthrow'
+import type { ApiError, HttpRefusal } from './problem.ts'
 
 export const SCOPES = ['read', 'upload', 'write', 'delete', 'metrics'] as const
 export type Scope = (typeof SCOPES)[number]
 
+/** Who sends a request. */
+export interface Caller {
+  /** Sees only the media items of this owner. */
+  readonly owner: string
+}
+
 export interface Access {
-  /** Hosts that are served beside the loopback names, without port, lower case. */
+  /** Hosts that are served besides the loopback names: lower case, without a port. */
   readonly hosts: readonly string[]
-  /** What who has no key may do. */
+  /** What a caller without credentials may do. */
   readonly anonymousScopes: readonly Scope[]
-  /** Listening on loopback only: a request that came through a proxy was not meant for it. */
+  /** Whether the server listens on loopback only. It then refuses requests that came through a proxy. */
   readonly loopbackOnly: boolean
   readonly publicUrl: string
 }
@@ -20,39 +27,37 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 const PROXY_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']
 
 /**
- * Keeps a server without keys to those it was started for: a page on another site, a name that was made to point here
- * and a forgotten proxy all look like the local user.
+ * Protects a server without credentials from pages of other sites, from host names that an attacker points at it (DNS
+ * rebinding), and from a proxy that forwards the requests of others.
  */
-export const guardAccess =
-  ({ hosts, loopbackOnly, publicUrl }: Access): Middleware =>
-  async (ctx, next) => {
-    const host = HOST.exec(ctx.req.headers.host ?? '')?.groups?.['name']?.toLowerCase()
-    const lines = ctx.req.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host')
-    if (host === undefined || lines.length > 1 || !(LOOPBACK.test(host) || hosts.includes(host)))
-      throw new HttpProblem({
-        type: 'bad-host',
-        detail: 'Use the address the server was started with, or set ALLOWED_HOSTS.',
-      })
-    if (loopbackOnly && PROXY_HEADERS.some((name) => ctx.req.headers[name] !== undefined))
-      throw new HttpProblem({ type: 'forbidden', detail: 'Requests through a proxy are not answered on loopback.' })
-    if (/^\/(upload|media|metrics)(\/|$)/.test(ctx.path) && isFromElsewhere(ctx, publicUrl))
-      throw new HttpProblem({ type: 'cross-site' })
-    await next()
-  }
+export function refusalOf(ctx: Context, { hosts, loopbackOnly, publicUrl }: Access): ApiError | undefined {
+  const host = HOST.exec(ctx.req.headers.host ?? '')?.groups?.['name']?.toLowerCase()
+  const lines = ctx.req.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host')
+  if (host === undefined || lines.length > 1 || !(LOOPBACK.test(host) || hosts.includes(host)))
+    return {
+      type: 'bad-host',
+      detail: 'Use the address that the server was started with, or add the host to ALLOWED_HOSTS.',
+    }
+  if (loopbackOnly && PROXY_HEADERS.some((name) => ctx.req.headers[name] !== undefined))
+    return { type: 'forbidden', detail: 'A server that listens on loopback refuses requests through a proxy.' }
+  if (/^\/(upload|media|metrics)(\/|$)/.test(ctx.path) && isCrossSite(ctx, publicUrl)) return { type: 'cross-site' }
+  return undefined
+}
 
-function isFromElsewhere(ctx: Context, publicUrl: string): boolean {
+function isCrossSite(ctx: Context, publicUrl: string): boolean {
   if (ctx.get('Sec-Fetch-Site') === 'cross-site') return true
   const origin = ctx.get('Origin')
   if (origin === '') return false
   return origin !== `http://${ctx.get('Host')}` && origin !== new URL(publicUrl).origin
 }
 
-/** Lets a request through that may do this. Without keys everybody is `anonymous`, and a key is never a right one. */
-export const requires =
-  (scope: Scope, { anonymousScopes }: Access): Middleware =>
-  async (ctx, next) => {
-    if (ctx.get('Authorization') !== '' || !anonymousScopes.includes(scope))
-      throw new HttpProblem({ type: 'unauthenticated', headers: { 'WWW-Authenticate': 'Bearer' } })
-    ctx.state['owner'] = 'anonymous'
-    await next()
-  }
+/** Returns the caller if it has `scope`. There are no keys yet, so any `Authorization` is refused. */
+export function authorize(
+  ctx: Context,
+  scope: Scope,
+  { anonymousScopes }: Access,
+): Result<Caller, HttpRefusal<'unauthenticated'>> {
+  return ctx.get('Authorization') === '' && anonymousScopes.includes(scope)
+    ? ok({ owner: 'anonymous' })
+    : err({ type: 'unauthenticated', headers: { 'WWW-Authenticate': 'Bearer' } })
+}

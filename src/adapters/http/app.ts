@@ -1,45 +1,32 @@
 import { randomUUID } from 'node:crypto'
-import Koa, { type Middleware } from 'koa'
+import Koa, { type Context, type Middleware } from 'koa'
 import type { Mediaport } from '../../application/mediaport.ts'
-import { type Access, guardAccess } from './access.ts'
+import { refusalOf } from './access.ts'
 import { closeAfterAnswer, hasBody } from './linger.ts'
-import { HttpProblem, toProblem } from './problem.ts'
+import type { HttpOptions } from './options.ts'
+import { type ApiError, refusalFor, refuse, summary, toProblem } from './problem.ts'
 import { createRouter } from './router.ts'
-import type { Settings } from './routes.ts'
-
-export interface HttpOptions extends Settings {
-  readonly access: Access
-  /** While true, what still comes in is turned away. */
-  readonly isDraining: () => boolean
-  /** Whether the server has closed the connections of requests that were still under way. */
-  readonly isCutOff: () => boolean
-  readonly log: Log
-}
-
-/** A structured log, such as pino's. */
-export interface Log {
-  debug(fields: object, message: string): void
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
 
 /**
- * The HTTP API over the use cases.
- * @param mediaport may still be on its way: until it is there, only `/ping/` and `/healthcheck/` answer at once.
+ * The HTTP API over the use cases, as a Koa application.
+ *
+ * @param mediaport A promise while it is being opened. Until it resolves, only `/ping/` and `/healthcheck/` answer at once.
+ * @example
+ * const app = createApp(mediaport, options)
+ * serveApp(createHttpServer(10).listen(8000), app)
  */
 export function createApp(mediaport: Mediaport | Promise<Mediaport>, options: HttpOptions): Koa {
   const { access, isDraining } = options
   const app = new Koa()
-  app.use(answerProblems(options))
-  app.use(turnAwayWhen(isDraining))
-  app.use(meetExpectations)
-  app.use(guardAccess(access))
+  app.use(answerRequest(options))
+  app.use(refuseIf(() => (isDraining() ? SHUTTING_DOWN : undefined)))
+  app.use(refuseIf(unmetExpectation))
+  app.use(refuseIf((ctx) => refusalOf(ctx, access)))
   app.use(createRouter(mediaport, options).routes())
-  app.use(nothingHere)
+  app.use(refuseIf(noRoute))
   app.on('error', (error: unknown) => {
-    // The request of a client that left has a line of its own.
-    if (!isGone(error)) options.log.error({ err: error }, 'the connection broke while an answer was sent')
+    // A client that disconnected has a log line already.
+    if (!isDisconnect(error)) options.log.error({ err: error }, 'the connection failed while an answer was sent')
   })
   return app
 }
@@ -54,77 +41,85 @@ const SECURITY_HEADERS = {
   'Referrer-Policy': 'no-referrer',
 }
 
-/** Asked every few seconds, as long as the server runs. */
+/** Health checks call these every few seconds. */
 const PROBE = /^\/(ping|healthcheck)\/?$/
 
-/** Outermost: gives each request its id, each error its answer, and each request one line in the log. */
-const answerProblems =
-  ({ log, isCutOff }: Pick<HttpOptions, 'log' | 'isCutOff'>): Middleware =>
+/** The outermost middleware. Gives each request an id, each error its answer, and each request one line in the log. */
+const answerRequest =
+  ({ log, isCutOff }: HttpOptions): Middleware =>
   async (ctx, next) => {
     const requestId = randomUUID()
-    const began = performance.now()
+    const startedAt = performance.now()
     const standard = { ...SECURITY_HEADERS, 'X-Request-Id': requestId }
     ctx.set(standard)
-    let cause: unknown
-    let code: string | undefined
+    let thrown: unknown
+    let error: ApiError | undefined
     try {
       await next()
-    } catch (thrown) {
-      const error = isCutOff() ? SHUTTING_DOWN : thrown instanceof HttpProblem ? thrown.error : INTERNAL_ERROR
-      const problem = toProblem(error, requestId)
-      code = error !== SHUTTING_DOWN && ctx.res.headersSent && isGone(thrown) ? 'client-left' : error.type
-      cause = thrown instanceof HttpProblem ? thrown.cause : thrown
-      if (ctx.res.headersSent) ctx.res.destroy()
-      else {
-        for (const name of ctx.res.getHeaderNames()) ctx.remove(name)
-        ctx.set({ ...standard, ...problem.headers })
-        ctx.status = problem.status
-        ctx.type = 'application/problem+json'
-        ctx.body = JSON.stringify(problem.body)
-      }
+      error = refusalFor(ctx)
+    } catch (cause) {
+      thrown = cause
+      error = INTERNAL_ERROR
     }
-    // Where a refused body ends depends on who reads it, so nothing that follows it is believed to be a request.
-    if (hasBody(ctx.req) && (code !== undefined || !ctx.req.complete)) closeAfterAnswer(ctx.req, ctx.res)
-    const milliseconds = Math.round(performance.now() - began)
+    if (error && isCutOff()) error = SHUTTING_DOWN
+    const isDisconnected = error === INTERNAL_ERROR && ctx.res.headersSent && isDisconnect(thrown)
+    if (error) answerProblem(ctx, error, requestId, standard)
+
+    // Where a refused body ends depends on the parser, so no further request is read from this connection.
+    if (hasBody(ctx.req) && (error || !ctx.req.complete)) closeAfterAnswer(ctx.req, ctx.res)
     const line = {
       request_id: requestId,
       method: ctx.method,
       path: ctx.path.slice(0, 200),
       status: ctx.status,
-      code,
-      milliseconds,
+      code: isDisconnected ? 'client-left' : error?.type,
+      milliseconds: Math.round(performance.now() - startedAt),
     }
-    if (code === undefined && PROBE.test(ctx.path)) log.debug(line, 'answered')
-    else if (ctx.status >= 500 || code === 'internal-error' || code === 'shutting-down')
-      log.error({ ...line, err: cause }, 'failed')
-    else if (code === undefined) log.info(line, 'answered')
-    else log.warn(line, 'refused')
+    if (!error) log[PROBE.test(ctx.path) ? 'debug' : 'info'](line, 'answered')
+    else if (isDisconnected || !isFault(error)) log.warn(line, 'refused')
+    else log.error({ ...line, err: thrown ?? ('cause' in error ? error.cause : undefined) }, 'failed')
   }
 
-/** Whether this is what node:http and node:stream say of a client that left, or of one that no longer speaks HTTP. */
-const isGone = (error: unknown): boolean =>
+/** RFC 9457. An answer whose head has been sent can only be cut off. */
+function answerProblem(ctx: Context, error: ApiError, requestId: string, standard: Record<string, string>): void {
+  if (ctx.res.headersSent) {
+    ctx.res.destroy()
+    return
+  }
+  const { status, headers, body } = toProblem(error, requestId)
+  for (const name of ctx.res.getHeaderNames()) ctx.remove(name)
+  ctx.set({ ...standard, ...headers })
+  ctx.status = status
+  ctx.type = 'application/problem+json'
+  ctx.body = JSON.stringify(body)
+}
+
+/** Whether an operator should look at it. A server that is starting is not broken. */
+const isFault = ({ type }: ApiError): boolean => type !== 'starting' && summary(type).status >= 500
+
+/** What node:http and node:stream report when a client disconnects, or no longer speaks HTTP. */
+const isDisconnect = (error: unknown): boolean =>
   error instanceof Error &&
   'code' in error &&
   /^(ECONNRESET|ECONNABORTED|EPIPE|HPE_|ERR_STREAM_PREMATURE_CLOSE)/.test(String(error.code))
 
-const turnAwayWhen =
-  (isDraining: () => boolean): Middleware =>
+const refuseIf =
+  (check: (ctx: Context) => ApiError | undefined): Middleware =>
   async (ctx, next) => {
-    if (isDraining()) throw new HttpProblem(SHUTTING_DOWN)
-    await next()
+    const error = check(ctx)
+    if (error) refuse(ctx, error)
+    else await next()
   }
 
-/** RFC 9110 section 10.1.1; 100-continue is answered by the route that reads the body. */
-const meetExpectations: Middleware = async (ctx, next) => {
+/** RFC 9110 section 10.1.1. The handler that reads the body answers `100-continue`. */
+function unmetExpectation(ctx: Context): ApiError | undefined {
   const expectation = ctx.get('Expect')
-  if (expectation !== '' && expectation.toLowerCase() !== '100-continue')
-    throw new HttpProblem({ type: 'expectation-failed' })
-  await next()
+  return expectation === '' || expectation.toLowerCase() === '100-continue' ? undefined : { type: 'expectation-failed' }
 }
 
-const nothingHere: Middleware = (ctx) => {
+function noRoute(ctx: Context): ApiError {
   const layers: { methods: string[] }[] = ctx['matched'] ?? []
   const allowed = [...new Set(layers.flatMap(({ methods }) => methods))]
-  if (allowed.length === 0 || allowed.includes(ctx.method)) throw new HttpProblem({ type: 'not-found' })
-  throw new HttpProblem({ type: 'method-not-allowed', headers: { Allow: allowed.join(', ') } })
+  if (allowed.length === 0 || allowed.includes(ctx.method)) return { type: 'not-found' }
+  return { type: 'method-not-allowed', headers: { Allow: allowed.join(', ') } }
 }

@@ -1,17 +1,13 @@
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiResponseObject } from 'zod-openapi'
 import { type Code, summary } from './problem.ts'
-import type { Responses, Route } from './route.ts'
+import { COMMON_ERRORS, type Responses, type Route, SCOPED_ERRORS } from './route.ts'
 import { Problem } from './schemas.ts'
-
-/** What any route may answer with; those with a scope need a key or rights, and what stands behind the use cases. */
-const ALWAYS: readonly Code[] = ['bad-host', 'forbidden', 'internal-error', 'shutting-down']
-const SCOPED: readonly Code[] = ['unauthenticated', 'cross-site', 'starting', 'unavailable']
 
 /** The OpenAPI 3.1 document of these routes. */
 export function describeApi(routes: readonly Route[]): ReturnType<typeof createDocument> {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {}
   for (const { method, path, scope, operation, errors } of routes) {
-    const codes = [...ALWAYS, ...(scope ? SCOPED : []), ...errors]
+    const codes = [...COMMON_ERRORS, ...(scope ? SCOPED_ERRORS : []), ...errors]
     paths[path] = {
       ...paths[path],
       [method]: {
@@ -27,20 +23,20 @@ export function describeApi(routes: readonly Route[]): ReturnType<typeof createD
       title: 'mediaport',
       version: '1',
       description:
-        'Takes files in and gives them back. An upload is either there, whole and listed, or it is nowhere.\n\n' +
-        'Every address works with and without the slash at its end. Every error is a problem (RFC 9457) whose `type` ends in a code that does not change.',
+        'Stores files and serves them. A file is listed only when all of it is stored. A failed upload leaves nothing.\n\n' +
+        'Every path works with and without the slash at its end. Every error is a problem (RFC 9457). Its `type` ends in a code that does not change.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
     tags: [
-      { name: 'Media', description: 'Files: in, found again, and out' },
-      { name: 'Server', description: 'How the server is, and what it can do' },
+      { name: 'Media', description: 'Upload, find, change and download files' },
+      { name: 'Server', description: 'State and description of the server' },
     ],
     paths,
   })
 }
 
-/** One response a status, with an example for each code; what a route says of a status itself comes first. */
+/** One response per status, with an example for each code. The route's own description of a status comes first. */
 function problems(codes: readonly Code[], own: Responses): Responses {
   const responses: Record<string, ZodOpenApiResponseObject> = { ...own }
   for (const [status, ofStatus] of Map.groupBy(codes, (code) => String(summary(code).status))) {

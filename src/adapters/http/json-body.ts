@@ -1,76 +1,81 @@
 import { finished } from 'node:stream'
 import type { Context } from 'koa'
+import { err, ok, Result, ResultAsync } from 'neverthrow'
 import type { ZodType } from 'zod'
-import { HttpProblem } from './problem.ts'
+import { MAX_JSON_BYTES } from './limits.ts'
+import type { HttpRefusal } from './problem.ts'
 import { type Pace, watchPace } from './upload/pace.ts'
 
-const MAX_BYTES = 1024 * 1024
 const MAX_DEPTH = 8
 
 /**
- * The JSON object in the body (RFC 8259), as `schema` has it. Strict where parsers differ, so that all who read it read
- * the same: UTF-8 without a byte order mark, no name twice, no `__proto__`.
+ * Reads the JSON object in the body (RFC 8259) and checks it against `schema`. Refuses what parsers read differently: other
+ * encodings than UTF-8, a byte order mark, a name that occurs twice, `__proto__`.
  */
-export async function readJson<T>(ctx: Context, schema: ZodType<T>, pace: Pace): Promise<T> {
-  if (!ctx.is('application/json'))
-    throw new HttpProblem({ type: 'unsupported-media-type', detail: 'Send application/json.' })
-  if (ctx.req.headers.expect !== undefined) ctx.res.writeContinue()
-  const text = decode(await readBody(ctx, pace))
-  const checked = schema.safeParse(parse(text))
-  if (!checked.success) {
-    const [issue] = checked.error.issues
-    const detail = `${issue?.path.join('.') || 'The body'}: ${issue?.message}.`
-    throw new HttpProblem({ type: 'validation-error', detail })
-  }
-  // Only now that it is known to be small and flat: this parser sees names that come twice, and goes down recursively.
-  const { parseDocument } = await import('yaml')
-  if (parseDocument(text).errors.length > 0) throw malformed('A name is in it twice.')
-  return checked.data
+export function readJson<T>(ctx: Context, schema: ZodType<T>, pace: Pace): ResultAsync<T, JsonRefusal> {
+  return new ResultAsync(read(ctx, schema, pace))
 }
 
-function readBody({ req }: Context, pace: Pace): Promise<Buffer> {
-  return new Promise((resolve, reject) => {
+type JsonRefusal =
+  | HttpRefusal<'unsupported-media-type' | 'malformed-json' | 'validation-error' | 'too-large'>
+  | { readonly type: 'too-slow' }
+
+async function read<T>(ctx: Context, schema: ZodType<T>, pace: Pace): Promise<Result<T, JsonRefusal>> {
+  if (!ctx.is('application/json')) return err({ type: 'unsupported-media-type', detail: 'Send application/json.' })
+  if (ctx.req.headers.expect !== undefined) ctx.res.writeContinue()
+  const body = await readBody(ctx, pace)
+  const text = body.andThen(decode)
+  const value = text.andThen(parse).andThen((parsed) => check(parsed, schema))
+  if (text.isErr() || value.isErr()) return value
+  // This parser is recursive and finds repeated names. It runs last, on a body that is known to be small and flat.
+  const { parseDocument } = await import('yaml')
+  return parseDocument(text.value).errors.length > 0 ? err(malformed('A name occurs twice.')) : value
+}
+
+function readBody({ req }: Context, pace: Pace): Promise<Result<Buffer, JsonRefusal>> {
+  return new Promise((resolve) => {
     const chunks: Buffer[] = []
     let size = 0
-    const take = (chunk: Buffer): void => {
+    const settle = (result: Result<Buffer, JsonRefusal>): void => {
+      stopWatching()
+      req.off('data', onData)
+      resolve(result)
+    }
+    const onData = (chunk: Buffer): void => {
       size += chunk.length
-      if (size > MAX_BYTES) fail(new HttpProblem({ type: 'too-large', limit: MAX_BYTES }))
+      if (size > MAX_JSON_BYTES) settle(err(TOO_LARGE))
       else chunks.push(chunk)
     }
-    const end = (): void => {
-      stopWatching()
-      req.off('data', take)
-    }
-    const fail = (problem: HttpProblem): void => {
-      end()
-      reject(problem)
-    }
-    const stopWatching = watchPace(req, pace, () => fail(new HttpProblem({ type: 'too-slow' })))
-    finished(req, { writable: false }, (error) => {
-      end()
-      if (error) reject(malformed('It is cut off.'))
-      else resolve(Buffer.concat(chunks))
-    })
-    req.on('data', take)
+    const stopWatching = watchPace(req, pace, () => settle(err({ type: 'too-slow' })))
+    finished(req, { writable: false }, (error) =>
+      settle(error ? err(malformed('It ends early.')) : ok(Buffer.concat(chunks))),
+    )
+    req.on('data', onData)
   })
 }
 
-function decode(bytes: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes)
-  } catch {
-    throw malformed('It is not UTF-8.')
-  }
-}
+const decode = Result.fromThrowable(
+  (bytes: Buffer) => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes),
+  () => malformed('It is not UTF-8.'),
+)
 
-function parse(text: string): unknown {
-  try {
-    const value: unknown = JSON.parse(text)
-    if (isObject(value) && !Array.isArray(value) && !isTooDeep(value, MAX_DEPTH)) return value
-  } catch {
-    throw malformed('It is not JSON.')
-  }
-  throw malformed('It has to be an object, and a flat one.')
+const parseJson = Result.fromThrowable(
+  (text: string): unknown => JSON.parse(text),
+  () => malformed('It is not JSON.'),
+)
+
+const parse = (text: string): Result<object, JsonRefusal> =>
+  parseJson(text).andThen((value) =>
+    isObject(value) && !Array.isArray(value) && !isTooDeep(value, MAX_DEPTH)
+      ? ok(value)
+      : err(malformed(`It must be an object with at most ${MAX_DEPTH} levels.`)),
+  )
+
+function check<T>(value: object, schema: ZodType<T>): Result<T, JsonRefusal> {
+  const checked = schema.safeParse(value)
+  if (checked.success) return ok(checked.data)
+  const [issue] = checked.error.issues
+  return err({ type: 'validation-error', detail: `${issue?.path.join('.') || 'The body'}: ${issue?.message}.` })
 }
 
 const isTooDeep = (value: object, left: number): boolean =>
@@ -80,4 +85,8 @@ const isTooDeep = (value: object, left: number): boolean =>
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 
-const malformed = (detail: string): HttpProblem => new HttpProblem({ type: 'malformed-json', detail })
+const malformed = (detail: string): HttpRefusal<'malformed-json'> => ({ type: 'malformed-json', detail })
+const TOO_LARGE: JsonRefusal = {
+  type: 'too-large',
+  detail: `A JSON body may have at most ${MAX_JSON_BYTES} bytes.`,
+}

@@ -5,27 +5,26 @@ import type { Stored } from '../../domain/media/media.ts'
 import type { Metadata as Document } from '../../domain/metadata.ts'
 import type { Media, Metadata } from './schemas.ts'
 
-/** Absolute addresses, for answers. */
+/** Absolute addresses. */
 export interface Links {
   media(id: MediaId): string
-  /** Of a `url` as a row has it: the storage's own, or a path below this server. */
-  content(url: string): string
+  content(id: MediaId): string
 }
 
-export function linksFrom(publicUrl: string): Links {
+export function linksTo(publicUrl: string): Links {
   const base = publicUrl.replace(/\/+$/, '')
   return {
     media: (id) => `${base}/media/${id}/`,
-    content: (url) => (url.startsWith('/') ? base + url : url),
+    content: (id) => `${base}/media/${id}/content/`,
   }
 }
 
-/** A media as the API shows it. */
+/** A media item in the format of the API. */
 export const toJson = (media: Stored, links: Links): z.infer<typeof Media> => ({
   id: media.id,
   filename: media.filename,
   file_id: media.fileId,
-  url: links.content(media.url),
+  url: media.url ?? links.content(media.id),
   mime_type: media.mimeType,
   size_bytes: media.sizeBytes,
   created_at: media.createdAt.toISOString(),
@@ -35,7 +34,7 @@ export const toJson = (media: Stored, links: Links): z.infer<typeof Media> => ({
   version: media.version,
 })
 
-/** @param showsLocation whether callers may see where it was taken. */
+/** @param showsLocation Whether to include where a picture was taken. */
 export function metadataToJson(document: Document | Pending, showsLocation: boolean): z.infer<typeof Metadata> {
   if (document.status === 'pending') return document
   const { durationSeconds, takenAt, exposure, location, ...same } = document
@@ -53,5 +52,5 @@ export function metadataToJson(document: Document | Pending, showsLocation: bool
   }
 }
 
-/** Changes with every change of the media (RFC 9110 section 8.8.3). */
+/** Changes with every change of the media item (RFC 9110 section 8.8.3). */
 export const entityTag = ({ attempt, version }: Stored): string => `"${attempt}-${version}"`

@@ -1,88 +1,101 @@
+import type { Context } from 'koa'
 import type { InvalidCursor, InvalidQuery } from '../../application/library/list-media.ts'
 import type { NotFound } from '../../application/ports/media-repository.ts'
 import type { UploadError } from '../../application/upload/errors.ts'
+import type { BodyFailed } from '../../application/upload/incoming-body.ts'
 import type { PreconditionFailed } from '../../domain/media/transitions.ts'
+import { MAX_TAG_CHARACTERS, MAX_TAGS, MAX_TITLE_CHARACTERS } from '../../domain/values/limits.ts'
 import type { InvalidTag } from '../../domain/values/tag.ts'
 import type { InvalidTitle } from '../../domain/values/title.ts'
+import { MAX_FORM_OVERHEAD_BYTES } from './limits.ts'
 
-/** What only HTTP can get wrong. */
-export interface HttpRefusal {
-  readonly type:
-    | 'bad-host'
-    | 'cross-site'
-    | 'expectation-failed'
-    | 'field-too-large'
-    | 'forbidden'
-    | 'internal-error'
-    | 'invalid-field-name'
-    | 'malformed-json'
-    | 'malformed-multipart'
-    | 'method-not-allowed'
-    | 'range-not-satisfiable'
-    | 'starting'
-    | 'too-many-files'
-    | 'too-many-parts'
-    | 'unauthenticated'
-    | 'unexpected-file-field'
-    | 'unsupported-content-encoding'
-    | 'unsupported-media-type'
-    | 'unsupported-transfer-encoding'
-    | 'validation-error'
+/** An error that only HTTP knows. */
+export interface HttpRefusal<Type extends HttpCode = HttpCode> {
+  readonly type: Type
   readonly detail?: string
   readonly headers?: Readonly<Record<string, string>>
 }
 
-export type ApiError = UploadError | InvalidQuery | InvalidCursor | NotFound | PreconditionFailed | HttpRefusal
+type HttpCode =
+  | 'bad-host'
+  | 'cross-site'
+  | 'expectation-failed'
+  | 'field-too-large'
+  | 'forbidden'
+  | 'internal-error'
+  | 'invalid-field-name'
+  | 'malformed-json'
+  | 'malformed-multipart'
+  | 'method-not-allowed'
+  | 'range-not-satisfiable'
+  | 'starting'
+  | 'too-large'
+  | 'too-many-files'
+  | 'too-many-parts'
+  | 'unauthenticated'
+  | 'unexpected-file-field'
+  | 'unsupported-content-encoding'
+  | 'unsupported-media-type'
+  | 'unsupported-transfer-encoding'
+  | 'validation-error'
 
-/** A code that goes over the wire; `body-failed` never does, because its sender is gone. */
-export type Code = Exclude<ApiError['type'], 'body-failed'>
+export type ApiError =
+  | Exclude<UploadError, BodyFailed>
+  | InvalidQuery
+  | InvalidCursor
+  | NotFound
+  | PreconditionFailed
+  | HttpRefusal
 
-/** Every error has a status and a title here, or it doesn't compile. */
+/** The last part of a problem's `type`. It never changes. */
+export type Code = ApiError['type']
+
+/** The status and title of every error. */
 const PROBLEMS = {
   'bad-idempotency-key': [400, 'The Idempotency-Key is not valid'],
-  'bad-host': [400, 'This Host is not served here'],
-  'cross-site': [403, 'Requests from other sites are not answered'],
-  'digest-mismatch': [422, 'The bytes that came are not those that were announced'],
+  'bad-host': [400, 'The server does not serve this Host'],
+  'cross-site': [403, 'Requests from other sites are not allowed'],
+  'digest-mismatch': [422, 'The file does not have the announced SHA-256'],
   'empty-file': [422, 'The file is empty'],
-  'expectation-failed': [417, 'This expectation can not be met'],
-  'extension-mismatch': [415, 'The extension promises active content that the file is not'],
+  'expectation-failed': [417, 'The server does not support this Expect header'],
+  'extension-mismatch': [415, 'The file does not match its extension'],
   'field-too-large': [400, 'A form field is too large'],
-  forbidden: [403, 'Not allowed'],
-  'idempotency-in-progress': [409, 'An upload with this Idempotency-Key is under way'],
-  'idempotency-key-reused': [422, 'This Idempotency-Key belongs to another upload'],
+  forbidden: [403, 'The caller may not do this'],
+  'idempotency-in-progress': [409, 'An upload with this Idempotency-Key is in progress'],
+  'idempotency-key-reused': [422, 'The Idempotency-Key was used for a different upload'],
   'insufficient-storage': [507, 'The file storage is full'],
-  'internal-error': [500, 'Something is wrong on this side'],
-  'invalid-cursor': [400, 'This cursor does not belong to this list'],
-  'invalid-field-name': [400, 'A form field has a name that is not accepted'],
+  'internal-error': [500, 'The server failed'],
+  'invalid-cursor': [400, 'The cursor does not belong to this list'],
+  'invalid-field-name': [400, 'A form field has an invalid name'],
   'invalid-query': [400, 'A query parameter is not valid'],
-  'invalid-sha256': [422, 'sha256 is not a SHA-256 in hexadecimal'],
+  'invalid-sha256': [422, 'The value of sha256 is not valid'],
   'invalid-tag': [422, 'A tag is not valid'],
   'invalid-title': [422, 'The title is not valid'],
-  'malformed-json': [400, 'The body is not a well-formed JSON object'],
-  'media-deleted': [410, 'The media of this Idempotency-Key was deleted'],
-  'malformed-multipart': [400, 'The body is not a well-formed multipart/form-data'],
-  'method-not-allowed': [405, 'This method is not served here'],
+  'malformed-json': [400, 'The body is not a valid JSON object'],
+  'media-deleted': [410, 'The media item of this Idempotency-Key was deleted'],
+  'malformed-multipart': [400, 'The body is not valid multipart/form-data'],
+  'method-not-allowed': [405, 'The method is not allowed for this path'],
   'missing-file': [400, 'The form has no file'],
-  'not-found': [404, 'There is nothing here'],
+  'not-found': [404, 'Nothing was found at this address'],
   'outcome-unknown': [503, 'It is not known whether the upload succeeded'],
-  'precondition-failed': [412, 'The media has changed meanwhile'],
-  'range-not-satisfiable': [416, 'The file has no such range'],
+  'precondition-failed': [412, 'The media item has changed'],
+  'range-not-satisfiable': [416, 'The range lies outside the file'],
   'shutting-down': [503, 'The server is shutting down'],
   starting: [503, 'The server is starting'],
   'storage-error': [502, 'The file storage failed'],
   'storage-timeout': [504, 'The file storage did not answer in time'],
-  'too-large': [413, 'The file is too large'],
-  'too-many-files': [400, 'One upload takes one file'],
+  'too-large': [413, 'The request body is too large'],
+  'too-many-files': [400, 'The form has more than one file'],
   'too-many-parts': [400, 'The form has too many fields'],
-  'too-slow': [408, 'The request came too slowly'],
-  unauthenticated: [401, 'This needs a key'],
-  unavailable: [503, 'A service that this needs is not available'],
-  'unexpected-file-field': [400, 'The file came in an unexpected field'],
-  'unsupported-content-encoding': [415, 'Encoded request bodies are not accepted'],
-  'unsupported-file-type': [415, 'Files of this type are not accepted'],
-  'unsupported-media-type': [415, 'The request body is not of the expected type'],
+  'too-slow': [408, 'The request was sent too slowly'],
+  unauthenticated: [401, 'Credentials are required'],
+  unavailable: [503, 'A service does not answer'],
+  'unexpected-file-field': [400, 'The file is in the wrong form field'],
+  'unsupported-content-encoding': [415, 'The content encoding is not supported'],
+  'unsupported-file-type': [415, 'The file type is not accepted'],
+  'unsupported-media-type': [415, 'The media type of the body is not supported'],
   'validation-error': [422, 'A value is not valid'],
-  'unsupported-transfer-encoding': [415, 'This transfer encoding is not accepted'],
+  'unsupported-transfer-encoding': [415, 'The transfer encoding is not supported'],
 } as const satisfies Record<Code, readonly [status: number, title: string]>
 
 /** Retry-After is in seconds. */
@@ -101,15 +114,13 @@ export const summary = (code: Code) => {
   return { type: `/problems/${code}`, title, status } as const
 }
 
-/** Thrown by routes and turned into the answer in one place. */
-export class HttpProblem extends Error {
-  readonly error: ApiError
-
-  constructor(error: ApiError) {
-    super(error.type, { cause: 'cause' in error ? error.cause : undefined })
-    this.error = error
-  }
+/** Ends a request with an error. The outermost middleware turns it into the answer. */
+export function refuse(ctx: Context, error: ApiError): void {
+  ctx.state['refusal'] = error
 }
+
+/** The error that the request was ended with, if it was. */
+export const refusalFor = (ctx: Context): ApiError | undefined => ctx.state['refusal']
 
 export interface Problem {
   readonly status: number
@@ -126,12 +137,11 @@ export interface Problem {
 }
 
 export function toProblem(error: ApiError, requestId: string): Problem {
-  const code: Code = error.type === 'body-failed' ? 'malformed-multipart' : error.type
-  const { type, title, status } = summary(code)
+  const { type, title, status } = summary(error.type)
   const detail = explain(error)
   return {
     status,
-    headers: { ...HEADERS[code], ...('headers' in error ? error.headers : {}) },
+    headers: { ...HEADERS[error.type], ...('headers' in error ? error.headers : {}) },
     body: {
       type,
       title,
@@ -143,35 +153,37 @@ export function toProblem(error: ApiError, requestId: string): Problem {
   }
 }
 
-/** What is wrong with this very request and what to do; never what only an operator may know. */
+/** What is wrong with this request, and what to do. Says nothing that only an operator may know. */
 function explain(error: ApiError): string | undefined {
   switch (error.type) {
     case 'too-large':
-      return `At most ${error.limit} bytes are accepted; in a form, besides, 1 MiB that is not the file.`
+      return 'limit' in error
+        ? `A file may have at most ${error.limit} bytes, and the rest of the form ${MAX_FORM_OVERHEAD_BYTES}.`
+        : error.detail
     case 'unsupported-file-type':
       return error.found
-        ? `Its bytes are ${error.found}, which is not among the accepted types.`
-        : 'Its bytes are of no known type.'
+        ? `The file is ${error.found}, which this server does not accept.`
+        : 'The type of the file is not known.'
     case 'extension-mismatch':
-      return `The name ends in .${error.extension}, but the bytes are something else. Rename the file.`
+      return `The name ends in .${error.extension}, but the content has another type. Rename the file.`
     case 'invalid-title':
-      return REASONS[error.reason]('a title', 200)
+      return REASONS[error.reason]('a title', MAX_TITLE_CHARACTERS)
     case 'invalid-tag':
-      return REASONS[error.reason]('a tag', 64)
+      return REASONS[error.reason]('a tag', MAX_TAG_CHARACTERS)
     case 'invalid-query':
       return `${error.parameter}: ${error.reason}.`
     case 'digest-mismatch':
-      return `The bytes that came have the SHA-256 ${error.actual}. Send the file again.`
+      return `The received file has the SHA-256 ${error.actual}. Send the file again.`
     case 'bad-idempotency-key':
       return 'Send one Idempotency-Key of 1 to 255 visible ASCII characters.'
     case 'idempotency-key-reused':
-      return 'Other bytes, another name, title or tags came under it before. Use a new key for a new upload.'
+      return 'The first upload with this key had other bytes, another name, other tags or another title. Use a new key.'
     case 'precondition-failed':
-      return 'Get it again, and send the ETag that comes with it as If-Match.'
+      return 'Get it again, and send its new ETag as If-Match.'
     case 'missing-file':
       return 'Send the file in the multipart field "file", with a file name.'
     case 'outcome-unknown':
-      return 'Look for the file in /media/ before sending it again.'
+      return 'Look for the file in /media/ before you send it again.'
     default:
       return 'detail' in error ? error.detail : undefined
   }
@@ -180,11 +192,11 @@ function explain(error: ApiError): string | undefined {
 type TextReason = InvalidTitle['reason'] | InvalidTag['reason']
 
 const REASONS: Record<TextReason, (what: string, characters: number) => string> = {
-  empty: (what) => `There must be something visible in ${what}.`,
-  'too-long': (what, characters) => `At most ${characters} characters are accepted in ${what}.`,
-  'control-characters': (what) => `Line breaks, control and bidirectional characters are not accepted in ${what}.`,
+  empty: (what) => `Without a visible character ${what} is not valid.`,
+  'too-long': (what, characters) => `At most ${characters} characters are allowed in ${what}.`,
+  'control-characters': (what) => `Line breaks, control and bidirectional characters are not allowed in ${what}.`,
   'not-well-formed': (what) => `The bytes of ${what} are not valid UTF-8.`,
-  repeated: () => 'Give one title.',
-  comma: () => 'Commas separate tags.',
-  'too-many': () => 'At most 32 tags are accepted.',
+  repeated: () => 'Send one title.',
+  comma: () => 'A tag must not contain a comma.',
+  'too-many': () => `At most ${MAX_TAGS} tags are allowed.`,
 }

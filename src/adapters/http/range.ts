@@ -1,16 +1,15 @@
 import type { Context } from 'koa'
 import type { ByteRange } from '../../application/ports/file-storage.ts'
-import type { Stored } from '../../domain/media/media.ts'
 
 /**
- * The one range of bytes that the request asks for (RFC 9110 section 14). Several ranges, other units, what is not
- * well-formed and a failed If-Range mean the whole file, as the RFC allows.
+ * The range of bytes that the request asks for (RFC 9110 section 14). Several ranges, other units, malformed ranges and a
+ * failed If-Range mean the whole file, as the RFC allows: then it returns `undefined`.
  */
-export function requestedRange(ctx: Context, { sizeBytes }: Stored): ByteRange | 'unsatisfiable' | undefined {
+export function requestedRange(ctx: Context, etag: string, sizeBytes: number): ByteRange | 'unsatisfiable' | undefined {
   const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(ctx.get('Range')) ?? []
   if (first === undefined || last === undefined || first + last === '') return undefined
   const ifRange = ctx.get('If-Range')
-  if (ifRange !== '' && ifRange !== ctx.response.get('ETag')) return undefined
+  if (ifRange !== '' && ifRange !== etag) return undefined
 
   if (first === '')
     return Number(last) === 0 ? 'unsatisfiable' : { start: Math.max(0, sizeBytes - Number(last)), end: sizeBytes - 1 }

@@ -1,11 +1,18 @@
 import { z } from 'zod'
+import {
+  DEFAULT_PAGE_ITEMS,
+  MAX_PAGE_ITEMS,
+  MAX_TAG_CHARACTERS,
+  MAX_TAGS,
+  MAX_TITLE_CHARACTERS,
+} from '../../domain/values/limits.ts'
 import { CODES, summary } from './problem.ts'
 
-/** What goes in and out over HTTP. The schemas validate, type the answers, and become the OpenAPI document. */
+/** The data of requests and answers. The schemas validate, give the types, and become part of the OpenAPI document. */
 
 export const MediaId = z
   .uuid()
-  .meta({ description: 'A UUID, lower case', example: '01a20712-704d-7006-b9dc-23e57664e313' })
+  .meta({ description: 'A UUID in lower case', example: '01a20712-704d-7006-b9dc-23e57664e313' })
 
 export const MediaPath = z.object({ id: MediaId })
 
@@ -13,46 +20,48 @@ export const Media = z
   .object({
     id: MediaId,
     filename: z.string().meta({
-      description: 'The name it came with: the last part of a path, without control characters',
+      description: 'The name of the uploaded file: the last part of its path, without control characters',
       example: 'photo.jpg',
     }),
     file_id: z.string().meta({
-      description: "The storage's own name for the file",
+      description: "The storage's identifier of the file",
       example: '01a20712-704d-7006-b9dc-23e57664e313.7a7886d563217762',
     }),
     url: z.url().meta({
-      description: 'Where its bytes are',
+      description: 'The address of the file',
       example: 'http://127.0.0.1:8000/media/01a20712-704d-7006-b9dc-23e57664e313/content/',
     }),
-    mime_type: z.string().meta({ description: 'What its bytes are, whatever its sender said', example: 'image/jpeg' }),
+    mime_type: z
+      .string()
+      .meta({ description: 'The media type, recognised by the first bytes of the file', example: 'image/jpeg' }),
     size_bytes: z.int().positive().meta({ example: 18372 }),
     created_at: z.iso.datetime().meta({ example: '2026-11-23T06:22:58.646Z' }),
     title: z
       .string()
       .min(1)
-      .meta({ description: 'Unless given, the file name without its extension', example: 'Été à Nice' }),
+      .meta({ description: 'By default the file name without its extension', example: 'Été à Nice' }),
     tags: z
       .array(z.string())
-      .max(32)
+      .max(MAX_TAGS)
       .readonly()
       .meta({ example: ['summer', 'sea'] }),
     sha256: z
       .string()
       .regex(/^[0-9a-f]{64}$/)
       .meta({
-        description: 'Of the bytes, in hexadecimal',
+        description: 'The SHA-256 of the file in hexadecimal',
         example: 'b9d1c9d9a9a60b962081a1bce9d8659d12f0d0db492b6f6fc95b367830878341',
       }),
-    version: z
-      .int()
-      .positive()
-      .meta({ description: 'Grows with every change of title or tags, and when the file is moved', example: 1 }),
+    version: z.int().positive().meta({
+      description: 'Grows by 1 with each change of title or tags, and when the file is moved to another storage',
+      example: 1,
+    }),
   })
-  .meta({ id: 'Media', description: 'A file and what is known about it' })
+  .meta({ id: 'Media', description: 'A stored file and what is known about it' })
 
 export const Title = Media.pick({ id: true, title: true, tags: true }).meta({
   id: 'Title',
-  description: 'What a media is called; may be a minute old',
+  description: 'The title and tags of a media item. They may be a minute old',
 })
 
 const whole = (description: string) => z.int().positive().optional().meta({ description })
@@ -63,16 +72,16 @@ export const Metadata = z
   .object({
     status: z.enum(['pending', 'ready', 'partial', 'none', 'failed']).meta({
       description:
-        '`pending`: not read yet; `ready`: read in full; `partial`: the rest was damaged or beyond the limits; `none`: the file has no tags; `failed`: nothing could be read',
+        '`pending`: not read yet; `ready`: complete; `partial`: the rest is damaged or exceeds the limits; `none`: the file has no metadata; `failed`: the file could not be read',
     }),
-    reason: word.meta({ description: 'Why it is partial or failed' }),
+    reason: word.meta({ description: 'Why the status is partial or failed' }),
     format: word.meta({ example: 'jpeg' }),
-    width: whole('Pixels as they are stored, before `orientation` is applied'),
-    height: whole('Pixels as they are stored, before `orientation` is applied'),
+    width: whole('Pixels, before `orientation` is applied'),
+    height: whole('Pixels, before `orientation` is applied'),
     orientation: z.int().min(1).max(8).optional().meta({ description: 'As in EXIF (CIPA DC-008, tag 274)' }),
     colour: word.meta({ example: 'rgb' }),
     duration_seconds: known,
-    pages: whole('Of a document'),
+    pages: whole('Pages of a document'),
     camera: z.object({ make: word, model: word, lens: word }).optional(),
     exposure: z
       .object({
@@ -83,26 +92,26 @@ export const Metadata = z
       })
       .optional(),
     taken_at: word.meta({
-      description: 'RFC 3339; without an offset where the file has none',
+      description: 'RFC 3339. Without an offset if the file has none',
       example: '2026-11-23T10:00:00+01:00',
     }),
     location: z
       .object({ latitude: z.number(), longitude: z.number(), altitude: known })
       .optional()
-      .meta({ description: 'Only where the server was told to show it' }),
+      .meta({ description: 'Only if METADATA_LOCATION is public' }),
     tags: z
       .record(z.string(), z.unknown())
       .optional()
-      .meta({ description: 'EXIF, IPTC, XMP and their kind as they were read' }),
+      .meta({ description: 'The tags of EXIF, IPTC, XMP and other formats as they are in the file' }),
   })
-  .meta({ id: 'Metadata', description: 'What a file says of itself; what it does not say is left out' })
+  .meta({ id: 'Metadata', description: 'The technical metadata of a file. Unknown values are absent' })
 
 export const Page = z
   .object({
     items: z.array(Media),
-    next: z.string().nullable().meta({ description: 'The cursor of the next page; null on the last' }),
+    next: z.string().nullable().meta({ description: 'The cursor of the next page. Null on the last page' }),
   })
-  .meta({ id: 'Page', description: 'Some media, newest first' })
+  .meta({ id: 'Page', description: 'Some media items, newest first' })
 
 export const ListQuery = z.strictObject({
   limit: z
@@ -110,9 +119,12 @@ export const ListQuery = z.strictObject({
     .regex(/^\d{1,4}$/)
     .transform(Number)
     .optional()
-    .meta({ description: 'How many', override: { type: 'integer', minimum: 1, maximum: 100, default: 20 } }),
-  cursor: z.string().optional().meta({ description: '`next` of the page before, asked with the same tag' }),
-  tag: z.string().optional().meta({ description: 'Only media with this tag', example: 'summer' }),
+    .meta({
+      description: 'The number of items',
+      override: { type: 'integer', minimum: 1, maximum: MAX_PAGE_ITEMS, default: DEFAULT_PAGE_ITEMS },
+    }),
+  cursor: z.string().optional().meta({ description: '`next` of the previous page, with the same tag' }),
+  tag: z.string().optional().meta({ description: 'Only media items with this tag', example: 'summer' }),
 })
 
 export const Changes = z
@@ -121,32 +133,35 @@ export const Changes = z
       .string()
       .max(1000)
       .optional()
-      .meta({ description: 'One line of 1 to 200 characters', example: 'Été à Nice' }),
-    // Looser than what a tag may be, so that the error can say what is wrong; tight enough to be parsed in no time.
+      .meta({ description: `One line of 1 to ${MAX_TITLE_CHARACTERS} characters`, example: 'Été à Nice' }),
+    // More than a tag may have, so that the error can say what is wrong, but little enough to parse quickly.
     tags: z
       .array(z.string().max(1000))
       .max(100)
       .optional()
-      .meta({ description: 'All of them: up to 32, each of 1 to 64 characters' }),
+      .meta({ description: `The new list: up to ${MAX_TAGS} tags of 1 to ${MAX_TAG_CHARACTERS} characters` }),
   })
-  .meta({ id: 'Changes', description: 'What is not named stays as it is' })
+  .meta({ id: 'Changes', description: 'What is absent stays as it is' })
 
-/** multer parses the form, so this only describes it. */
+/** Describes the form. multer parses it. */
 export const UploadForm = z.object({
   file: z.string().meta({ description: 'The file, with its name', override: { format: 'binary' } }),
   title: z
     .string()
-    .max(200)
+    .max(MAX_TITLE_CHARACTERS)
     .optional()
-    .meta({ description: 'One line. Unless given, the file name without its extension', example: 'Été à Nice' }),
-  tags: z.string().optional().meta({
-    description: 'Up to 32 words of up to 64 characters, separated by commas; may be repeated',
-    example: 'summer, sea',
-  }),
-  sha256: z
+    .meta({ description: 'One line. By default the file name without its extension', example: 'Été à Nice' }),
+  tags: z
     .string()
     .optional()
-    .meta({ description: 'The SHA-256 of the bytes in hexadecimal: other bytes are refused', example: '' }),
+    .meta({
+      description: `Up to ${MAX_TAGS} tags of up to ${MAX_TAG_CHARACTERS} characters, separated by commas. The field may be repeated`,
+      example: 'summer, sea',
+    }),
+  sha256: z.string().optional().meta({
+    description: 'The expected SHA-256 of the file in hexadecimal. A file with another one is refused',
+    example: '',
+  }),
 })
 
 const Check = z.enum(['up', 'down', 'starting'])
@@ -156,7 +171,7 @@ export const Health = z
     status: z.enum(['ok', 'degraded', 'starting', 'down']).meta({ example: 'ok' }),
     checks: z.record(z.string(), Check).meta({ example: { database: 'up', storage: 'up' } }),
   })
-  .meta({ id: 'Health', description: 'What works and what does not' })
+  .meta({ id: 'Health', description: 'The state of the server and of the services that it uses' })
 
 export const Ping = z.object({ message: z.literal('pong') }).meta({ id: 'Ping' })
 
@@ -164,11 +179,11 @@ export const Problem = z
   .object({
     type: z
       .enum(CODES.map((code) => summary(code).type))
-      .meta({ description: 'Its last part is a code that does not change' }),
+      .meta({ description: 'The last part is a code that does not change' }),
     title: z.string(),
     status: z.int().min(400).max(599),
-    detail: z.string().optional().meta({ description: 'What is wrong with this very request, and what to do' }),
-    dependency: z.enum(['database', 'storage']).optional().meta({ description: 'What does not answer' }),
-    request_id: z.uuid().meta({ description: 'Also in the header X-Request-Id, and in the log' }),
+    detail: z.string().optional().meta({ description: 'What is wrong with this request, and what to do' }),
+    dependency: z.enum(['database', 'storage']).optional().meta({ description: 'The service that does not answer' }),
+    request_id: z.uuid().meta({ description: 'The same as in the header X-Request-Id and in the log' }),
   })
   .meta({ id: 'Problem', description: 'An error (RFC 9457)' })

@@ -1,4 +1,4 @@
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import { BatchQueue } from '../../application/batch-queue.ts'
 import type {
@@ -10,47 +10,40 @@ import type {
   MediaRepository,
   NotFound,
 } from '../../application/ports/media-repository.ts'
+import type { Outbox } from '../../application/ports/outbox.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Intent, Media, Receiving, Stored } from '../../domain/media/media.ts'
 import type { Database } from './database.ts'
 import { isRefused, retried } from './failures.ts'
 import { type Row, toMedia, toStored } from './media-row.ts'
-import {
-  type Addition,
-  changeRows,
-  insertRows,
-  type Publish,
-  type RowChange,
-  type RowOutcome,
-  readRows,
-} from './row-batches.ts'
+import { type Addition, changeRows, insertRows, type RowChange, type RowOutcome, readRows } from './row-batches.ts'
 
-/** PostgreSQL reads and writes many rows for the price of one; larger batches gain nothing more. */
+/** PostgreSQL reads and writes many rows for the cost of one. Larger batches are not faster. */
 const BATCHES = { maxItems: 100 }
 
 /**
- * The rows in PostgreSQL, or in PGlite, which is PostgreSQL in this process. The clock is the database's.
+ * Rows in PostgreSQL or PGlite, with the clock of the database.
  *
  * Calls of `add`, `update` and `get` that wait at the same time share a statement or a transaction. Each call keeps its own
  * outcome: a batch that the database refuses because of one row is repeated row by row.
  */
 export class KyselyMediaRepository implements MediaRepository {
   readonly #db: Kysely<Database>
-  readonly #publish: Publish
+  readonly #outbox: Outbox<Transaction<Database>>
   readonly #additions = new BatchQueue(
     (additions: readonly Addition[]) => retried(() => insertRows(this.#db, additions)),
     { ...BATCHES, isRefused },
   )
   readonly #changes = new BatchQueue(
-    (changes: readonly RowChange[]) => retried(() => changeRows(this.#db, this.#publish, changes)),
+    (changes: readonly RowChange[]) => retried(() => changeRows(this.#db, this.#outbox, changes)),
     { ...BATCHES, isRefused },
   )
   readonly #reads = new BatchQueue((ids: readonly MediaId[]) => retried(() => readRows(this.#db, ids)), BATCHES)
 
-  constructor(db: Kysely<Database>, publish: Publish = async () => {}) {
+  constructor(db: Kysely<Database>, outbox: Outbox<Transaction<Database>>) {
     this.#db = db
-    this.#publish = publish
+    this.#outbox = outbox
   }
 
   add(intent: Intent, leaseSeconds: number): ResultAsync<Receiving, AlreadyThere | Unavailable> {
@@ -81,7 +74,7 @@ export class KyselyMediaRepository implements MediaRepository {
       const ids = page.select('id').where('tag', '=', tag)
       page = newest('media_job').where(sql<boolean>`id = any (array(${ids}))`)
     }
-    // A state is a literal, because a generic plan can't tell that a parameter fits a partial index.
+    // The state is a literal, because a generic plan does not use a partial index for a parameter.
     const stored = page.selectAll('media_job').where(sql<boolean>`state = 'stored'`)
     return answer(() => stored.execute()).map((rows) => rows.map(toStored))
   }
@@ -106,7 +99,7 @@ export class KyselyMediaRepository implements MediaRepository {
   }
 
   due(forgetAfterSeconds: number, after: MediaId | undefined, limit: number): ResultAsync<readonly Due[], Unavailable> {
-    // A stable clock, unlike clock_timestamp(), can be looked up in an index. It is rounded as the columns are.
+    // Unlike clock_timestamp(), it can be used in an index condition. It is rounded like the columns.
     const now = sql`statement_timestamp()::timestamptz(3)`
     const due = sql<Row>`(
       select * from media_job
@@ -114,7 +107,7 @@ export class KyselyMediaRepository implements MediaRepository {
           or (state in ('abandoned', 'deleted') and discarded_at is null)
           or (state in ('abandoned', 'deleted') and discarded_at <= ${now} - make_interval(secs => ${forgetAfterSeconds}))
     )`
-    // Materialized, because the planner would walk the primary key to the end for an order by id with a limit.
+    // Materialized, because the planner would otherwise scan the primary key for the order by id.
     let rows = this.#db
       .with(
         (cte) => cte('due').materialized(),
@@ -143,11 +136,20 @@ export class KyselyMediaRepository implements MediaRepository {
     return answer(() => rows.execute()).map((found) => found.map(toMedia))
   }
 
+  isUp(): Promise<boolean> {
+    const settings = sql<{ isWritable: boolean }>`
+      select current_setting('transaction_read_only') = 'off' as "isWritable"`
+    return settings.execute(this.#db).then(
+      ({ rows: [row] }) => row?.isWritable === true,
+      () => false,
+    )
+  }
+
   async #change(change: RowChange): Promise<RowOutcome> {
     const together = await this.#changes.add(change)
     if (together) return together
-    // Another transaction may have locked the row, and only this change may wait for that.
-    const [alone] = await retried(() => changeRows(this.#db, this.#publish, [change]))
+    // Another transaction may have locked the row. Only this change waits for it.
+    const [alone] = await retried(() => changeRows(this.#db, this.#outbox, [change]))
     return alone ?? err(NOT_FOUND)
   }
 }
@@ -157,6 +159,6 @@ const NOT_FOUND = { type: 'not-found' } as const
 const answer = <T>(work: () => Promise<T>): ResultAsync<T, Unavailable> =>
   ResultAsync.fromPromise(retried(work), unavailable('database'))
 
-/** The row that stood in the way is no longer there: as good as no answer. */
+/** The row that had the id is gone. The same call may succeed the next time. */
 const gone = (error: NotFound | Unavailable): Unavailable =>
   error.type === 'unavailable' ? error : unavailable('database')(error)

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import { ok, ResultAsync } from 'neverthrow'
 import { BatchQueue } from '../../application/batch-queue.ts'
-import type { Described, DocumentRefused, MetadataStore } from '../../application/ports/metadata-store.ts'
+import type { DescribedFile, DocumentRefused, MetadataStore } from '../../application/ports/metadata-store.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
@@ -50,7 +50,7 @@ export class KyselyMetadataStore implements MetadataStore {
     return ResultAsync.fromPromise(removed, unavailable('metadata')).andThen(() => ok())
   }
 
-  list(after?: MediaId): ResultAsync<readonly Described[], Unavailable> {
+  list(after?: MediaId): ResultAsync<readonly DescribedFile[], Unavailable> {
     const listed = this.#db
       .selectFrom('media_metadata')
       .select(['id', 'attempt'])

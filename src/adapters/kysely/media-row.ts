@@ -32,7 +32,7 @@ export function toStored(row: Row): Stored {
     ...toIntent(row),
     state: 'stored',
     fileId: full.file_id,
-    url: full.url,
+    url: storageUrl(full.url),
     sizeBytes: Number(full.size_bytes),
     sha256: full.sha256 as Sha256,
     fingerprint: full.fingerprint as Sha256,
@@ -69,8 +69,12 @@ export function toRow(media: Media): Updateable<MediaJobTable> {
   const { version } = media
   if (media.state !== 'stored') return { ...row, version, discarded_at: media.discardedAt ?? null }
   const { fileId: file_id, url, sizeBytes: size_bytes, sha256, fingerprint, title } = media
-  return { ...row, file_id, url, size_bytes, sha256, fingerprint, title, tags: [...media.tags], version }
+  return { ...row, file_id, url: url ?? NO_URL, size_bytes, sha256, fingerprint, title, tags: [...media.tags], version }
 }
+
+/** The column is not null in a stored row. The version before wrote the path at which mediaport serves the file. */
+const NO_URL = ''
+const storageUrl = (url: string): string | undefined => (url === NO_URL || url.startsWith('/') ? undefined : url)
 
 const EMPTY = {
   lease_expires_at: null,

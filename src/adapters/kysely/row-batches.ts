@@ -1,15 +1,13 @@
 import { type Kysely, type Selectable, sql, type Transaction } from 'kysely'
 import { err, fromThrowable, ok, type Result } from 'neverthrow'
 import type { Change } from '../../application/ports/media-repository.ts'
+import type { Outbox } from '../../application/ports/outbox.ts'
 import { unavailable } from '../../application/ports/unavailable.ts'
 import type { MediaEvent } from '../../domain/media/events.ts'
 import type { MediaId } from '../../domain/media/ids.ts'
 import type { Intent, Media, Receiving } from '../../domain/media/media.ts'
 import type { Database, MediaJobTable } from './database.ts'
 import { toMedia, toRow } from './media-row.ts'
-
-/** Delivers events within the transaction that wrote the rows they are about. */
-export type Publish = (tx: Transaction<Database>, events: readonly MediaEvent[]) => Promise<void>
 
 export interface Addition {
   readonly intent: Intent
@@ -68,7 +66,7 @@ interface Inserted extends Pick<Selectable<MediaJobTable>, 'id' | 'attempt' | 'c
 }
 
 /**
- * Locks the rows, applies each change, writes the rows that changed and delivers the events, in one transaction.
+ * Locks the rows, applies each change, writes the rows that changed and adds the events to the outbox, in one transaction.
  *
  * A change that returns an error or throws affects its own outcome only. A batch never waits for a row that another
  * transaction has locked, but a single change does. The outcome of a row that does not exist, or that a batch passed
@@ -76,7 +74,7 @@ interface Inserted extends Pick<Selectable<MediaJobTable>, 'id' | 'attempt' | 'c
  */
 export function changeRows(
   db: Kysely<Database>,
-  publish: Publish,
+  outbox: Outbox<Transaction<Database>>,
   changes: readonly RowChange[],
 ): Promise<readonly (RowOutcome | undefined)[]> {
   const ids = changes.map(({ id }) => id)
@@ -106,7 +104,7 @@ export function changeRows(
       return ok(row.media)
     })
     if (changed.size > 0) await writeRows(tx, [...changed.values()])
-    if (events.length > 0) await publish(tx, events)
+    if (events.length > 0) await outbox.add(tx, events)
     return outcomes
   })
 }

@@ -9,20 +9,20 @@ import type {
   NotFound,
   Place,
 } from '../../application/ports/media-repository.ts'
+import type { Outbox } from '../../application/ports/outbox.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 import type { MediaEvent } from '../../domain/media/events.ts'
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import { type Intent, isDiscardable, type Media, type Receiving, type Stored } from '../../domain/media/media.ts'
 import { leaseFrom, receive } from '../../domain/media/transitions.ts'
 
-/** Keeps the rows in this process's memory; updates run to their end without a pause, so none overlap. */
+/** Keeps the rows in memory. Updates are synchronous, so none overlap. */
 export class MemoryMediaRepository implements MediaRepository {
   readonly #rows = new Map<MediaId, Media>()
-  readonly #publish: (events: readonly MediaEvent[]) => void
+  readonly #outbox: Outbox<undefined, void>
 
-  /** @param publish is given the events of every transition; when it throws, nothing is written. */
-  constructor(publish: (events: readonly MediaEvent[]) => void = () => {}) {
-    this.#publish = publish
+  constructor(outbox: Outbox<undefined, void>) {
+    this.#outbox = outbox
   }
 
   add(intent: Intent, leaseSeconds: number): ResultAsync<Receiving, AlreadyThere> {
@@ -52,7 +52,7 @@ export class MemoryMediaRepository implements MediaRepository {
     const media = this.#rows.get(id)
     if (!media) return errAsync({ type: 'not-found' })
     return change(media, new Date())
-      .andThrough(({ events }) => fromThrowable(this.#publish, unavailable('database'))(events))
+      .andThrough(({ events }) => this.#add(events))
       .map((transition) => {
         this.#rows.set(id, transition.media)
         return transition.media
@@ -81,6 +81,15 @@ export class MemoryMediaRepository implements MediaRepository {
     if (media && isDiscardable(media) && media.attempt === attempt) this.#rows.delete(id)
     return okAsync(undefined)
   }
+
+  async isUp(): Promise<boolean> {
+    return true
+  }
+
+  readonly #add = fromThrowable(
+    (events: readonly MediaEvent[]) => this.#outbox.add(undefined, events),
+    unavailable('database'),
+  )
 
   scan(after: MediaId | undefined, limit: number): ResultAsync<readonly Media[], never> {
     return okAsync(this.#byId(after).slice(0, limit))

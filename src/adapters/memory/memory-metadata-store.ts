@@ -1,5 +1,5 @@
 import { okAsync, type ResultAsync } from 'neverthrow'
-import type { Described, MetadataStore } from '../../application/ports/metadata-store.ts'
+import type { DescribedFile, MetadataStore } from '../../application/ports/metadata-store.ts'
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 
@@ -23,7 +23,7 @@ export class MemoryMetadataStore implements MetadataStore {
     return okAsync(undefined)
   }
 
-  list(after = ''): ResultAsync<readonly Described[], never> {
+  list(after = ''): ResultAsync<readonly DescribedFile[], never> {
     const all = [...this.#documents].map(([id, { attempt }]) => ({ id, attempt }))
     return okAsync(
       all

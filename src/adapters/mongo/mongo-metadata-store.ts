@@ -1,7 +1,7 @@
 import { type Collection, MongoBulkWriteError, MongoClient, MongoServerError } from 'mongodb'
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
 import { BatchQueue } from '../../application/batch-queue.ts'
-import type { Described, DocumentRefused, MetadataStore } from '../../application/ports/metadata-store.ts'
+import type { DescribedFile, DocumentRefused, MetadataStore } from '../../application/ports/metadata-store.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
@@ -66,7 +66,7 @@ export class MongoMetadataStore implements MetadataStore {
     return this.#ask((documents) => documents.deleteOne({ _id: id, attempt })).map(() => undefined)
   }
 
-  list(after?: MediaId): ResultAsync<readonly Described[], Unavailable> {
+  list(after?: MediaId): ResultAsync<readonly DescribedFile[], Unavailable> {
     return this.#ask((documents) =>
       documents
         .find(after === undefined ? {} : { _id: { $gt: after } }, { projection: { attempt: 1 } })

@@ -7,44 +7,46 @@ import type { Ports } from '../ports/index.ts'
 import type { NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import { type CacheTitle, cacheAtOnce } from '../projections/cache-title.ts'
-import { type Asking, named, visible } from './get-media.ts'
+import { parseMediaId, type ReadOptions, visible } from './get-media.ts'
 
-export interface Condition extends Asking {
-  /** Only while the media has this version; whatever it has when absent. */
-  readonly ifVersion?: number | undefined
+export interface WriteOptions extends ReadOptions {
+  /** Decides, while the row is locked, whether the write goes on. If it returns `false`, nothing is written. */
+  readonly precondition?: ((media: Stored) => boolean) | undefined
 }
 
-export interface NewDetails extends Condition {
+export interface ChangeOptions extends WriteOptions {
   readonly title?: string | undefined
-  /** All of them: those not named any more are gone. */
+  /** The new list of tags. Tags that it lacks are removed. */
   readonly tags?: readonly string[] | undefined
 }
 
+/**
+ * Changes the title, the tags or both. What is absent stays. If nothing differs, the version stays, too.
+ *
+ * @example
+ * await mediaport.changeMedia(id, { title: 'Hiver', precondition: ({ version }) => version === 3 })
+ */
 export type ChangeMedia = (
   id: string,
-  details: NewDetails,
+  options: ChangeOptions,
 ) => ResultAsync<Stored, InvalidTitle | InvalidTag | NotFound | PreconditionFailed | Unavailable>
 
-/** Gives a media another title, other tags or both at once; without a difference its version stays. */
 export const changeMedia =
   ({ media }: Pick<Ports, 'media'>, cache: CacheTitle): ChangeMedia =>
-  (id, details) =>
-    Result.combine([named(id), parseChanges(details)]).asyncAndThen(([known, changes]) =>
+  (id, options) =>
+    Result.combine([parseMediaId(id), parseChanges(options)]).asyncAndThen(([known, changes]) =>
       media
-        .update(known, (row) => seen(row, details).map((stored) => change(stored, changes)))
+        .update(known, (row) => writable(row, options).map((stored) => change(stored, changes)))
         .andTee(cacheAtOnce(cache)),
     )
 
-/** The row, if it is there for this caller and still the version that they have seen. */
-export function seen(row: Media, condition: Condition): Result<Stored, NotFound | PreconditionFailed> {
-  return visible(row, condition).andThen((stored) =>
-    condition.ifVersion === undefined || condition.ifVersion === stored.version
-      ? ok(stored)
-      : err({ type: 'precondition-failed' } as const),
+/** The row, if the caller sees it and the precondition holds. */
+export const writable = (row: Media, options: WriteOptions): Result<Stored, NotFound | PreconditionFailed> =>
+  visible(row, options).andThen((media) =>
+    options.precondition?.(media) === false ? err({ type: 'precondition-failed' } as const) : ok(media),
   )
-}
 
-const parseChanges = ({ title, tags }: NewDetails): Result<Changes, InvalidTitle | InvalidTag> =>
+const parseChanges = ({ title, tags }: ChangeOptions): Result<Changes, InvalidTitle | InvalidTag> =>
   Result.combine([
     title === undefined ? ok(undefined) : parseTitle(title),
     tags === undefined ? ok(undefined) : parseTags(tags),

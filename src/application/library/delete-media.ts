@@ -4,19 +4,19 @@ import type { Ports } from '../ports/index.ts'
 import type { NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import { type CacheTitle, cacheAtOnce } from '../projections/cache-title.ts'
-import { type Condition, seen } from './change-media.ts'
-import { named } from './get-media.ts'
+import { type WriteOptions, writable } from './change-media.ts'
+import { parseMediaId } from './get-media.ts'
 
+/** Deletes a media item. It does not exist any more once this succeeds. A job deletes its file, metadata and title. */
 export type DeleteMedia = (
   id: string,
-  condition?: Condition,
+  options?: WriteOptions,
 ) => ResultAsync<void, NotFound | PreconditionFailed | Unavailable>
 
-/** From success on the media does not exist any more; its bytes follow. */
 export const deleteMedia =
   ({ media }: Pick<Ports, 'media'>, cache: CacheTitle): DeleteMedia =>
-  (id, condition = {}) =>
-    named(id)
-      .asyncAndThen((known) => media.update(known, (row) => seen(row, condition).map(markDeleted)))
+  (id, options = {}) =>
+    parseMediaId(id)
+      .asyncAndThen((known) => media.update(known, (row) => writable(row, options).map(markDeleted)))
       .andTee(cacheAtOnce(cache))
       .map(() => undefined)

@@ -5,30 +5,33 @@ import type { Ports } from '../ports/index.ts'
 import type { MediaRepository, NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 
-export interface Asking {
-  /** Whose media may be seen; everybody's when absent. */
+export interface ReadOptions {
+  /** Only media items of this owner exist for the caller. By default those of all owners do. */
   readonly owner?: string | undefined
 }
 
-export type GetMedia = (id: string, asking?: Asking) => ResultAsync<Stored, NotFound | Unavailable>
+/**
+ * Returns a stored media item. Errs with `not-found` if there is none with this id, if it is still being uploaded, was
+ * deleted, or belongs to another owner.
+ */
+export type GetMedia = (id: string, options?: ReadOptions) => ResultAsync<Stored, NotFound | Unavailable>
 
-/** One stored media. Another owner's, and one that is not stored yet or any more, does not exist. */
 export const getMedia =
   ({ media }: Pick<Ports, 'media'>): GetMedia =>
-  (id, asking = {}) =>
-    named(id)
+  (id, options = {}) =>
+    parseMediaId(id)
       .asyncAndThen((known) => media.get(known))
-      .andThen((row) => visible(row, asking))
+      .andThen((row) => visible(row, options))
 
-/** The row as somebody may see it. */
-export const visible = (row: Media, { owner }: Asking): Result<Stored, NotFound> =>
+/** The row, if it is stored and belongs to the owner. */
+export const visible = (row: Media, { owner }: ReadOptions): Result<Stored, NotFound> =>
   row.state === 'stored' && (owner === undefined || owner === row.owner) ? ok(row) : err(NOT_FOUND)
 
-export const named = (id: string): Result<MediaId, NotFound> => (isMediaId(id) ? ok(id) : err(NOT_FOUND))
+export const parseMediaId = (id: string): Result<MediaId, NotFound> => (isMediaId(id) ? ok(id) : err(NOT_FOUND))
 
-/** The row in any state, or nothing where there is none. */
-export const rowOf = (media: MediaRepository, id: string): ResultAsync<Media | undefined, Unavailable> =>
-  named(id)
+/** The row in any state, or `undefined` if there is none. */
+export const findRow = (media: MediaRepository, id: string): ResultAsync<Media | undefined, Unavailable> =>
+  parseMediaId(id)
     .asyncAndThen((known) => media.get(known))
     .map((row): Media | undefined => row)
     .orElse((error) => (error.type === 'not-found' ? ok(undefined) : err(error)))

@@ -2,31 +2,33 @@ import { createHash } from 'node:crypto'
 import { err, ok, type Result, type ResultAsync, safeTry } from 'neverthrow'
 import { isMediaId } from '../../domain/media/ids.ts'
 import type { Stored } from '../../domain/media/media.ts'
+import { DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS } from '../../domain/values/limits.ts'
 import { type InvalidTag, parseTag } from '../../domain/values/tag.ts'
 import type { Ports } from '../ports/index.ts'
 import type { Place } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 
-export interface Listing {
-  /** Whose; everybody's when absent. */
+export interface ListOptions {
+  /** Only media items of this owner. By default those of all owners. */
   readonly owner?: string | undefined
-  /** Only media that have this tag, in any spelling of it. */
+  /** Only media items with this tag, in any spelling that `parseTag` accepts. */
   readonly tag?: string | undefined
-  /** How many, 1–100; 20 by default. */
+  /** At most so many items: 1 to `MAX_PAGE_ITEMS`, by default `DEFAULT_PAGE_ITEMS`. */
   readonly limit?: number | undefined
-  /** `next` of the page before, asked with the same owner and tag. */
+  /** `next` of the previous page. Owner and tag must be those of that page. */
   readonly cursor?: string | undefined
 }
 
 export interface Page {
   readonly items: readonly Stored[]
-  /** For the next page; null when this is the last. */
+  /** The cursor of the next page. `null` on the last page. */
   readonly next: string | null
 }
 
 export interface InvalidQuery {
   readonly type: 'invalid-query'
   readonly parameter: string
+  /** What is wrong, as the rest of a sentence that starts with the parameter. */
   readonly reason: string
 }
 
@@ -34,22 +36,25 @@ export interface InvalidCursor {
   readonly type: 'invalid-cursor'
 }
 
+/**
+ * Lists stored media items, newest first. Pages neither repeat nor omit an item that existed when the first page was read.
+ *
+ * @example
+ * const { items, next } = (await mediaport.listMedia({ tag: 'summer', limit: 50 }))._unsafeUnwrap()
+ */
 export type ListMedia = (
-  listing?: Listing,
+  options?: ListOptions,
 ) => ResultAsync<Page, InvalidQuery | InvalidCursor | InvalidTag | Unavailable>
 
-const MAX_LIMIT = 100
-
-/** Stored media, newest first. Pages neither repeat nor skip what was there when the first was asked for. */
 export const listMedia =
   ({ media }: Pick<Ports, 'media'>): ListMedia =>
-  ({ owner, tag: rawTag, limit = 20, cursor } = {}) =>
+  ({ owner, tag: rawTag, limit = DEFAULT_PAGE_ITEMS, cursor } = {}) =>
     safeTry(async function* () {
-      if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT)
+      if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE_ITEMS)
         return err({
           type: 'invalid-query',
           parameter: 'limit',
-          reason: `a whole number from 1 to ${MAX_LIMIT}`,
+          reason: `must be a whole number from 1 to ${MAX_PAGE_ITEMS}`,
         } as const)
       const tag = rawTag === undefined ? undefined : yield* parseTag(rawTag)
       const scope = [owner, tag]
@@ -62,7 +67,7 @@ export const listMedia =
 
 type Scope = readonly (string | undefined)[]
 
-/** A place, and a check over it and the query: a mistake is noticed. Nothing secret is in it, nothing is gained by forging. */
+/** A place in the list, and a checksum over place and query, which detects mistakes. It is not a secret. */
 const formatCursor = (place: Place, scope: Scope): string =>
   Buffer.from(`${place.createdAt.getTime()} ${place.id} ${checkOf(place, scope)}`).toString('base64url')
 

@@ -3,85 +3,82 @@ import type { StorageKey } from '../../domain/media/ids.ts'
 import type { ContentType } from '../../domain/values/content-type.ts'
 import type { Unavailable } from './unavailable.ts'
 
-/** Keeps the bytes. What every storage owes is proved by the FileStorage contract. */
+/** Keeps the bytes of media items. The FileStorage contract in `tests/contract` checks every guarantee. */
 export interface FileStorage {
-  /** Written into every row that it serves, so it names this kind of storage for good. */
+  /** Identifies the storage. Rows contain it, so it must never change, and two storages must not share it. */
   readonly name: string
 
   /**
-   * Consumes `body` with back-pressure and constant memory, and succeeds once the file would survive a power cut.
-   * `storage-error`, `insufficient-storage` and `interrupted` left nothing behind. `unavailable` may have left the whole
-   * file, never a visible part: only `delete(key)` makes sure. Keys are never used twice.
+   * Writes `body` with back-pressure and constant memory. Succeeds once the file would survive a power cut. After
+   * `storage-error`, `insufficient-storage` and `interrupted` nothing is left. After `unavailable` the whole file may be
+   * left, but never a readable part of it; only `delete(key)` makes sure. A key is never used for a second `put`.
    */
   put(key: StorageKey, body: AsyncIterable<Uint8Array>, hints: PutHints): ResultAsync<StoredFile, PutError>
 
   /**
-   * The file, or `range` of it. A missing file is reported before the first byte; a range must lie within the file.
-   * The caller reads the stream to its end or destroys it.
+   * Opens the file, or a range that lies within it. A missing file is an error before the first byte. The caller must read
+   * the stream to its end or call its `return`.
    */
   open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable>
 
   /**
-   * Where the storage itself serves the original to whoever has this address, for minutes at least; absent where it serves
-   * nobody. It says nothing about whether the file is there.
+   * The address at which the storage itself serves the file, valid for some minutes at least. Absent if the storage serves
+   * no files. Does not check that the file exists.
    */
   address?(key: StorageKey): string
 
   /**
-   * After success nothing of `key` is left, as far as the storage can tell: one that comes to know of its files late
-   * finds it only later. Deleting what is gone succeeds, and ends a put of the same key that is still under way where the
-   * storage can.
-   * @param fileId the storage's own name for the file, where the caller has it: with it, it is found at once.
+   * Deletes the file. Succeeds if there is none. Ends a `put` of the same key that is in progress, if the storage can. An
+   * eventually consistent storage may miss a file that it does not list yet; pass `fileId` to delete it directly.
+   *
+   * @param fileId The storage's own identifier of the file, if it is known.
    */
   delete(key: StorageKey, fileId?: string): ResultAsync<void, Unavailable>
 
   /**
-   * Whole files only, each once, in an order of the storage's own that writing more files doesn't change: the first
-   * page, or the one after the key `after`. At most 1,000 at a time; an empty page is the end.
+   * Returns a page of complete files, starting after the key `after`. Each file occurs once, in an order that does not change
+   * when files are added. A page has at most 1,000 files. An empty page is the end.
    */
   list(after?: StorageKey): ResultAsync<readonly ListedFile[], Unavailable>
 }
 
 export interface PutHints {
   readonly contentType: ContentType
-  /** Aborted when the upload is given up: the put ends as soon as it can and is `interrupted`. */
+  /** When it is aborted, `put` ends as soon as it can and errs with `interrupted`. */
   readonly signal: AbortSignal
-  /**
-   * `true`: nobody else reads a chunk of the body after it was handed on, so the storage may take its memory, as
-   * `ArrayBuffer.prototype.transfer` does.
-   */
+  /** `true` if nobody uses a chunk of the body after it was read. The storage may then detach its ArrayBuffer. */
   readonly ownsChunks?: boolean
 }
 
 export interface StoredFile {
-  /** The storage's own name for the file. */
+  /** The storage's own identifier of the file. */
   readonly fileId: string
-  /** The storage's own public address of the original; absent where the storage serves nobody itself. */
+  /** The public address of the file. Absent if the storage serves no files. */
   readonly url?: string
-  /** Bytes, as the storage counted them. */
+  /** The number of bytes that the storage has counted. */
   readonly size: number
 }
 
 export interface ListedFile {
   readonly key: StorageKey
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number
   readonly modifiedAt: Date
 }
 
-/** Byte positions, both inclusive, from 0. */
+/** Byte positions. Both are inclusive and start at 0. */
 export interface ByteRange {
   readonly start: number
   readonly end: number
 }
 
-/** `body` threw, or the signal was aborted; `cause` is what it threw. */
+/** The body threw, or the signal was aborted. `cause` is what was thrown. */
 export interface Interrupted {
   readonly type: 'interrupted'
   readonly cause: unknown
 }
 
-/** The storage said no, and will say so again (credentials, a limit of its own). */
+/** The storage refused the file and will refuse it again, because of wrong credentials or a limit of its own. */
 export interface StorageRefused {
   readonly type: 'storage-error'
   readonly cause: unknown

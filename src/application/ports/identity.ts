@@ -1,12 +1,12 @@
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 
-/** Where new names come from. */
+/** Makes new identifiers. */
 export interface Identity {
-  /** Unique; later ones sort after earlier ones (UUIDv7, RFC 9562). */
+  /** A unique id. Later ids sort after earlier ones (UUIDv7, RFC 9562). */
   newId(): MediaId
   /**
-   * Unguessable: at least 64 random bits, as lower-case hexadecimal digits. The last two should be alike for attempts that
-   * begin at the same time and spread evenly over time: the filesystem storage makes a folder of them.
+   * At least 64 random bits in lower-case hexadecimal. The last two digits should be equal for attempts of one second and
+   * spread evenly over time, because the filesystem storage makes a folder of them.
    */
   newAttempt(): Attempt
 }

@@ -6,10 +6,10 @@ import type { MetadataStore } from './metadata-store.ts'
 import type { Sniff } from './sniff.ts'
 import type { TitleCache } from './title-cache.ts'
 
-/** All that the use cases need from outside. */
+/** Everything that the use cases need. A repository also needs an `Outbox`, which its constructor takes. */
 export interface Ports {
   readonly media: MediaRepository
-  /** The first takes new files; each serves the media whose row names it. */
+  /** The first storage receives new files. Each serves the media items whose row names it. */
   readonly storages: readonly [FileStorage, ...FileStorage[]]
   readonly metadata: MetadataStore
   readonly titles: TitleCache

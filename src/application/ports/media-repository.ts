@@ -6,52 +6,55 @@ import type { Tag } from '../../domain/values/tag.ts'
 import type { Unavailable } from './unavailable.ts'
 
 /**
- * The truth about every media. Time is the repository's own clock, never the caller's: several processes share it.
- * What every repository owes is proved by the MediaRepository contract.
+ * The rows of all media items. They are the truth: everything else can be made again from them and the files. Several
+ * processes share a repository, so it uses its own clock and never that of the caller.
  */
 export interface MediaRepository {
-  /** Writes a `receiving` row whose lease runs for `leaseSeconds` from now; errs with the row that has this id already. */
+  /** Adds a `receiving` row whose lease expires in `leaseSeconds`. Errs with the existing row if the id exists. */
   add(intent: Intent, leaseSeconds: number): ResultAsync<Receiving, AlreadyThere | Unavailable>
 
-  /** In any state. */
+  /** Returns the row in any state. */
   get(id: MediaId): ResultAsync<Media, NotFound | Unavailable>
 
-  /** `stored` media only, newest first by (`createdAt`, `id`). */
+  /** Returns `stored` rows, newest first by (`createdAt`, `id`). */
   list(query: ListQuery): ResultAsync<readonly Stored[], Unavailable>
 
   /**
-   * Locks the row, applies the pure `change` to it with the repository's clock, and writes the media and delivers the
-   * events in one transaction: all or nothing, and no two updates of one row overlap. An error of `change` writes
-   * nothing. After `unavailable` the outcome is unknown.
+   * Locks the row, applies the pure function `change` with the repository's clock, writes the new row, and adds the events
+   * to the outbox, in one transaction. Two updates of one row never overlap. If `change` errs, nothing is written. After
+   * `unavailable` the outcome is unknown.
    */
   update<To extends Media, E>(id: MediaId, change: Change<To, E>): ResultAsync<To, E | NotFound | Unavailable>
 
-  /** Lets the lease run for `leaseSeconds` from now, only while the row is `receiving` under this very attempt. */
+  /** Extends the lease to `leaseSeconds` from now, if the row is still `receiving` with this attempt. */
   renew(id: MediaId, attempt: Attempt, leaseSeconds: number): ResultAsync<void, LeaseLost | Unavailable>
 
   /**
-   * Rows that time alone moves on, by ascending id, those after `after` first: `receiving` whose lease has run out, and
-   * `abandoned` or `deleted` that were discarded more than `forgetAfterSeconds` ago, or never.
+   * Returns the rows that the reaper must handle, by ascending id, starting after `after`: `receiving` rows whose lease has
+   * expired, and `abandoned` or `deleted` rows that were never discarded or were discarded `forgetAfterSeconds` ago.
    */
   due(forgetAfterSeconds: number, after: MediaId | undefined, limit: number): ResultAsync<readonly Due[], Unavailable>
 
-  /** Removes the row, if it is `abandoned` or `deleted`, still under this attempt. One that is not is no error. */
+  /** Removes the row, if it is `abandoned` or `deleted` and has this attempt. Else succeeds and does nothing. */
   forget(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable>
 
-  /** Rows in every state, by ascending id, those after `after` first. An empty page is the end. */
+  /** Returns rows in all states, by ascending id, starting after `after`. An empty page is the end. */
   scan(after: MediaId | undefined, limit: number): ResultAsync<readonly Media[], Unavailable>
+
+  /** Whether the repository answers and can be written now. Never rejects. */
+  isUp(): Promise<boolean>
 }
 
-/** Any state but `stored`, which nothing but people ends. */
+/** A row in any state but `stored`. */
 export type Due = Exclude<Media, Stored>
 
 export type Change<To extends Media, E> = (media: Media, now: Date) => Result<Transition<To>, E>
 
 export interface ListQuery {
-  /** Everybody's when absent. */
+  /** By default the rows of all owners. */
   readonly owner?: string | undefined
   readonly tag?: Tag | undefined
-  /** Only what comes after this place in the order. */
+  /** Only rows after this place in the order. */
   readonly after?: Place | undefined
   readonly limit: number
 }

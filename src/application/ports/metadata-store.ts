@@ -4,30 +4,32 @@ import type { Metadata } from '../../domain/metadata.ts'
 import type { Unavailable } from './unavailable.ts'
 
 /**
- * What files say of themselves: one document a media, which can be made again from the file at any time. Each belongs to
- * the attempt that stored the bytes, so that nothing which is said of earlier bytes passes for a word about these.
- * What every store owes is proved by the MetadataStore contract.
+ * Keeps the technical metadata of files: one document per media item, which can be made again from the file. A document
+ * belongs to the attempt that stored the bytes, so it is never taken for metadata of other bytes.
  */
 export interface MetadataStore {
-  /** Keeps the document in place of any other of this media: all of it or, on an error, perhaps, but never a part. */
+  /** Replaces the document of this media item. After an error the old or the new document is there, never a part. */
   save(id: MediaId, attempt: Attempt, metadata: Metadata): ResultAsync<void, DocumentRefused | Unavailable>
 
-  /** The document, if it is about the bytes of this attempt. */
+  /** Returns the document, if it belongs to this attempt. */
   find(id: MediaId, attempt: Attempt): ResultAsync<Metadata | undefined, Unavailable>
 
-  /** Takes the document out, if it is about the bytes of this attempt. One that is not there is no error. */
+  /** Removes the document, if it belongs to this attempt. Succeeds if there is none. */
   remove(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable>
 
-  /** What there are documents about, by ascending id, those after `after` first; at most 1,000. An empty page is the end. */
-  list(after?: MediaId): ResultAsync<readonly Described[], Unavailable>
+  /** Returns a page of at most 1,000 documents by ascending id, starting after `after`. An empty page is the end. */
+  list(after?: MediaId): ResultAsync<readonly DescribedFile[], Unavailable>
+
+  /** Whether the store answers now. Never rejects. Absent if the store has no server of its own. */
+  isUp?(): Promise<boolean>
 }
 
-export interface Described {
+export interface DescribedFile {
   readonly id: MediaId
   readonly attempt: Attempt
 }
 
-/** The store won't take this document, now or later. */
+/** The store refuses this document and will refuse it again. */
 export interface DocumentRefused {
   readonly type: 'document-refused'
   readonly cause: unknown

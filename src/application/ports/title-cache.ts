@@ -4,25 +4,31 @@ import type { Tag } from '../../domain/values/tag.ts'
 import type { Title } from '../../domain/values/title.ts'
 import type { Unavailable } from './unavailable.ts'
 
-/** Titles and tags for very fast reading: a copy of what the repository knows, which may be lost at any time. */
+/** Copies of titles and tags that can be read very fast. It may lose any of them at any time. */
 export interface TitleCache {
-  /** Keeps the entry, unless this media's newer or equal version is known: an older one never replaces it. */
+  /** Writes the entry, unless the cache has an entry of the same or a newer version. */
   put(id: MediaId, entry: CachedTitle): ResultAsync<void, Unavailable>
 
   find(id: MediaId): ResultAsync<CachedTitle | undefined, Unavailable>
 
-  /** Takes the entry out, and for a day nothing up to `version` can be put in again. */
+  /** Removes the entry. For one day no entry up to `version` can be written again. */
   remove(id: MediaId, version: number): ResultAsync<void, Unavailable>
 
   /**
-   * Some of the entries, those that were taken out not among them, in no order and now and then one twice; a page may be
-   * empty. Whoever goes on with each page's `next` until there is none has seen every entry that was there all the while.
+   * Returns a page of entries in no particular order. Removed entries are not included. An entry may occur twice, and a page
+   * may be empty. An entry that exists from the first page to the last occurs at least once.
+   *
+   * @param next `next` of the previous page.
    */
   list(next?: string): ResultAsync<CachedTitles, Unavailable>
+
+  /** Whether the cache answers now. Never rejects. Absent if the cache has no server of its own. */
+  isUp?(): Promise<boolean>
 }
 
 export interface CachedTitles {
   readonly entries: readonly { readonly id: MediaId; readonly version: number }[]
+  /** Absent on the last page. */
   readonly next?: string
 }
 

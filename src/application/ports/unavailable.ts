@@ -1,13 +1,13 @@
 export type Dependency = 'database' | 'storage' | 'titles' | 'metadata'
 
-/** Infrastructure did not answer, or not as it should. Trying again later may help; nothing is known of what it did. */
+/** A service did not answer, or not as expected. It may have done what it was asked to do. A later call may succeed. */
 export interface Unavailable {
   readonly type: 'unavailable'
   readonly dependency: Dependency
   readonly cause: unknown
 }
 
-/** For `ResultAsync.fromPromise(work, unavailable('database'))`. */
+/** @example ResultAsync.fromPromise(work, unavailable('database')) */
 export const unavailable =
   (dependency: Dependency) =>
   (cause: unknown): Unavailable => ({ type: 'unavailable', dependency, cause })

@@ -1,7 +1,7 @@
 import { ok, type ResultAsync, safeTry } from 'neverthrow'
 import type { MediaId } from '../../domain/media/ids.ts'
 import type { Media } from '../../domain/media/media.ts'
-import { rowOf } from '../library/get-media.ts'
+import { findRow } from '../library/get-media.ts'
 import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import { within } from './within.ts'
@@ -14,8 +14,8 @@ export const cacheTitle =
   ({ media, titles }: Pick<Ports, 'media' | 'titles'>): CacheTitle =>
   (id, seen) =>
     safeTry(async function* () {
-      let row = seen ?? (yield* rowOf(media, id))
-      for (let done: number | undefined; ; row = yield* rowOf(media, id)) {
+      let row = seen ?? (yield* findRow(media, id))
+      for (let done: number | undefined; ; row = yield* findRow(media, id)) {
         if (!row || row.state === 'receiving') {
           // What was written meanwhile is of a media that has come to its end.
           if (done !== undefined) yield* titles.remove(id, done)

@@ -3,7 +3,7 @@ import type { Attempt, MediaId, StorageKey } from '../../domain/media/ids.ts'
 import type { Stored } from '../../domain/media/media.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 import { findStorage } from '../find-storage.ts'
-import { rowOf } from '../library/get-media.ts'
+import { findRow } from '../library/get-media.ts'
 import type { Ports } from '../ports/index.ts'
 import { type Unavailable, unavailable } from '../ports/unavailable.ts'
 
@@ -50,7 +50,7 @@ export const describeMedia = ({
     safeTry(async function* () {
       let described = attempt
       for (let seen: StorageKey | undefined; ; ) {
-        const row = yield* rowOf(media, id)
+        const row = yield* findRow(media, id)
         if (row?.state !== 'stored') {
           yield* metadata.remove(id, described)
           return ok()

@@ -1,6 +1,6 @@
 import { ok, type ResultAsync } from 'neverthrow'
 import type { Metadata } from '../../domain/metadata.ts'
-import type { Asking, GetMedia } from '../library/get-media.ts'
+import type { GetMedia, ReadOptions } from '../library/get-media.ts'
 import type { Ports } from '../ports/index.ts'
 import type { NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
@@ -11,7 +11,7 @@ export interface Pending {
   readonly status: 'pending'
 }
 
-export type ReadMetadata = (id: string, asking?: Asking) => ResultAsync<Metadata | Pending, NotFound | Unavailable>
+export type ReadMetadata = (id: string, asking?: ReadOptions) => ResultAsync<Metadata | Pending, NotFound | Unavailable>
 
 /** Milliseconds. */
 const PATIENCE = 1000

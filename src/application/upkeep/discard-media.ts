@@ -2,7 +2,7 @@ import { err, ok, type ResultAsync, safeTry } from 'neverthrow'
 import { type FileRef, needsFile } from '../../domain/media/media.ts'
 import { markDiscarded } from '../../domain/media/transitions.ts'
 import { findStorage } from '../find-storage.ts'
-import { rowOf } from '../library/get-media.ts'
+import { findRow } from '../library/get-media.ts'
 import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 
@@ -16,7 +16,7 @@ export const discardMedia =
   ({ media, storages, metadata, titles }: Pick<Ports, 'media' | 'storages' | 'metadata' | 'titles'>): DiscardMedia =>
   ({ id, storage: name, storageKey, fileId }) =>
     safeTry(async function* () {
-      const row = yield* rowOf(media, id)
+      const row = yield* findRow(media, id)
       if (row && needsFile(row, storageKey)) return ok()
       const storage = yield* findStorage(storages, name)
       yield* storage.delete(storageKey, fileId)

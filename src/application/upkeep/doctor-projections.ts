@@ -1,7 +1,7 @@
 import { ok, type ResultAsync, safeTry } from 'neverthrow'
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Media } from '../../domain/media/media.ts'
-import { rowOf } from '../library/get-media.ts'
+import { findRow } from '../library/get-media.ts'
 import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 
@@ -37,7 +37,7 @@ export const examineDocuments = (
       for (const { id, attempt } of page) {
         described.add(id)
         if (isOf(rows.get(id), attempt)) continue
-        const row = yield* rowOf(media, id)
+        const row = yield* findRow(media, id)
         if (isOf(row, attempt)) continue
         findings.push({
           problem: 'unknown-document',
@@ -64,7 +64,7 @@ export const examineTitles = (
       for (const { id, version } of page.entries) {
         cached++
         if (isAt(rows.get(id), version)) continue
-        const row = yield* rowOf(media, id)
+        const row = yield* findRow(media, id)
         if (isAt(row, version)) continue
         // Whoever changed the row may just be about to change this.
         const now = yield* titles.find(id)

@@ -11,7 +11,7 @@ import {
 } from '../../domain/media/media.ts'
 import { expire, type FenceLost } from '../../domain/media/transitions.ts'
 import { findStorage } from '../find-storage.ts'
-import { rowOf } from '../library/get-media.ts'
+import { findRow } from '../library/get-media.ts'
 import type { Policy } from '../policy.ts'
 import type { FileStorage, ListedFile } from '../ports/file-storage.ts'
 import type { Ports } from '../ports/index.ts'
@@ -138,7 +138,7 @@ export const doctor = (
           const isDescribed = documents.described.has(row.id) || !isOlder(row.createdAt, PATIENCE)
           if (isThere && isDescribed) continue
           // It may have been deleted, or described, since it was read.
-          const now = yield* rowOf(media, row.id)
+          const now = yield* findRow(media, row.id)
           if (!now || !needsFile(now, row.storageKey)) continue
           if (!isThere) {
             if (yield* await isGone(now)) findings.push(finding(row, 'file-missing', `${row.sizeBytes} bytes`))

@@ -1,7 +1,7 @@
 import { err, ok, type Result, ResultAsync, safeTry } from 'neverthrow'
 import { type MediaId, storageKey } from '../../domain/media/ids.ts'
 import { type FileRef, fileRef, type Media, type Stored } from '../../domain/media/media.ts'
-import { contentPath, leaseFrom, relocate, startCopy } from '../../domain/media/transitions.ts'
+import { leaseFrom, relocate, startCopy } from '../../domain/media/transitions.ts'
 import { findStorage } from '../find-storage.ts'
 import type { Policy } from '../policy.ts'
 import type { FileStorage } from '../ports/file-storage.ts'
@@ -41,10 +41,10 @@ const COPY_LEASES = 10
 
 export const moveMedia = (
   { media, storages, identity }: Pick<Ports, 'media' | 'storages' | 'identity'>,
-  { leaseSeconds }: Policy,
+  policy: Policy,
   discard: DiscardMedia,
 ): MoveMedia => {
-  const seconds = COPY_LEASES * leaseSeconds
+  const seconds = COPY_LEASES * policy.leaseSeconds
 
   /** Nothing, where the media was deleted, or moved by somebody else, meanwhile. */
   async function moveOne(
@@ -56,15 +56,15 @@ export const moveMedia = (
     let until = row.createdAt
     const begun = await media.update(row.id, (current, now) => {
       until = leaseFrom(now, seconds)
-      return isStill(current, row) ? ok(startCopy(current, copy, 2 * seconds)) : err(CHANGED)
+      return isStill(current, row) ? ok(startCopy(current, copy, 2 * seconds, policy)) : err(CHANGED)
     })
     if (begun.isErr()) return begun.error.type === 'unavailable' ? err(begun.error) : ok(undefined)
 
     const file = await copyFile(row, from, to, copy, seconds)
-    const moved = await file.asyncAndThen(({ fileId, url = contentPath(row.id) }) =>
+    const moved = await file.asyncAndThen(({ fileId, url }) =>
       // From `until` on others may be about to delete the copy.
       media.update(row.id, (current, now) =>
-        isStill(current, row) && now < until ? ok(relocate(current, copy, { fileId, url })) : err(CHANGED),
+        isStill(current, row) && now < until ? ok(relocate(current, copy, { fileId, url }, policy)) : err(CHANGED),
       ),
     )
     // Nobody knows what became of this commit, but the job that was written with the copy will.

@@ -3,12 +3,12 @@ import { type InvalidSha256, parseSha256, type Sha256 } from '../../domain/value
 import { type InvalidTag, parseTags, type Tag } from '../../domain/values/tag.ts'
 import { type InvalidTitle, parseTitle, type Title } from '../../domain/values/title.ts'
 
-/** What somebody says about a file, as they wrote it. */
+/** What the sender says about a file. */
 export interface Details {
-  /** Without one, the file name without its extension. */
+  /** By default the file name without its extension. */
   readonly title?: string | undefined
   readonly tags?: readonly string[] | undefined
-  /** The SHA-256 that the bytes must have, in hexadecimal of either case. */
+  /** The expected SHA-256 of the bytes in hexadecimal. An upload of other bytes fails with `digest-mismatch`. */
   readonly sha256?: string | undefined
 }
 

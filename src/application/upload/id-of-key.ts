@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { MediaId } from '../../domain/media/ids.ts'
 import type { IdempotencyKey } from '../../domain/values/idempotency-key.ts'
 
-/** The id of what this owner uploads under this key, always the same: a UUIDv8 (RFC 9562 section 5.8) of their SHA-256. */
+/** The id of what an owner uploads with an idempotency key: a UUIDv8 (RFC 9562 section 5.8) of the SHA-256 of both. */
 export function idOfKey(owner: string, key: IdempotencyKey): MediaId {
   const bytes = createHash('sha256')
     .update(JSON.stringify([owner, key]))

@@ -14,18 +14,18 @@ export interface TooLarge {
   readonly limit: number
 }
 
-/** The body threw before all its bytes had come: its sender left, or it could not be read. */
+/** The body threw before it ended: the sender disconnected, or the source could not be read. */
 export interface BodyFailed {
   readonly type: 'body-failed'
   readonly cause: unknown
 }
 
-/** The sender sent nothing for as long as the lease lasts. */
+/** The sender sent nothing for the time of a lease. */
 export interface TooSlow {
   readonly type: 'too-slow'
 }
 
-/** The storage neither took bytes nor answered in its time. */
+/** The storage neither read bytes nor answered for `storageTimeoutSeconds`. */
 export interface StorageTimeout {
   readonly type: 'storage-timeout'
 }
@@ -37,13 +37,13 @@ export interface ShuttingDown {
 export type BodyFailure = TooLarge | BodyFailed | TooSlow | StorageTimeout | ShuttingDown | Unavailable
 
 /**
- * A file on its way in, read once and never kept. Its head can be looked at before anybody takes the bytes; while they
- * pass they are counted, held to the limit and hashed. The first failure, wherever it comes from, ends it.
+ * The bytes of an upload. They are read once and not kept in memory. `readHead` returns the first bytes before anything is
+ * stored. `bytes` counts and hashes the bytes and enforces the limit. The first failure ends the body, whatever its source.
  */
 export class IncomingBody {
-  /** On whom progress depends just now. */
-  waitingFor: 'sender' | 'storage' = 'sender'
-  /** When bytes last moved, in milliseconds of the monotonic clock. */
+  /** Which side must act for the upload to go on. */
+  waitsFor: 'sender' | 'storage' = 'sender'
+  /** When bytes last moved, in milliseconds of `performance.now()`. */
   movedAt = performance.now()
 
   readonly #source: AsyncIterator<Uint8Array>
@@ -63,7 +63,7 @@ export class IncomingBody {
     this.#limit = limit
   }
 
-  /** Reads just enough to recognise the type by. */
+  /** Reads the bytes that the type is recognised by, at least `SNIFF_BYTES` unless the body is shorter. */
   async readHead(): Promise<Result<Uint8Array, EmptyFile | BodyFailure>> {
     let length = 0
     while (length < SNIFF_BYTES && !this.#ended) {
@@ -74,11 +74,11 @@ export class IncomingBody {
     if (this.#failure) return err(this.#failure)
     if (length === 0) return err({ type: 'empty-file' })
     const [first] = this.#head
-    // Small files and most others come so: nothing is copied.
+    // Most bodies have enough in their first chunk. It is not copied.
     return ok(first?.length === length ? first : Buffer.concat(this.#head))
   }
 
-  /** All bytes, once. Throws when the body fails, because that is how an iterable tells its consumer. */
+  /** All bytes. Can be called once. Throws if the body fails. */
   async *bytes(): AsyncGenerator<Uint8Array, void, undefined> {
     for (const chunk of this.#head.splice(0)) yield this.#account(chunk)
     while (!this.#ended) {
@@ -89,7 +89,7 @@ export class IncomingBody {
     this.#complete = true
   }
 
-  /** Reads all bytes, for their digest alone. */
+  /** Reads all bytes for their digest. */
   async drain(): Promise<Result<void, BodyFailure>> {
     while (!this.#failure) {
       const chunk = this.#head.shift() ?? (this.#ended ? undefined : await this.#read())
@@ -99,7 +99,7 @@ export class IncomingBody {
     return this.#failure ? err(this.#failure) : ok()
   }
 
-  /** Ends the body with `failure`, unless it failed before: a read under way throws it, and `signal` is aborted. */
+  /** Ends the body: a pending read fails and `signal` is aborted. Does nothing if the body has failed before. */
   fail(failure: BodyFailure): void {
     if (this.#failure) return
     this.#failure = failure
@@ -108,50 +108,50 @@ export class IncomingBody {
     this.#wake?.()
   }
 
-  /** Tells the sender that no more will be read. */
+  /** Stops reading and calls `return` of the source. */
   stop(): void {
     this.#ended = true
-    // Not awaited: an iterator answers `return` only after the read that is under way, and that may never end.
+    // Not awaited, because it may wait for a pending read that never ends.
     this.#source.return?.().catch(() => undefined)
   }
 
-  /** Why it failed, if it did. */
+  /** Why the body failed, if it did. */
   get failure(): BodyFailure | undefined {
     return this.#failure
   }
 
-  /** Settles when it has failed. */
+  /** Resolves when the body has failed. */
   get failed(): Promise<BodyFailure> {
     return this.#failed.promise
   }
 
-  /** Whether `bytes` has handed on everything. */
+  /** Whether `bytes` has returned all bytes. */
   get isComplete(): boolean {
     return this.#complete
   }
 
-  /** Aborted as soon as the body has failed. */
+  /** Aborted when the body has failed. */
   get signal(): AbortSignal {
     return this.#aborter.signal
   }
 
-  /** Bytes handed on so far; all of them once `bytes` has ended. */
+  /** The number of bytes read so far. */
   get size(): number {
     return this.#size
   }
 
-  /** Of all bytes; to be asked once. */
+  /** The SHA-256 of all bytes. Can be called once, after the end. */
   digest(): Sha256 {
     return parseSha256(this.#hash.digest('hex'))._unsafeUnwrap()
   }
 
-  /** The next chunk; an empty one when the body ended or failed. */
+  /** The next chunk. It is empty when the body has ended or failed. */
   #read(): Promise<Uint8Array> {
-    this.waitingFor = 'sender'
-    // Not Promise.race with one long-lived promise: that would keep every chunk alive until the upload's end.
+    this.waitsFor = 'sender'
+    // Promise.race with one long-lived promise would keep every chunk in memory until the end of the upload.
     return new Promise((resolve) => {
       const settle = (chunk?: Uint8Array) => {
-        this.waitingFor = 'storage'
+        this.waitsFor = 'storage'
         this.movedAt = performance.now()
         if (chunk === undefined || this.#failure) this.#ended = true
         resolve(this.#failure || !chunk ? NOTHING : chunk)
@@ -180,4 +180,4 @@ export class IncomingBody {
 
 const NOTHING = new Uint8Array()
 
-const bodyError = (failure: BodyFailure): Error => new Error(`the upload failed: ${failure.type}`, { cause: failure })
+const bodyError = (failure: BodyFailure): Error => new Error(`The upload failed: ${failure.type}.`, { cause: failure })

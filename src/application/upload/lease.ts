@@ -4,13 +4,14 @@ import type { MediaRepository } from '../ports/media-repository.ts'
 import { unavailable } from '../ports/unavailable.ts'
 import type { IncomingBody } from './incoming-body.ts'
 
-const LEASE_LOST = new Error('the upload had been put away when its lease was to be renewed')
-const NOT_RENEWED = new Error('the lease could not be renewed in time')
+const LEASE_LOST = new Error('The upload was abandoned by another process before its lease was renewed.')
+const NOT_RENEWED = new Error('The lease was not renewed in time.')
 
 /**
- * Renews the lease of `receiving` while its bytes move or its storage may still answer, and fails the body when that
- * can't be done: a row must never look alive while nobody works on it, nor the other way round.
- * @returns stops renewing.
+ * Renews the lease of an upload while its bytes move or its storage may still answer. Fails the body if that is not
+ * possible. So a row never looks alive while no process works on it, nor dead while one does.
+ *
+ * @returns A function that stops the renewal.
  */
 export function keepLease(
   media: MediaRepository,
@@ -20,20 +21,20 @@ export function keepLease(
 ): () => void {
   const { leaseSeconds, storageTimeoutSeconds } = policy
   let renewedAt = performance.now()
-  let renewing = false
+  let isRenewing = false
 
   const check = async (): Promise<void> => {
     const now = performance.now()
-    const isSilent = body.waitingFor === 'sender' && body.movedAt < renewedAt
-    if (body.waitingFor === 'storage' && now - body.movedAt >= storageTimeoutSeconds * 1000)
+    const isSilent = body.waitsFor === 'sender' && body.movedAt < renewedAt
+    if (body.waitsFor === 'storage' && now - body.movedAt >= storageTimeoutSeconds * 1000)
       return body.fail({ type: 'storage-timeout' })
     if (now - renewedAt >= leaseSeconds * 1000)
       return body.fail(isSilent ? { type: 'too-slow' } : unavailable('database')(NOT_RENEWED))
-    if (renewing || isSilent || now - renewedAt < (leaseSeconds * 1000) / 3) return
+    if (isRenewing || isSilent || now - renewedAt < (leaseSeconds * 1000) / 3) return
 
-    renewing = true
+    isRenewing = true
     const renewed = await media.renew(receiving.id, receiving.attempt, leaseSeconds)
-    renewing = false
+    isRenewing = false
     if (renewed.isOk()) renewedAt = now
     else if (renewed.error.type === 'lease-lost') body.fail(unavailable('database')(LEASE_LOST))
   }

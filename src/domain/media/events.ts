@@ -7,7 +7,11 @@ export type MediaEvent =
   | { readonly type: 'media-changed'; readonly id: MediaId }
   /** The bytes of this file are not needed any more. */
   | (FileRef & { readonly type: 'media-abandoned' | 'media-deleted' })
-  /** The same, but a writer that was paused may still write them. */
-  | (FileRef & { readonly type: 'attempt-replaced' | 'attempt-late' })
-  /** A copy that becomes the bytes of the media item within `seconds`, or never. */
-  | (FileRef & { readonly type: 'copy-started'; readonly seconds: number })
+  /** The same, but a writer that was paused may still write them for `writableSeconds`. */
+  | (FileRef & { readonly type: 'attempt-replaced' | 'attempt-late'; readonly writableSeconds: number })
+  /** A copy that becomes the bytes of the media item within `decidedSeconds`, or never. */
+  | (FileRef & {
+      readonly type: 'copy-started'
+      readonly decidedSeconds: number
+      readonly writableSeconds: number
+    })

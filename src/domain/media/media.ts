@@ -28,8 +28,8 @@ export interface Receiving extends Intent {
 export interface Contents {
   /** The storage's own identifier of the file. */
   readonly fileId: string
-  /** The storage's own address of the file, or the path at which mediaport serves it. */
-  readonly url: string
+  /** The storage's own public address of the file. `undefined` if the storage serves no files. */
+  readonly url: string | undefined
   readonly sizeBytes: number
   readonly sha256: Sha256
   readonly title: Title

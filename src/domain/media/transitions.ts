@@ -2,7 +2,7 @@ import { err, ok, type Result } from 'neverthrow'
 import type { Tag } from '../values/tag.ts'
 import type { Title } from '../values/title.ts'
 import type { MediaEvent } from './events.ts'
-import type { Attempt, MediaId, StorageKey } from './ids.ts'
+import type { Attempt, StorageKey } from './ids.ts'
 import {
   type Abandoned,
   type Contents,
@@ -33,9 +33,6 @@ export interface PreconditionFailed {
   readonly type: 'precondition-failed'
 }
 
-/** The path at which mediaport serves a file. */
-export const contentPath = (id: MediaId): string => `/media/${id}/content/`
-
 /** The first state of every row. */
 export function receive(intent: Intent, now: Date, leaseSeconds: number): Receiving {
   return { ...intent, state: 'receiving', createdAt: now, leaseExpiresAt: leaseFrom(now, leaseSeconds) }
@@ -43,16 +40,27 @@ export function receive(intent: Intent, now: Date, leaseSeconds: number): Receiv
 
 export const leaseFrom = (now: Date, leaseSeconds: number): Date => new Date(now.getTime() + leaseSeconds * 1000)
 
+/** Times of an installation, in seconds. */
+export interface Times {
+  /** How long an upload may make no progress. */
+  readonly leaseSeconds: number
+  /** How long a writer that was paused may still write bytes that are not needed any more. */
+  readonly forgetAfterSeconds: number
+}
+
 /** abandoned → receiving, or receiving → receiving once the lease has expired: starts the next attempt at the same id. */
 export function receiveAgain(
   media: Media,
   intent: Intent,
   now: Date,
-  leaseSeconds: number,
+  { leaseSeconds, forgetAfterSeconds }: Times,
 ): Result<Transition<Receiving>, FenceLost> {
   const isOver = media.state === 'abandoned' || (media.state === 'receiving' && media.leaseExpiresAt <= now)
   if (!isOver) return err({ type: 'fence-lost', media })
-  return ok({ media: receive(intent, now, leaseSeconds), events: [{ type: 'attempt-replaced', ...fileRef(media) }] })
+  return ok({
+    media: receive(intent, now, leaseSeconds),
+    events: [{ type: 'attempt-replaced', ...fileRef(media), writableSeconds: forgetAfterSeconds }],
+  })
 }
 
 /** receiving → stored, by the attempt that received the bytes. */
@@ -77,9 +85,9 @@ export function expire(media: Media, now: Date): Result<Transition<Abandoned>, F
 }
 
 /** Reports bytes that may have been written after another process had deleted them. Changes nothing in the row. */
-export const reportLateFile = (media: Media, file: FileRef): Transition => ({
+export const reportLateFile = (media: Media, file: FileRef, { forgetAfterSeconds }: Times): Transition => ({
   media,
-  events: [{ type: 'attempt-late', ...file }],
+  events: [{ type: 'attempt-late', ...file, writableSeconds: forgetAfterSeconds }],
 })
 
 export interface Changes {
@@ -96,10 +104,15 @@ export function change(media: Stored, { title = media.title, tags = media.tags }
   }
 }
 
-/** Reports, before its first byte, a copy that may become the bytes of the media item within `seconds`. */
-export const startCopy = (media: Stored, copy: FileRef, seconds: number): Transition<Stored> => ({
+/** Reports, before its first byte, a copy that may become the bytes of the media item within `decidedSeconds`. */
+export const startCopy = (
+  media: Stored,
+  copy: FileRef,
+  decidedSeconds: number,
+  { forgetAfterSeconds }: Times,
+): Transition<Stored> => ({
   media,
-  events: [{ type: 'copy-started', ...copy, seconds }],
+  events: [{ type: 'copy-started', ...copy, decidedSeconds, writableSeconds: forgetAfterSeconds }],
 })
 
 /** The same bytes at another storage. Metadata and title stay true. */
@@ -107,13 +120,14 @@ export function relocate(
   media: Stored,
   to: FileRef,
   { fileId, url }: Pick<Contents, 'fileId' | 'url'>,
+  { forgetAfterSeconds }: Times,
 ): Transition<Stored> {
   const { storage, storageKey } = to
   return {
     media: { ...media, storage, storageKey, fileId, url, version: media.version + 1 },
     events: [
       { type: 'media-changed', id: media.id },
-      { type: 'attempt-replaced', ...fileRef(media) },
+      { type: 'attempt-replaced', ...fileRef(media), writableSeconds: forgetAfterSeconds },
     ],
   }
 }

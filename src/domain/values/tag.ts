@@ -1,7 +1,8 @@
 import { err, ok, Result } from 'neverthrow'
+import { MAX_TAG_CHARACTERS, MAX_TAGS } from './limits.ts'
 import { cleanText, type TextFault } from './text.ts'
 
-/** A word to find a media by: Unicode NFC, trimmed, lower case, 1–64 characters (code points), no comma. */
+/** A keyword: Unicode NFC, trimmed, lower case, 1 to `MAX_TAG_CHARACTERS` characters, no comma. */
 export type Tag = string & { readonly __brand: 'Tag' }
 
 export interface InvalidTag {
@@ -9,20 +10,17 @@ export interface InvalidTag {
   readonly reason: TextFault | 'comma' | 'too-many'
 }
 
-const MAX_CHARACTERS = 64
-const MAX_TAGS = 32
-
 export function parseTag(raw: string): Result<Tag, InvalidTag> {
   if (raw.includes(',')) return err({ type: 'invalid-tag', reason: 'comma' })
-  const cleaned = cleanText(raw.toLowerCase(), MAX_CHARACTERS)
+  const cleaned = cleanText(raw.toLowerCase(), MAX_TAG_CHARACTERS)
   if ('fault' in cleaned) return err({ type: 'invalid-tag', reason: cleaned.fault })
   return ok(cleaned.text as Tag)
 }
 
-/** Each tag once, in the order given; at most 32. */
+/** Keeps the first of equal tags, in the given order. Errs if more than `MAX_TAGS` differ. */
 export function parseTags(raw: readonly string[]): Result<readonly Tag[], InvalidTag> {
   return Result.combine(raw.map(parseTag)).andThen((tags) => {
-    const each = [...new Set(tags)]
-    return each.length > MAX_TAGS ? err({ type: 'invalid-tag', reason: 'too-many' } as const) : ok(each)
+    const unique = [...new Set(tags)]
+    return unique.length > MAX_TAGS ? err({ type: 'invalid-tag', reason: 'too-many' } as const) : ok(unique)
   })
 }

@@ -1,7 +1,6 @@
 /** Preloaded into a server, plants what the check of histories has to find: a list that shows what is not complete. */
 import { KyselyMediaRepository } from '../../../src/adapters/kysely/kysely-media-repository.ts'
 import type { Receiving, Stored } from '../../../src/domain/media/media.ts'
-import { contentPath } from '../../../src/domain/media/transitions.ts'
 import { around } from '../fail-points/pass.ts'
 
 const asIfStored = (media: Receiving): Stored =>
@@ -9,7 +8,7 @@ const asIfStored = (media: Receiving): Stored =>
     ...media,
     state: 'stored',
     fileId: media.storageKey,
-    url: contentPath(media.id),
+    url: undefined,
     sizeBytes: 0,
     sha256: '',
     fingerprint: '',

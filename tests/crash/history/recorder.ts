@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
 import { BOUNDARY, field, file, form } from '../../e2e/multipart.ts'
 import { sha256 } from '../../samples.ts'
-import { type Answer, type Asking, ask, jsonOf } from '../ask.ts'
+import { type Answer, ask, jsonOf, type ReadOptions } from '../ask.ts'
 import { isOpen } from '../careful-client.ts'
 import type { History, Item, Operation } from './log.ts'
 
@@ -88,7 +88,7 @@ export class Recorder implements History {
     client: number,
     id: string | undefined,
     path: string,
-    asking: Asking = {},
+    asking: ReadOptions = {},
     see: (answer: Answer) => Partial<Operation> = () => ({}),
     more: Partial<Operation> = {},
   ): Promise<void> {
@@ -110,7 +110,7 @@ export class Recorder implements History {
     this.operations.push({ ...operation, isSettled: this.isSettled })
   }
 
-  async #ask(path: string, asking: Asking): Promise<Answer | undefined> {
+  async #ask(path: string, asking: ReadOptions): Promise<Answer | undefined> {
     const server = this.#server()
     if (server !== undefined) return ask(server + path, { patience: PATIENCE_MS, ...asking })
     await setTimeout(NOBODY_MS)

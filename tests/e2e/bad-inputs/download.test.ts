@@ -154,7 +154,7 @@ describe('a file that the storage has lost', () => {
     await expect(wire.answer()).rejects.toThrow('closed')
     expect(broken.log.at(-1)).toMatchObject({
       level: 'error',
-      err: new Error('the storage gave 500000 of 900067 bytes'),
+      err: new Error('The storage returned 500000 of 900067 bytes.'),
     })
     expect((await broken.exchange(get(`/media/${media.id}/`))).status).toBe(200)
 

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Middleware } from 'koa'
-import { HttpProblem } from '../problem.ts'
+import { refuse } from '../problem.ts'
 
 /** A file of an installed package, under the name that a page asks for. */
 export interface Asset {
@@ -17,7 +17,7 @@ export function assetsOf(packageName: string, assets: Readonly<Record<string, As
   const folder = dirname(fileURLToPath(import.meta.resolve(`${packageName}/package.json`)))
   return async (ctx) => {
     const asset = Object.hasOwn(assets, ctx['params'].name) ? assets[ctx['params'].name] : undefined
-    if (!asset) throw new HttpProblem({ type: 'not-found' })
+    if (!asset) return refuse(ctx, { type: 'not-found' })
     const bytes = await readFile(join(folder, asset.file))
     ctx.type = asset.type
     ctx.set('Cache-Control', 'public, max-age=3600')

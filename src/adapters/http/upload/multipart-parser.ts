@@ -1,9 +1,8 @@
+import { MAX_FIELD_BYTES, MAX_FIELDS, MAX_FORM_OVERHEAD_BYTES } from '../limits.ts'
 import { malformed, type PartHead, parsePartHead, RefusedForm } from './part-headers.ts'
 
-/** Bytes of a form that are not file: preamble, epilogue, headers and fields together. */
-const MAX_BESIDE_FILE = 1024 * 1024
-export const MAX_FIELD_BYTES = 8 * 1024
-const MAX_PARTS = 21
+/** The file is a part, too. */
+const MAX_PARTS = MAX_FIELDS + 1
 const MAX_HEADER_BYTES = 16 * 1024
 
 const CR = 13
@@ -142,7 +141,7 @@ export class MultipartParser {
     }
     // A field with an empty file name is a file that nobody chose: it may be as large as one.
     if (this.#part?.filename === undefined) this.#countBesideFile(bytes.length)
-    else if (this.#partBytes > this.#maxFileSize + MAX_BESIDE_FILE) throw this.#tooLarge()
+    else if (this.#partBytes > this.#maxFileSize + MAX_FORM_OVERHEAD_BYTES) throw this.#tooLarge()
     if (this.#part === undefined) return
     if (this.#partBytes <= MAX_FIELD_BYTES) this.#field.push(bytes)
     else if (this.#part.filename === undefined) throw new RefusedForm({ type: 'field-too-large' })
@@ -158,7 +157,7 @@ export class MultipartParser {
 
   #countBesideFile(bytes: number): void {
     this.#besideFile += bytes
-    if (this.#besideFile > MAX_BESIDE_FILE) throw this.#tooLarge()
+    if (this.#besideFile > MAX_FORM_OVERHEAD_BYTES) throw this.#tooLarge()
   }
 
   #tooLarge(): RefusedForm {

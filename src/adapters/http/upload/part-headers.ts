@@ -1,7 +1,15 @@
 import type { HttpRefusal } from '../problem.ts'
 
 export type FormRefusal =
-  | HttpRefusal
+  | HttpRefusal<
+      | 'field-too-large'
+      | 'invalid-field-name'
+      | 'malformed-multipart'
+      | 'too-many-files'
+      | 'too-many-parts'
+      | 'unexpected-file-field'
+      | 'unsupported-transfer-encoding'
+    >
   | { readonly type: 'missing-file' }
   | { readonly type: 'too-large'; readonly limit: number }
 

@@ -4,23 +4,23 @@ import multer, { type Fields } from '@koa/multer'
 import type { Context } from 'koa'
 import { err, type Result, ResultAsync } from 'neverthrow'
 import { type Details, parseDetails } from '../../../application/upload/details.ts'
-import type { UploadError, Uploaded } from '../../../application/upload/errors.ts'
+import type { UploadError } from '../../../application/upload/errors.ts'
+import type { BodyFailed } from '../../../application/upload/incoming-body.ts'
+import type { Uploaded } from '../../../application/upload/upload-media.ts'
+import { MAX_FIELD_BYTES, MAX_FIELD_NAME_BYTES, MAX_FIELDS } from '../limits.ts'
 import { formDetails } from './form-details.ts'
 import { FormFile } from './form-file.ts'
-import { MAX_FIELD_BYTES, MultipartParser, type PartReader } from './multipart-parser.ts'
+import { MultipartParser, type PartReader } from './multipart-parser.ts'
 import { type Pace, watchPace } from './pace.ts'
 import { decode, type FormRefusal, type PartHead, RefusedForm } from './part-headers.ts'
 
-const MAX_FIELDS = 20
-const MAX_FIELD_NAME_BYTES = 64
+export type Refusal = FormRefusal | Exclude<UploadError, BodyFailed>
 
-export type Refusal = FormRefusal | UploadError
-
-/** Starts the upload of the form's file; `details` settle when the whole form has been read. */
-export type Begin = (
+/** Starts the upload of the form's file. `details` resolves when the whole form has been read. */
+export type StartUpload = (
   file: { filename: string; body: AsyncIterable<Uint8Array> },
   details: ResultAsync<Details, Refusal>,
-) => ResultAsync<Uploaded, Refusal>
+) => ResultAsync<Uploaded, Refusal | BodyFailed>
 
 export interface FormLimits {
   readonly boundary: string
@@ -30,12 +30,16 @@ export interface FormLimits {
 }
 
 /**
- * Streams the form of this request into one upload: nothing is kept but the values of fields, and the socket waits for the
- * storage. Settles as soon as the outcome is known, even while the client goes on sending; a refusal only after the
- * upload that had begun has been given up.
+ * Streams the form of this request into one upload. Only the values of fields are kept in memory, and the socket waits for
+ * the storage. Resolves as soon as the outcome is known, even if the client still sends. After a refusal it resolves once
+ * the upload has been abandoned.
  */
-export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): ResultAsync<Uploaded, Refusal> {
-  const reception = new Reception(ctx.req, limits, begin)
+export function receiveForm(
+  ctx: Context,
+  limits: FormLimits,
+  startUpload: StartUpload,
+): ResultAsync<Uploaded, Refusal> {
+  const reception = new Reception(ctx.req, limits, startUpload)
   receptions.set(ctx.req, reception)
   readForm(ctx, async () => reception.complete()).catch(() => reception.refuse(MALFORMED))
   return new ResultAsync(reception.outcome)
@@ -44,8 +48,8 @@ export function receiveForm(ctx: Context, limits: FormLimits, begin: Begin): Res
 const receptions = new WeakMap<IncomingMessage, Reception>()
 
 /**
- * multer collects what the parts of a form say. It gets them from `MultipartParser`, as the events of the parser that it
- * would use itself: that one would search all bytes of the file again.
+ * multer collects the fields of a form. It gets them from `MultipartParser`, as the events of its own parser, which would
+ * search all bytes of the file a second time.
  */
 const readForm = multer({
   storage: {
@@ -62,7 +66,7 @@ const readForm = multer({
 
 class Reception implements PartReader {
   readonly #req: IncomingMessage
-  readonly #begin: Begin
+  readonly #startUpload: StartUpload
   readonly #parser: MultipartParser
   readonly #outcome = Promise.withResolvers<Result<Uploaded, Refusal>>()
   readonly #details = Promise.withResolvers<Result<Details, Refusal>>()
@@ -75,9 +79,9 @@ class Reception implements PartReader {
   #fieldCount = 0
   #isDecided = false
 
-  constructor(req: IncomingMessage, { boundary, maxFileSize, pace }: FormLimits, begin: Begin) {
+  constructor(req: IncomingMessage, { boundary, maxFileSize, pace }: FormLimits, startUpload: StartUpload) {
     this.#req = req
-    this.#begin = begin
+    this.#startUpload = startUpload
     this.#parser = new MultipartParser(boundary, maxFileSize, this)
     this.#stopWatching = watchPace(req, pace, () => this.refuse({ type: 'too-slow' }))
   }
@@ -119,7 +123,7 @@ class Reception implements PartReader {
     if (this.#upload) throw new RefusedForm({ type: 'too-many-files' })
     this.#file = new FormFile(this.#req)
     this.#events?.emit('file', name, this.#file, { filename })
-    // Refused for a field before it: nothing behind is read.
+    // It was refused for an earlier field. The rest is not read.
     if (!this.#upload) throw new RefusedForm(MALFORMED)
   }
 
@@ -141,14 +145,18 @@ class Reception implements PartReader {
     this.#events?.emit('field', name, value, {})
   }
 
-  /** @param fields those that came before the file; multer goes on to add to them. */
+  /** @param fields Those before the file. multer adds the later ones. */
   beginUpload(filename: string, fields: Fields): void {
     this.#fields = fields
     const early = formDetails(fields).andThen(parseDetails)
     if (early.isErr()) return this.refuse(early.error)
     if (!this.#file || this.#isDecided) return
     const details = new ResultAsync(this.#details.promise)
-    this.#upload = Promise.resolve(this.#begin({ filename, body: this.#file }, details))
+    // A body fails only when the form did, or its client disconnected.
+    const uploaded = this.#startUpload({ filename, body: this.#file }, details).mapErr((error) =>
+      error.type === 'body-failed' ? MALFORMED : error,
+    )
+    this.#upload = Promise.resolve(uploaded)
     this.#upload.then((result) => result.mapErr((error) => this.refuse(error)), this.#outcome.reject)
   }
 

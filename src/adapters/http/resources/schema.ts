@@ -1,17 +1,17 @@
+import { err, ok } from 'neverthrow'
 import { z } from 'zod'
-import { HttpProblem } from './problem.ts'
-import type { Route } from './route.ts'
+import type { OpenRoute, Route } from '../route.ts'
 
 const SchemaQuery = z.strictObject({ format: z.enum(['yaml', 'json']).optional() })
 
-/** GET /schema/: describes the other routes and itself. The document is made when it is first asked for. */
-export function schemaRoute(others: readonly Route[]): Route {
-  const route: Route = {
+/** `GET /schema/`. Describes the other routes and itself. The document is made at the first request. */
+export function schemaRoute(others: readonly Route[]): OpenRoute {
+  const route: OpenRoute = {
     method: 'get',
     path: '/schema/',
     operation: {
       summary: 'Get this description',
-      description: 'OpenAPI 3.1, as YAML unless JSON is asked for by `format` or `Accept`.',
+      description: 'OpenAPI 3.1, as YAML unless `format` or `Accept` asks for JSON.',
       tags: ['Server'],
       requestParams: { query: SchemaQuery },
       responses: {
@@ -22,24 +22,26 @@ export function schemaRoute(others: readonly Route[]): Route {
       },
     },
     errors: ['invalid-query'],
-    handle: async (ctx) => {
+    async handle({ ctx }) {
       const query = SchemaQuery.safeParse(ctx.query)
-      if (!query.success)
-        throw new HttpProblem({ type: 'invalid-query', parameter: 'format', reason: 'yaml or json, and nothing else' })
+      if (!query.success) return err({ type: 'invalid-query', parameter: 'format', reason: 'must be yaml or json' })
       const { format = ctx.accepts('application/yaml', 'application/json') === 'application/json' ? 'json' : 'yaml' } =
         query.data
-      ctx.type = `application/${format}`
       texts ??= describe([...others, route])
-      ctx.body = (await texts)[format]
+      return ok({
+        status: 200,
+        headers: { 'Content-Type': `application/${format}; charset=utf-8` },
+        body: (await texts)[format],
+      })
     },
   }
   let texts: ReturnType<typeof describe> | undefined
   return route
 }
 
-/** What makes the document takes memory and time that an upload does not need, so it is loaded here. */
+/** The generator needs memory and time that an upload does not need, so it is loaded here. */
 async function describe(routes: readonly Route[]): Promise<Record<'json' | 'yaml', string>> {
-  const [{ describeApi }, { stringify }] = await Promise.all([import('./describe-api.ts'), import('yaml')])
+  const [{ describeApi }, { stringify }] = await Promise.all([import('../describe-api.ts'), import('yaml')])
   const document = describeApi(routes)
   return {
     json: JSON.stringify(document, null, 2),

@@ -1,0 +1,57 @@
+import { createReadStream } from 'node:fs'
+import { basename } from 'node:path'
+import type { ResultAsync } from 'neverthrow'
+import type { ListOptions } from '../../application/library/list-media.ts'
+import type { Mediaport } from '../../application/mediaport.ts'
+import type { Details } from '../../application/upload/details.ts'
+import type { BodyFailed } from '../../application/upload/incoming-body.ts'
+import { linksTo, toJson } from './media-json.ts'
+import { type ApiError, toProblem } from './problem.ts'
+
+/** The operations of the HTTP API over the use cases of this process, with the same data and error texts. */
+export function inProcessClient(mediaport: Mediaport, publicUrl: string, close: () => Promise<void>) {
+  const links = linksTo(publicUrl)
+  return {
+    upload: (
+      { path }: { readonly path: string },
+      { key, ...details }: Details & { readonly key?: string | undefined },
+      onProgress: (sentBytes: number) => void,
+    ) =>
+      withText(
+        mediaport.uploadMedia({
+          body: counted(createReadStream(path), onProgress),
+          filename: basename(path),
+          details,
+          key,
+        }),
+      ).map((media) => toJson(media, links)),
+    list: (options: ListOptions) =>
+      withText(mediaport.listMedia(options)).map(({ items, next }) => ({
+        items: items.map((media) => toJson(media, links)),
+        next,
+      })),
+    get: (id: string) => withText(mediaport.getMedia(id)).map((media) => toJson(media, links)),
+    content: (id: string) => withText(mediaport.openContent(id).andThen(({ open }) => open())),
+    close,
+  }
+}
+
+const withText = <T>(outcome: ResultAsync<T, ApiError | BodyFailed>) =>
+  outcome.mapErr((error) => {
+    if (error.type === 'body-failed')
+      return { code: error.type, message: `The file could not be read: ${String(error.cause)}` }
+    const { title, detail } = toProblem(error, '').body
+    return { code: error.type, message: detail === undefined ? `${title}.` : `${title}. ${detail}` }
+  })
+
+async function* counted(
+  body: AsyncIterable<Uint8Array>,
+  onProgress: (sentBytes: number) => void,
+): AsyncGenerator<Uint8Array> {
+  let sentBytes = 0
+  for await (const chunk of body) {
+    sentBytes += chunk.length
+    onProgress(sentBytes)
+    yield chunk
+  }
+}

@@ -1,0 +1,23 @@
+import type { Access } from './access.ts'
+import type { Pace } from './upload/pace.ts'
+
+/** What an installation decides about its HTTP API. */
+export interface HttpOptions {
+  readonly access: Access
+  readonly pace: Pace
+  /** Whether metadata shows where a picture was taken. `false` by default. */
+  readonly showsLocation?: boolean | undefined
+  /** While it returns `true`, every request is refused with `shutting-down`. */
+  readonly isDraining: () => boolean
+  /** Whether the server has closed the connections of requests in progress. */
+  readonly isCutOff: () => boolean
+  readonly log: Log
+}
+
+/** A structured log, such as pino's. */
+export interface Log {
+  debug(fields: object, message: string): void
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}

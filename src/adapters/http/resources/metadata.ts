@@ -1,0 +1,24 @@
+import { metadataToJson } from '../media-json.ts'
+import type { HttpOptions } from '../options.ts'
+import { json, route } from '../route.ts'
+import { MediaPath, Metadata } from '../schemas.ts'
+
+export const metadataRoute = ({ showsLocation = false }: HttpOptions) =>
+  route({
+    method: 'get',
+    path: '/media/{id}/metadata/',
+    scope: 'read',
+    operation: {
+      summary: 'Get the metadata of a file',
+      description:
+        'It is read soon after the upload. Until then, and while its store does not answer, it is `pending`.',
+      tags: ['Media'],
+      requestParams: { path: MediaPath },
+      responses: { 200: json('The metadata', Metadata) },
+    },
+    errors: ['not-found'],
+    handle: ({ ctx, mediaport, caller: { owner } }) =>
+      mediaport
+        .readMetadata(ctx['params'].id, { owner })
+        .map((metadata) => ({ status: 200, body: metadataToJson(metadata, showsLocation) })),
+  })

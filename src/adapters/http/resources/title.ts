@@ -1,0 +1,22 @@
+import type { z } from 'zod'
+import { json, route } from '../route.ts'
+import { MediaPath, Title } from '../schemas.ts'
+
+export const titleRoute = route({
+  method: 'get',
+  path: '/media/{id}/title/',
+  scope: 'read',
+  operation: {
+    summary: 'Get the title and tags of a media item',
+    description:
+      'Read from a cache, which is fast. After a change or deletion it may return the old ones for a minute.',
+    tags: ['Media'],
+    requestParams: { path: MediaPath },
+    responses: { 200: json('The title and tags', Title) },
+  },
+  errors: ['not-found'],
+  handle: ({ ctx, mediaport, caller: { owner } }) =>
+    mediaport
+      .readTitle(ctx['params'].id, { owner })
+      .map((title) => ({ status: 200, body: title satisfies z.infer<typeof Title> })),
+})

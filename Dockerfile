@@ -8,7 +8,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build
 
-# Of redoc one file is served, which has everything in it. Types, maps and optional packages are never loaded.
+# mediaport serves one file of redoc, which is complete. It never loads types, source maps and optional packages.
 FROM dependencies AS production
 RUN npm prune --omit=dev --omit=optional --no-audit --no-fund \
   && cp -r node_modules/redoc /redoc \
@@ -25,14 +25,14 @@ RUN apt-get update \
   && strip --output-file=/node /usr/local/bin/node
 
 FROM node:26-slim AS base
-# tini hands signals on and collects what its child leaves, which a process number 1 has to.
+# tini forwards signals and reaps orphaned processes, as process 1 must.
 RUN apt-get update \
   && apt-get install --yes --no-install-recommends tini \
   && rm -rf /var/lib/apt/lists/* /usr/local/include /usr/local/lib/node_modules /usr/local/share/* /opt/yarn* \
     /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/corepack /usr/local/bin/yarn*
 COPY --from=stripped /node /usr/local/bin/node
 
-# One layer, so that what was removed takes no room.
+# One layer, so that removed files do not take space.
 FROM scratch AS runtime
 COPY --from=base / /
 ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
@@ -41,7 +41,7 @@ COPY --from=production /app/package.json ./
 COPY --from=production /app/node_modules node_modules
 ENTRYPOINT ["tini", "--"]
 
-# For trials without an account at ImageKit: docker-compose.imagekit.yml. Its TypeScript runs as it is.
+# For trials without an account at ImageKit: docker-compose.imagekit.yml. It runs TypeScript without a build.
 FROM runtime AS imagekit
 COPY src src
 COPY tests/imagekit tests/imagekit
@@ -58,7 +58,7 @@ USER node
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=8000 DATA_DIR=/data
 VOLUME /data
 EXPOSE 8000
-# By bash, because starting Node for it would take ten times as long.
+# With bash, because starting Node would take ten times as long.
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 \
   CMD ["bash", "-c", "exec 3<>/dev/tcp/127.0.0.1/$PORT && printf 'GET /ping/ HTTP/1.0\\r\\nHost: 127.0.0.1\\r\\n\\r\\n' >&3 && read -r _ status _ <&3 && [ $status = 200 ]"]
 CMD ["mediaport", "serve"]

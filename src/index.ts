@@ -1,4 +1,7 @@
-/** The use cases, and every port in memory. Real adapters: `mediaport/filesystem`, `/imagekit`, `/kysely`, `/pg-boss`, `/mongo`, `/redis`, `/extraction`, `/http`. */
+/**
+ * The use cases, and all ports in memory. Adapters for production: `mediaport/filesystem`, `/imagekit`, `/kysely`,
+ * `/pg-boss`, `/mongo`, `/redis`, `/extraction`, `/http`.
+ */
 export { sniff } from './adapters/file-type/sniff.ts'
 export { randomIdentity } from './adapters/identity/random-identity.ts'
 export { MemoryFileStorage } from './adapters/memory/memory-file-storage.ts'

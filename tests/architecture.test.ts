@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 
-/** Imports that the linter must refuse, by the file that contains them. */
+/** Imports that the linter must reject, by the file that contains them. */
 const FORBIDDEN: Record<string, string> = {
   'src/domain/a.ts':
     '../application/b.ts ../adapters/redis/b.ts ../main/b.ts ../index.ts ../../tests/b.ts kysely node:fs',
@@ -36,13 +36,13 @@ const FORMS: Record<string, (specifier: string) => string> = {
   'import(…)': (specifier) => `export const a = await import('${specifier}')\n`,
 }
 
-interface Planted {
+interface PlantedFile {
   readonly path: string
   readonly specifier: string
   readonly source: string
 }
 
-const planted = (table: Record<string, string>): Planted[] =>
+const filesOf = (table: Record<string, string>): PlantedFile[] =>
   Object.entries(table).flatMap(([path, specifiers]) =>
     specifiers.split(' ').flatMap((specifier, n) =>
       Object.values(FORMS).map((form, m) => ({
@@ -55,7 +55,7 @@ const planted = (table: Record<string, string>): Planted[] =>
 
 describe('The linter', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mediaport-architecture-'))
-  const [forbidden, allowed] = [planted(FORBIDDEN), planted(ALLOWED)]
+  const [forbidden, allowed] = [filesOf(FORBIDDEN), filesOf(ALLOWED)]
   let reported: Map<string, string[]>
 
   const plant = (path: string, source: string): void => {
@@ -75,31 +75,31 @@ describe('The linter', () => {
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  it(`refuses each of ${forbidden.length} planted imports`, () => {
+  it(`rejects each of ${forbidden.length} forbidden imports`, () => {
     const passed = forbidden.filter(({ path }) => !reported.get(path)?.includes('eslint(no-restricted-imports)'))
     expect(passed).toEqual([])
   })
 
-  it(`accepts each of ${allowed.length} imports that follow the direction`, () => {
+  it(`accepts each of ${allowed.length} imports in the allowed direction`, () => {
     const refused = allowed.filter(({ path }) =>
       reported.get(path.replace('/a', '/allowed'))?.includes('eslint(no-restricted-imports)'),
     )
     expect(refused).toEqual([])
   })
 
-  it.each([1, 2, 3, 4])('refuses a cycle of files, also of types (%d)', (n) => {
+  it.each([1, 2, 3, 4])('reports an import cycle, also of types only (%d)', (n) => {
     expect(reported.get(`src/domain/cycle${n}.ts`)).toContain('import(no-cycle)')
   })
 })
 
-/** The codes of what oxlint reports, by file. */
+/** Runs oxlint. Returns the codes of its diagnostics by file. */
 function lint(folder: string): Map<string, string[]> {
   const oxlint = join(import.meta.dirname, '../node_modules/.bin/oxlint')
   let output: string
   try {
     output = execFileSync(oxlint, ['--format=json', 'src'], { cwd: folder, encoding: 'utf8', maxBuffer: 2 ** 28 })
   } catch (error) {
-    // It ends with status 1, because there is something to report.
+    // oxlint exits with status 1 if it reports a diagnostic.
     output = (error as { stdout: string }).stdout
   }
   const { diagnostics }: { diagnostics: { filename: string; code: string }[] } = JSON.parse(output)

@@ -4,20 +4,20 @@ import { setTimeout } from 'node:timers/promises'
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { FaultProxy } from './fault-proxy.ts'
 
-/** What a store of our own has received, which answers every piece with itself. */
-let received: string
-let ends: number
+/** The data that reached the store. The store echoes each piece. */
+let stored: string
+let closedConnections: number
 let proxy: FaultProxy
 
 beforeEach(async () => {
-  received = ''
-  ends = 0
+  stored = ''
+  closedConnections = 0
   const store = createServer((socket) => {
     socket.on('data', (bytes) => {
-      received += bytes.toString()
+      stored += bytes.toString()
       socket.write(bytes)
     })
-    socket.on('error', () => {}).on('close', () => ends++)
+    socket.on('error', () => {}).on('close', () => closedConnections++)
   })
   await once(store.listen(0, '127.0.0.1'), 'listening')
   proxy = await FaultProxy.before((store.address() as AddressInfo).port)
@@ -27,111 +27,117 @@ beforeEach(async () => {
   })
 })
 
-class Caller {
-  heard = ''
-  /** `end`, `close` or the code of an error. */
-  over: string | undefined
+class Client {
+  reply = ''
+  /** The first of `end`, `close` and the code of an error. */
+  end: string | undefined
   readonly socket: Socket = connect(proxy.port, '127.0.0.1')
 
   constructor() {
-    this.socket.on('data', (bytes) => (this.heard += bytes.toString()))
-    this.socket.on('error', (error: NodeJS.ErrnoException) => (this.over ??= error.code))
-    this.socket.on('end', () => (this.over ??= 'end')).on('close', () => (this.over ??= 'close'))
+    this.socket.on('data', (bytes) => (this.reply += bytes.toString()))
+    this.socket.on('error', (error: NodeJS.ErrnoException) => (this.end ??= error.code))
+    this.socket.on('end', () => (this.end ??= 'end')).on('close', () => (this.end ??= 'close'))
     onTestFinished(() => void this.socket.destroy())
   }
 
-  say(text: string): this {
+  send(text: string): this {
     this.socket.write(text)
     return this
   }
 
-  hears = (text: string) => expect.poll(() => this.heard).toBe(text)
-  isOver = (how: string) => expect.poll(() => this.over).toBe(how)
+  receives = (text: string) => expect.poll(() => this.reply).toBe(text)
+  endsWith = (end: string) => expect.poll(() => this.end).toBe(end)
 }
 
-const aWhile = () => setTimeout(150)
+const pause = () => setTimeout(150)
 
-describe('the fault proxy', () => {
-  it('passes all on, and both ends', async () => {
-    const caller = new Caller().say('a')
-    await caller.hears('a')
-    caller.socket.end()
-    await caller.isOver('end')
-    await expect.poll(() => ends).toBe(1)
+describe('The fault proxy', () => {
+  it('passes data and the end of a connection in both directions', async () => {
+    const client = new Client().send('a')
+    await client.receives('a')
+    client.socket.end()
+    await client.endsWith('end')
+    await expect.poll(() => closedConnections).toBe(1)
   })
 
-  it('refuses, and listens again', async () => {
-    const earlier = new Caller().say('a')
-    await earlier.hears('a')
+  it('refuses connections until `recover`', async () => {
+    const earlier = new Client().send('a')
+    await earlier.receives('a')
     await proxy.refuse()
-    await earlier.isOver('ECONNRESET')
-    await new Caller().isOver('ECONNREFUSED')
+    await earlier.endsWith('ECONNRESET')
+    await new Client().endsWith('ECONNREFUSED')
     await proxy.recover()
-    await new Caller().say('b').hears('b')
+    await new Client().send('b').receives('b')
   })
 
-  it.each(['hang', 'reset'] as const)('lets new connections %s', async (fate) => {
-    proxy.newOnes = fate
-    const caller = new Caller().say('a')
-    if (fate === 'reset') await caller.isOver('ECONNRESET')
-    else await aWhile()
-    expect([caller.heard, received]).toEqual(['', ''])
-    expect(caller.over).toBe(fate === 'reset' ? 'ECONNRESET' : undefined)
+  it.each(['hang', 'reset'] as const)('applies `%s` to new connections', async (fate) => {
+    proxy.newConnections = fate
+    const client = new Client().send('a')
+    if (fate === 'reset') await client.endsWith('ECONNRESET')
+    else await pause()
+    expect([client.reply, stored]).toEqual(['', ''])
+    expect(client.end).toBe(fate === 'reset' ? 'ECONNRESET' : undefined)
   })
 
-  it('falls silent both ways, and not even an end comes through', async () => {
-    const caller = new Caller().say('a')
-    await caller.hears('a')
+  it('passes neither data nor the end of a silent connection', async () => {
+    const client = new Client().send('a')
+    await client.receives('a')
     proxy.silence()
-    caller.say('b').socket.end()
-    await aWhile()
-    expect([caller.heard, received, ends, caller.over]).toEqual(['a', 'a', 0, undefined])
+    client.send('b').socket.end()
+    await pause()
+    expect([client.reply, stored, closedConnections, client.end]).toEqual(['a', 'a', 0, undefined])
   })
 
   it.each([
-    { reaches: false, fate: 'cut', store: 'a', over: 'ECONNRESET' },
-    { reaches: true, fate: 'cut', store: 'a commit', over: 'ECONNRESET' },
-    { reaches: false, fate: 'hang', store: 'a', over: undefined },
-    { reaches: true, fate: 'hang', store: 'a commit', over: undefined },
-  ] as const)('waits for a pattern: $fate, and the store has "$store"', async ({ reaches, fate, store, over }) => {
-    const [caller, other] = [new Caller().say('a'), new Caller()]
-    await caller.hears('a')
-    const sprung = proxy.trap({ pattern: 'commit', reaches, fate })
-    caller.say(' commit')
-    await sprung
-    if (over) await caller.isOver(over)
-    await expect.poll(() => received).toBe(store)
-    await aWhile()
-    expect([caller.heard, caller.over]).toEqual(['a', over])
-    await other.say(' commit').hears(' commit')
-  })
+    { reaches: false, fate: 'cut', store: 'a', end: 'ECONNRESET' },
+    { reaches: true, fate: 'cut', store: 'a commit', end: 'ECONNRESET' },
+    { reaches: false, fate: 'hang', store: 'a', end: undefined },
+    { reaches: true, fate: 'hang', store: 'a commit', end: undefined },
+  ] as const)(
+    'applies `$fate` to a connection with the pattern; the store has "$store"',
+    async ({ reaches, fate, store, end }) => {
+      const [client, other] = [new Client().send('a'), new Client()]
+      await client.receives('a')
+      const trap = proxy.trap({ pattern: 'commit', reaches, fate })
+      client.send(' commit')
+      await trap
+      if (end) await client.endsWith(end)
+      await expect.poll(() => stored).toBe(store)
+      await pause()
+      expect([client.reply, client.end]).toEqual(['a', end])
+      await other.send(' commit').receives(' commit')
+    },
+  )
 
-  it.each(['cut all', 'hang all'] as const)('does to %s connections what the pattern brings', async (fate) => {
-    const [caller, other] = [new Caller().say('a'), new Caller()]
-    await caller.hears('a')
-    const sprung = proxy.trap({ pattern: 'commit', reaches: true, fate })
-    caller.say(' commit')
-    await sprung
-    const late = new Caller().say('c')
-    other.say('b')
-    await aWhile()
-    expect([caller.heard, other.heard, late.heard, received]).toEqual(['a', '', '', 'a commit'])
-    const over = fate === 'cut all' ? 'ECONNRESET' : undefined
-    expect([caller.over, other.over, late.over]).toEqual([over, over, over])
-  })
+  it.each(['cut all', 'hang all'] as const)(
+    'applies `%s` to all connections once one has the pattern',
+    async (fate) => {
+      const [client, other] = [new Client().send('a'), new Client()]
+      await client.receives('a')
+      const trap = proxy.trap({ pattern: 'commit', reaches: true, fate })
+      client.send(' commit')
+      await trap
+      const later = new Client().send('c')
+      other.send('b')
+      await pause()
+      expect([client.reply, other.reply, later.reply, stored]).toEqual(['a', '', '', 'a commit'])
+      const end = fate === 'cut all' ? 'ECONNRESET' : undefined
+      expect([client.end, other.end, later.end]).toEqual([end, end, end])
+    },
+  )
 
-  it('cuts after so many bytes, and slows down', async () => {
+  it('resets a connection after `cutAfter` bytes, and delays pieces by `delay`', async () => {
     proxy.pieces = 1
     proxy.delay = 30
-    const began = performance.now()
-    await new Caller().say('abc').hears('abc')
-    expect(performance.now() - began).toBeGreaterThan(100)
+    const start = performance.now()
+    await new Client().send('abc').receives('abc')
+    expect(performance.now() - start).toBeGreaterThan(100)
     await proxy.recover()
     proxy.cutAfter = 2
-    const caller = new Caller().say('d')
-    await caller.hears('d')
-    caller.say('ef')
-    await caller.isOver('ECONNRESET')
-    expect(received).toBe('abcd')
+    const client = new Client().send('d')
+    await client.receives('d')
+    client.send('ef')
+    await client.endsWith('ECONNRESET')
+    expect(stored).toBe('abcd')
   })
 })

@@ -11,16 +11,16 @@ export const JPEG = Buffer.from(
 export const GIF = Buffer.from('R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7', 'base64')
 export const PDF = pdf()
 
-/** Bytes that look random and are the same in every run. */
+/** Pseudo-random bytes. The same `size` and `seed` give the same bytes in every run. */
 export const noise = (size: number, seed = ''): Buffer =>
   createHash('shake256', { outputLength: size }).update(`noise ${seed}`).digest()
 
-/** A picture of exactly `size` bytes: readers ignore what follows its last chunk. */
+/** A PNG of exactly `size` bytes. Readers ignore what follows its last chunk. */
 export const pngOf = (size: number, seed = ''): Buffer => Buffer.concat([PNG, noise(size - PNG.length, seed)])
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
-/** The bytes in chunks of `size`. */
+/** Splits the bytes into chunks of `size` bytes. The last one may be shorter. */
 export const chunksOf = (bytes: Uint8Array, size: number): Uint8Array[] =>
   Array.from({ length: Math.ceil(bytes.length / size) }, (_, n) => bytes.subarray(n * size, (n + 1) * size))
 

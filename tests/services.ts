@@ -9,21 +9,23 @@ const SERVICES = {
 export type Service = keyof typeof SERVICES
 
 /**
- * Checks that need these services. Without one of them they are skipped, and their name says why; with REQUIRE_SERVICES=1
- * that is a failure.
+ * Describes tests that need services. If one is missing, the tests are skipped and their name says why. With
+ * REQUIRE_SERVICES=1 a missing service is an error.
+ *
+ * @param services The variables that contain the addresses of the services.
  */
-export function withServices(services: readonly Service[], name: string, checks: () => void): void {
+export function withServices(services: readonly Service[], name: string, tests: () => void): void {
   const missing = services.filter((service) => !process.env[service])
-  if (missing.length === 0) return void describe(name, checks)
-  const why = missing.map((service) => `${service} names no ${SERVICES[service].replace(/^a /, '')}`).join(', and ')
-  if (process.env['REQUIRE_SERVICES'] === '1') throw new Error(`REQUIRE_SERVICES=1 asks for all services, but ${why}`)
-  // Of a suite that is skipped, Vitest still runs the function: with no service, it could only fail.
-  describe.skip(`${name} (skipped: ${why})`, () => {
-    it('needs it', () => {})
+  if (missing.length === 0) return void describe(name, tests)
+  const reason = missing.map((service) => `${service} must name ${SERVICES[service]}`).join(', and ')
+  if (process.env['REQUIRE_SERVICES'] === '1') throw new Error(`REQUIRE_SERVICES=1 requires all services: ${reason}.`)
+  // Vitest also runs the function of a skipped suite. Without its service, `tests` would fail.
+  describe.skip(`${name} (skipped: ${reason})`, () => {
+    it('needs the service', () => {})
   })
 }
 
-/** The address of a service that is there. */
+/** Returns the address of a service, or an empty string if it is not configured. */
 export function addressOf(service: Service): string {
   return process.env[service] ?? ''
 }

@@ -1,4 +1,4 @@
-/** A value that any document store takes: finite numbers, no arrays within arrays, no null. */
+/** A value that every document store accepts: finite numbers, no nested arrays, no null. */
 export type DocumentValue =
   | string
   | number
@@ -7,45 +7,48 @@ export type DocumentValue =
   | { readonly [name: string]: DocumentValue }
 
 /**
- * What a file says of itself. A format that has no such thing, or a file that doesn't say, leaves it out. All texts are
+ * The technical metadata of a file. A field is absent if the format or the file does not contain it. All strings are
  * well-formed Unicode without control characters.
  */
 export interface Metadata {
   /**
-   * `ready`: read in full. `partial`: the rest was damaged or beyond the limits. `none`: the file was read and carries
-   * no tags of its own; its format and size may be known all the same. `failed`: nothing could be read.
+   * `ready`: all metadata was read. `partial`: some of it was damaged or exceeded the limits. `none`: the file has no
+   * tags, but its format and dimensions may be known. `failed`: nothing could be read.
    */
   readonly status: 'ready' | 'partial' | 'none' | 'failed'
-  /** Why it is `partial` or `failed`, for people: one line without anything from the file. */
+  /** Why the status is `partial` or `failed`: one line for people, without text from the file. */
   readonly reason?: string
-  /** Lower case, such as `jpeg`, `heic`, `pdf`, `mp3`, `mov`. */
+  /** In lower case, such as `jpeg`, `heic`, `pdf`, `mp3` or `mov`. */
   readonly format?: string
-  /** Pixels as they are stored, before `orientation` is applied. */
+  /** In pixels, before `orientation` is applied. */
   readonly width?: number
+  /** In pixels, before `orientation` is applied. */
   readonly height?: number
-  /** 1–8, as in EXIF (CIPA DC-008, tag 274). */
+  /** 1 to 8, as in EXIF (CIPA DC-008, tag 274). */
   readonly orientation?: number
-  /** Such as `rgb`, `gray`, `cmyk`. */
+  /** The colour space, such as `rgb`, `gray` or `cmyk`. */
   readonly colour?: string
   readonly durationSeconds?: number
   readonly pages?: number
   readonly camera?: { readonly make?: string; readonly model?: string; readonly lens?: string }
   readonly exposure?: {
-    /** Seconds. */
+    /** In seconds. */
     readonly time?: number
     readonly fNumber?: number
     readonly iso?: number
-    /** Millimetres, as the lens has it. */
+    /** In millimetres, not converted to 35 mm film. */
     readonly focalLength?: number
   }
-  /** RFC 3339 where the file knows the offset from UTC, else the same without an offset: `2026-11-23T10:00:00`. */
+  /** RFC 3339 if the file contains the offset from UTC. Else without the offset: `2026-11-23T10:00:00`. */
   readonly takenAt?: string
-  /** Where it was taken. Kept apart, so that nobody shows it by accident: `tags` has none of it. */
+  /**
+   * Where the picture was taken, in degrees and metres. `tags` never contains it, so that it is not shown by accident.
+   */
   readonly location?: { readonly latitude: number; readonly longitude: number; readonly altitude?: number }
-  /** EXIF, IPTC, XMP and their kind as they were read: at most `MAX_TAGS_BYTES` of JSON, at most `MAX_TAGS_DEPTH` deep. */
+  /** EXIF, IPTC, XMP and similar tags: at most `MAX_TAGS_BYTES` bytes of JSON, at most `MAX_TAGS_DEPTH` levels deep. */
   readonly tags: { readonly [name: string]: DocumentValue }
 }
 
 export const MAX_TAGS_BYTES = 64 * 1024
-/** `tags` itself is the first level. */
+/** In levels. `tags` itself is the first one. */
 export const MAX_TAGS_DEPTH = 8

@@ -10,49 +10,51 @@ import { explainFault, makeFolder } from './data-dir.ts'
 import { type DataLock, lockData } from './data-lock.ts'
 import { makeDatabase } from './new-database.ts'
 
-/** Longer than anything that still has to end may take. */
+/** The process exits this long after the first signal, even if something still runs. Requests have 30 s, jobs 10 s. */
 const HARD_STOP_MS = 45_000
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
   version: string
 }
 
-/** Each command loads only what it needs: `serve` must be quick to start, and no command keeps memory for the others. */
+/** Each command loads only the modules that it needs, so that `serve` starts fast and takes little memory. */
 const program = createProgram({
   version,
 
   async serve() {
-    const config = configuration()
+    const config = loadConfig()
     const lock = lockIfEmbedded(config, 'serve')
-    // A new database is made while this process loads the rest of its code; `ready` says whether that failed.
-    const made = lock && makeDatabase(config.dataDir)
-    made?.catch(() => undefined)
+    // A new database is created while the rest of the code loads. If that fails, `server.ready` rejects.
+    const databaseFolder = lock && makeDatabase(config.dataDir)
+    databaseFolder?.catch(() => undefined)
     const [{ createLog }, { serve }] = await Promise.all([import('./log.ts'), import('./serve.ts')])
     const log = await createLog(config)
-    const server = await serve(config, log, made).catch((error) => giveUp(listenFault(error, config)))
+    const server = await serve(config, log, databaseFolder).catch((error) => exit(explainListenError(error, config)))
     lock?.announce(server.url)
 
     stopOnSignal(log, async () => {
       await server.stop()
       lock?.release()
     })
-    await server.ready.catch(giveUpOn(config))
+    await server.ready.catch(exitOn(config))
   },
 
   async worker() {
-    const config = configuration()
+    const config = loadConfig()
     if (config.databaseUrl === undefined)
-      giveUp('DATABASE_URL is needed: a server does the jobs of its embedded database itself.')
+      exit(
+        'DATABASE_URL is not set, but a worker needs a PostgreSQL server. Set DATABASE_URL, or run only `mediaport serve`, which does the jobs of its embedded database itself.',
+      )
     const [{ createLog }, { work }] = await Promise.all([import('./log.ts'), import('./work.ts')])
     const log = await createLog(config)
-    stopOnSignal(log, await work(config, log).catch(giveUpOn(config)))
+    stopOnSignal(log, await work(config, log).catch(exitOn(config)))
   },
 
   async migrate() {
-    const config = configuration()
+    const config = loadConfig()
     const lock = lockIfEmbedded(config, 'migrate')
     const { connect } = await import('./connections.ts')
-    const connections = await connect(config).catch(giveUpOn(config))
+    const connections = await connect(config).catch(exitOn(config))
     await connections.close()
     lock?.release()
     return connections
@@ -72,12 +74,12 @@ const program = createProgram({
 
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const
 
-/** The first signal stops in good order, the second at once. */
+/** The first signal stops gracefully. The second one exits immediately with status 1. */
 function stopOnSignal(log: Logger, stop: () => Promise<void>): void {
   const onSignal = async (signal: NodeJS.Signals): Promise<void> => {
-    for (const each of SIGNALS) process.on(each, () => process.exit(1))
+    for (const name of SIGNALS) process.on(name, () => process.exit(1))
     setTimeout(() => process.exit(1), HARD_STOP_MS).unref()
-    log.info(`${signal}: stopping; what is under way has 30 s`)
+    log.info(`${signal}: stopping; requests in progress have 30 s`)
     await stop()
     log.info('stopped')
     process.exit(0)
@@ -91,16 +93,16 @@ async function openEmbedded(): Promise<Client> {
   return inProcessClient(mediaport, publicUrl, close)
 }
 
-/** The use cases in this process. The jobs that they cause are done by the next server or worker. */
+/** Runs the use cases in this process. The next server or worker does the jobs that follow from them. */
 async function openMediaport() {
-  const config = configuration()
+  const config = loadConfig()
   const [command = ''] = process.argv.slice(2)
   const lock = lockIfEmbedded(config, command)
   const [{ connect }, { buildContainer, filesFolder, MEDIAPORT }] = await Promise.all([
     import('./connections.ts'),
     import('./container.ts'),
   ])
-  const connections = await connect(config).catch(giveUpOn(config))
+  const connections = await connect(config).catch(exitOn(config))
   if (config.storage === 'filesystem' || command === 'move')
     checkFiles(filesFolder(config, connections.installation), connections, config)
   const mediaport = (await buildContainer(config, connections)).resolve(MEDIAPORT)
@@ -112,53 +114,57 @@ async function openMediaport() {
   return { mediaport, publicUrl: config.publicUrl ?? addressOf(config), close }
 }
 
-/** Files that are put where no server looks for them would be lost to everybody. */
+/** Exits if no server uses the folder: files that are stored there could never be read. */
 function checkFiles(folder: string, { applied }: Connections, config: Config): void {
-  if (applied.length > 0) attempt(config, () => makeFolder(folder))
+  if (applied.length > 0) runOrExit(config, () => makeFolder(folder))
   else if (!existsSync(folder))
-    giveUp(`There is no ${folder}, where the servers of this database keep their files: DATA_DIR has to be theirs.`)
+    exit(
+      `DATA_DIR ${config.dataDir} has no files of this database: ${folder} does not exist. Set DATA_DIR to the folder that its servers use.`,
+    )
 }
 
-function configuration(): Config {
+function loadConfig(): Config {
   if (existsSync('.env')) process.loadEnvFile('.env')
   return readConfig(process.env).match(
     (config) => config,
-    ({ message }) => giveUp(message),
+    ({ message }) => exit(message),
   )
 }
 
 function lockIfEmbedded(config: Config, command: string): DataLock | undefined {
   if (config.databaseUrl !== undefined) return undefined
-  return attempt(config, () => lockData(config.dataDir, command)).match(
+  return runOrExit(config, () => lockData(config.dataDir, command)).match(
     (lock) => lock,
-    ({ message }) => giveUp(message),
+    ({ message }) => exit(message),
   )
 }
 
-function listenFault(error: NodeJS.ErrnoException, { host, port }: Config): string {
-  if (error.code === 'EADDRINUSE') return `PORT ${port} of ${host} is taken by another program; set another one.`
-  if (error.code === 'EACCES') return `PORT ${port} needs more rights than this process has; set one above 1023.`
-  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND') return `HOST ${host} is no address of this machine.`
+function explainListenError(error: NodeJS.ErrnoException, { host, port }: Config): string {
+  if (error.code === 'EADDRINUSE') return `PORT ${port} is in use by another program on ${host}. Set another PORT.`
+  if (error.code === 'EACCES')
+    return `PORT ${port} requires privileges that this process does not have. Set a PORT above 1023.`
+  if (error.code === 'EADDRNOTAVAIL' || error.code === 'ENOTFOUND')
+    return `HOST ${host} is not an address of this machine. Set HOST to 127.0.0.1 or another of its addresses.`
   if (error.code === 'EAFNOSUPPORT')
-    return `HOST ${host} needs IPv6, which this machine does not have; set 0.0.0.0 or 127.0.0.1.`
-  return `The server can't listen: ${error.message}`
+    return `HOST ${host} requires IPv6, which this machine does not support. Set HOST to 0.0.0.0 or 127.0.0.1.`
+  return `The server can't listen on HOST ${host} and PORT ${port}: ${error.message}`
 }
 
-const giveUpOn =
+const exitOn =
   ({ dataDir }: Config) =>
   (error: Error): never =>
-    giveUp(explainFault(error, dataDir))
+    exit(explainFault(error, dataDir))
 
-function attempt<T>(config: Config, action: () => T): T {
+function runOrExit<T>(config: Config, action: () => T): T {
   try {
     return action()
   } catch (error) {
-    return giveUpOn(config)(error as Error)
+    return exitOn(config)(error as Error)
   }
 }
 
-/** One line for a person, and exit status 1. */
-function giveUp(message: string): never {
+/** Prints one line to stderr and exits with status 1. */
+function exit(message: string): never {
   console.error(`mediaport: ${message}`)
   process.exit(1)
 }

@@ -17,52 +17,52 @@ import {
   words,
 } from './variables.ts'
 
-/** Everything that can be set, read once from the environment. */
+/** All settings, read once from the environment. */
 export interface Config {
   readonly host: string
-  /** 0 lets the system choose one. */
+  /** 0 to 65535. If it is 0, the operating system assigns an unused port. */
   readonly port: number
-  /** Absent: made of host and port. */
+  /** The URL at which clients reach the server. By default it is made from `host` and `port`. */
   readonly publicUrl: string | undefined
-  /** Absolute. */
+  /** An absolute path. */
   readonly dataDir: string
-  /** Absent: the embedded database in `dataDir`. */
+  /** The PostgreSQL server. By default the embedded database in `dataDir` is used. */
   readonly databaseUrl: string | undefined
-  /** Absent: documents are kept in the database. */
+  /** The metadata store. By default the documents are stored in the database of the rows. */
   readonly mongodbUrl: string | undefined
-  /** Absent: titles are cached in this process with an embedded database, and not at all with a server. */
+  /** The title cache. By default this process caches titles if the database is embedded. Else there is no cache. */
   readonly redis: { readonly url: string; readonly prefix: string; readonly ttlSeconds: number | undefined } | undefined
-  /** Whether metadata tells everybody who may read it where a picture was taken. */
+  /** Whether metadata includes the place where a picture was taken, for every caller who may read it. */
   readonly showsLocation: boolean
-  /** Where new files go; each is served from where it is. */
+  /** The storage that receives new files. Existing files are served from the storage that has them. */
   readonly storage: (typeof STORAGE_NAMES)[number]
-  /** Absent: there is no account. */
+  /** `undefined` if IMAGEKIT_PRIVATE_KEY is not set. */
   readonly imagekit: ImagekitAccount | undefined
   readonly policy: Policy
   readonly access: Omit<Access, 'publicUrl'>
   readonly pace: Pace
   readonly headerTimeoutSeconds: number
-  /** Whether the server does the jobs itself. */
+  /** Whether the server does the jobs itself (`inline`) or leaves them to `mediaport worker` (`off`). */
   readonly worker: 'inline' | 'off'
   readonly reapEverySeconds: number
   readonly logLevel: string
-  /** Absent: for people at a terminal, else JSON. */
+  /** By default `pretty` if stdout is a terminal, else `json`. */
   readonly logFormat: (typeof LOG_FORMATS)[number] | undefined
 }
 
 export interface ImagekitAccount {
   readonly privateKey: string
   readonly urlEndpoint: string
-  /** Begins with a slash and doesn't end with one; installations have a folder each below it. */
+  /** Starts with a slash and does not end with one. Each installation uses its own folder below it. */
   readonly folder: string
   readonly uploadUrl: string | undefined
   readonly apiUrl: string | undefined
   readonly isPrivate: boolean
-  /** Whether files are gathered on disk before they are sent. */
+  /** Whether files are written to disk before they are sent. */
   readonly spools: boolean
 }
 
-/** One line for a person: which variable is wrong, why, and what it takes. */
+/** `message` is one line for people: which variable is wrong, what is wrong, and what to set. */
 export interface InvalidVariable {
   readonly type: 'invalid-variable'
   readonly message: string
@@ -72,90 +72,103 @@ export const STORAGE_NAMES = ['filesystem', 'imagekit'] as const
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const LOG_FORMATS = ['json', 'pretty'] as const
 
-/** Set, they would promise what this version does not do. */
-const NOT_YET = ['API_KEYS']
+/** Variables of a later version. They are refused, because this version would ignore them. */
+const UNSUPPORTED = ['API_KEYS']
 
+/** Reads and checks all variables. Returns the first fault. A message never repeats a value that may be a secret. */
 export function readConfig(env: Env): Result<Config, InvalidVariable> {
-  const read = new Reader(env)
-  const host = read.text('HOST', '127.0.0.1')
+  const reader = new Reader(env)
+  const host = reader.text('HOST', '127.0.0.1')
   const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
-  const publicUrl = read.optional('PUBLIC_URL', parseUrl(['http:', 'https:']))
-  const imagekit = readImagekit(read)
-  const storage = read.parsed('STORAGE', imagekit ? 'imagekit' : 'filesystem', oneOf(STORAGE_NAMES))
+  const publicUrl = reader.optional('PUBLIC_URL', parseUrl(['http:', 'https:']))
+  const imagekit = readImagekit(reader)
+  const storage = reader.parsed('STORAGE', imagekit ? 'imagekit' : 'filesystem', oneOf(STORAGE_NAMES))
   const publicHost = publicUrl === undefined ? [] : [new URL(publicUrl).hostname]
   const config: Config = {
     host,
-    port: read.parsed('PORT', 8000, wholeNumber(0, 65_535)),
+    port: reader.parsed('PORT', 8000, wholeNumber(0, 65_535)),
     publicUrl,
-    dataDir: resolve(read.text('DATA_DIR', './data')),
-    databaseUrl: read.optional('DATABASE_URL', parseUrl(['postgres:', 'postgresql:'])),
-    mongodbUrl: read.optional('MONGODB_URL', parseMongoAddress),
-    redis: readRedis(read),
+    dataDir: resolve(reader.text('DATA_DIR', './data')),
+    databaseUrl: reader.optional('DATABASE_URL', parseUrl(['postgres:', 'postgresql:'])),
+    mongodbUrl: reader.optional('MONGODB_URL', parseMongoAddress),
+    redis: readRedis(reader),
     storage,
     imagekit,
-    showsLocation: read.parsed('METADATA_LOCATION', 'private', oneOf(['private', 'public'])) === 'public',
+    showsLocation: reader.parsed('METADATA_LOCATION', 'private', oneOf(['private', 'public'])) === 'public',
     policy: {
       ...DEFAULT_POLICY,
-      maxFileSize: read.parsed(
+      maxFileSize: reader.parsed(
         'MAX_FILE_SIZE',
-        storage === 'imagekit' ? SMALLEST_PLAN : DEFAULT_POLICY.maxFileSize,
+        storage === 'imagekit' ? FREE_PLAN_MAX_BYTES : DEFAULT_POLICY.maxFileSize,
         parseSize,
       ),
-      allowedTypes: read.parsed('ALLOWED_TYPES', DEFAULT_TYPES, parseTypes),
-      leaseSeconds: read.parsed('UPLOAD_LEASE_SECONDS', DEFAULT_POLICY.leaseSeconds, wholeNumber(1, 86_400)),
-      forgetAfterSeconds: read.parsed(
+      allowedTypes: reader.parsed('ALLOWED_TYPES', DEFAULT_TYPES, parseTypes),
+      leaseSeconds: reader.parsed('UPLOAD_LEASE_SECONDS', DEFAULT_POLICY.leaseSeconds, wholeNumber(1, 86_400)),
+      storageTimeoutSeconds: reader.parsed(
+        'STORAGE_TIMEOUT_SECONDS',
+        DEFAULT_POLICY.storageTimeoutSeconds,
+        wholeNumber(1, 3600),
+      ),
+      forgetAfterSeconds: reader.parsed(
         'FORGET_AFTER_SECONDS',
         DEFAULT_POLICY.forgetAfterSeconds,
         wholeNumber(1, 31_536_000),
       ),
     },
     access: {
-      hosts: [...read.parsed('ALLOWED_HOSTS', [], parseHosts), ...publicHost],
-      anonymousScopes: read.parsed('ANONYMOUS_SCOPES', isLoopback ? SCOPES : [], parseScopes),
+      hosts: [...reader.parsed('ALLOWED_HOSTS', [], parseHosts), ...publicHost],
+      anonymousScopes: reader.parsed('ANONYMOUS_SCOPES', isLoopback ? SCOPES : [], parseScopes),
       loopbackOnly: isLoopback,
     },
     pace: {
-      idleSeconds: read.parsed('IDLE_TIMEOUT_SECONDS', 15, wholeNumber(1, 3600)),
-      minRate: read.parsed('MIN_UPLOAD_RATE', 4096, parseSize),
+      idleSeconds: reader.parsed('IDLE_TIMEOUT_SECONDS', 15, wholeNumber(1, 3600)),
+      minRate: reader.parsed('MIN_UPLOAD_RATE', 4096, parseSize),
     },
-    worker: read.parsed('WORKER', 'inline', oneOf(['inline', 'off'])),
-    reapEverySeconds: read.parsed('REAP_EVERY_SECONDS', 30, wholeNumber(1, 3600)),
-    headerTimeoutSeconds: read.parsed('HEADER_TIMEOUT_SECONDS', 10, wholeNumber(1, 3600)),
-    logLevel: read.parsed('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
-    logFormat: read.optional('LOG_FORMAT', oneOf(LOG_FORMATS)),
+    worker: reader.parsed('WORKER', 'inline', oneOf(['inline', 'off'])),
+    reapEverySeconds: reader.parsed('REAP_EVERY_SECONDS', 30, wholeNumber(1, 3600)),
+    headerTimeoutSeconds: reader.parsed('HEADER_TIMEOUT_SECONDS', 10, wholeNumber(1, 3600)),
+    logLevel: reader.parsed('LOG_LEVEL', 'info', oneOf(LOG_LEVELS)),
+    logFormat: reader.optional('LOG_FORMAT', oneOf(LOG_FORMATS)),
   }
-  if (storage === 'imagekit' && !imagekit) read.fail('STORAGE', 'can be imagekit only with IMAGEKIT_PRIVATE_KEY')
-  if (config.worker === 'off' && config.databaseUrl === undefined)
-    read.fail('WORKER', 'can be off only with DATABASE_URL: nobody else can do the jobs of an embedded database')
-  for (const name of NOT_YET) if (env[name]) read.fail(name, 'is not supported by this version; remove it')
-  if (!isLoopback && !env['ANONYMOUS_SCOPES'])
-    read.fail(
-      'HOST',
-      `${host} can be reached from other machines, where anybody could use it without a key; set ANONYMOUS_SCOPES to what everybody may do (read+upload, for example), or listen on 127.0.0.1`,
+  if (storage === 'imagekit' && !imagekit)
+    reader.fail(
+      'STORAGE',
+      'is imagekit, but IMAGEKIT_PRIVATE_KEY is not set. Set IMAGEKIT_PRIVATE_KEY, or set STORAGE to filesystem',
     )
-  return read.fault === undefined ? ok(config) : err({ type: 'invalid-variable', message: read.fault })
+  if (config.worker === 'off' && config.databaseUrl === undefined)
+    reader.fail(
+      'WORKER',
+      'is off, but DATABASE_URL is not set, and only the server itself can do the jobs of its embedded database. Set WORKER to inline, or set DATABASE_URL',
+    )
+  for (const name of UNSUPPORTED) if (env[name]) reader.fail(name, 'is not supported by this version. Remove it')
+  if (!isLoopback && !env['ANONYMOUS_SCOPES'])
+    reader.fail(
+      'HOST',
+      `${host} can be reached from other machines, but ANONYMOUS_SCOPES is not set. Set ANONYMOUS_SCOPES to what every caller may do, such as read+upload, or set HOST to 127.0.0.1`,
+    )
+  return reader.fault === undefined ? ok(config) : err({ type: 'invalid-variable', message: reader.fault })
 }
 
-/** What ImageKit's free plan takes of anything but videos, in bytes: https://imagekit.io/docs/limits */
-const SMALLEST_PLAN = 25_000_000
+/** The maximum file size of ImageKit's free plan, except for videos: https://imagekit.io/docs/limits */
+const FREE_PLAN_MAX_BYTES = 25_000_000
 
-function readImagekit(read: Reader): ImagekitAccount | undefined {
-  const privateKey = read.text('IMAGEKIT_PRIVATE_KEY', '')
-  const urlEndpoint = read.optional('IMAGEKIT_URL_ENDPOINT', parseUrl(['https:', 'http:']))?.replace(/\/+$/, '')
+function readImagekit(reader: Reader): ImagekitAccount | undefined {
+  const privateKey = reader.text('IMAGEKIT_PRIVATE_KEY', '')
+  const urlEndpoint = reader.optional('IMAGEKIT_URL_ENDPOINT', parseUrl(['https:', 'http:']))?.replace(/\/+$/, '')
   const account = {
     privateKey,
     urlEndpoint: urlEndpoint ?? '',
-    folder: read.parsed('IMAGEKIT_FOLDER', '/media', parseFolder),
-    uploadUrl: read.optional('IMAGEKIT_UPLOAD_URL', parseUrl(['https:', 'http:'])),
-    apiUrl: read.optional('IMAGEKIT_API_URL', parseUrl(['https:', 'http:'])),
-    isPrivate: read.parsed('IMAGEKIT_PRIVATE', 'off', oneOf(['on', 'off'])) === 'on',
-    spools: read.parsed('IMAGEKIT_UPLOAD', 'stream', oneOf(['stream', 'spool'])) === 'spool',
+    folder: reader.parsed('IMAGEKIT_FOLDER', '/media', parseFolder),
+    uploadUrl: reader.optional('IMAGEKIT_UPLOAD_URL', parseUrl(['https:', 'http:'])),
+    apiUrl: reader.optional('IMAGEKIT_API_URL', parseUrl(['https:', 'http:'])),
+    isPrivate: reader.parsed('IMAGEKIT_PRIVATE', 'off', oneOf(['on', 'off'])) === 'on',
+    spools: reader.parsed('IMAGEKIT_UPLOAD', 'stream', oneOf(['stream', 'spool'])) === 'spool',
   }
   if (privateKey === '') return undefined
   if (urlEndpoint === undefined)
-    read.fail(
+    reader.fail(
       'IMAGEKIT_URL_ENDPOINT',
-      'is needed with IMAGEKIT_PRIVATE_KEY: https://ik.imagekit.io/ and the name of the account',
+      'is required with IMAGEKIT_PRIVATE_KEY. Set it to the URL endpoint of the account, such as https://ik.imagekit.io/acme',
     )
   return account
 }
@@ -164,17 +177,17 @@ const parseFolder: Parse<string> = (raw) => {
   const parts = raw.split('/').filter((part) => part !== '')
   return parts.length <= 49 && parts.every((part) => /^[A-Za-z0-9_-]+$/.test(part))
     ? ok(`/${parts.join('/')}`)
-    : err('a folder such as /media, of letters, digits, - and _')
+    : err('a folder such as /media, at most 49 levels deep, with only letters, digits, - and _ in its names')
 }
 
-function readRedis(read: Reader): Config['redis'] {
-  const url = read.optional('REDIS_URL', parseUrl(['redis:', 'rediss:']))
-  const prefix = read.text('REDIS_PREFIX', 'mediaport:')
-  const ttlSeconds = read.optional('TITLE_TTL_SECONDS', wholeNumber(1, 999_999_999))
+function readRedis(reader: Reader): Config['redis'] {
+  const url = reader.optional('REDIS_URL', parseUrl(['redis:', 'rediss:']))
+  const prefix = reader.text('REDIS_PREFIX', 'mediaport:')
+  const ttlSeconds = reader.optional('TITLE_TTL_SECONDS', wholeNumber(1, 999_999_999))
   return url === undefined ? undefined : { url, prefix, ttlSeconds }
 }
 
-/** A media type may have a plus sign in its name. */
+/** Does not split at plus signs, because a media type may contain one. */
 const parseTypes: Parse<readonly ContentType[]> = (raw) => {
   const names = raw.split(/[\s,]+/).filter((name) => name !== '')
   const types = names.flatMap((name) =>
@@ -182,19 +195,19 @@ const parseTypes: Parse<readonly ContentType[]> = (raw) => {
   )
   return names.every((name) => name === 'default' || KNOWN_TYPES.some((type) => type === name))
     ? ok([...new Set(types)])
-    : err(`"default" and media types out of ${KNOWN_TYPES.join(', ')}`)
+    : err(`a list of "default" and these media types: ${KNOWN_TYPES.join(', ')}`)
 }
 
 const parseScopes: Parse<readonly Scope[]> = (raw) => {
   const scopes = SCOPES.filter((scope) => words(raw).includes(scope))
   return raw === 'none' || scopes.length === words(raw).length
     ? ok(scopes)
-    : err(`"none", or some of ${SCOPES.join('+')}`)
+    : err(`"none", or a list of these scopes, such as read+upload: ${SCOPES.join(', ')}`)
 }
 
 const parseHosts: Parse<readonly string[]> = (raw) => {
   const hosts = words(raw.toLowerCase())
   return hosts.every((host) => /^[a-z0-9.-]+$/.test(host) || isIP(host.replace(/^\[|\]$/g, '')) === 6)
     ? ok(hosts)
-    : err('host names without port, separated by commas')
+    : err('host names without ports, separated by commas')
 }

@@ -1,7 +1,7 @@
 import { Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { Kysely, PGliteDialect, PostgresDialect } from 'kysely'
-import { fromPglite } from 'pg-boss'
+import { type Db, fromPglite } from 'pg-boss'
 import type { Database } from '../adapters/kysely/database.ts'
 import { type Migrated, migrate } from '../adapters/kysely/migrations.ts'
 import { PgBossJobs } from '../adapters/pg-boss/pg-boss-jobs.ts'
@@ -9,7 +9,7 @@ import type { Config } from './config.ts'
 import { makeDatabase } from './new-database.ts'
 import { openProjections, type Projections } from './projections.ts'
 
-/** What is opened once for the process, and closed at its end. */
+/** The connections of this process. They are opened once, and closed when it ends. */
 export interface Connections extends Migrated {
   readonly db: Kysely<Database>
   readonly jobs: PgBossJobs
@@ -17,30 +17,40 @@ export interface Connections extends Migrated {
   close(): Promise<void>
 }
 
-/** Milliseconds. An answer that the database owes must come before the client's patience ends. */
-const CONNECT_TIMEOUT = 2000
-const STATEMENT_TIMEOUT = 4000
-/** Of a statement that waits for rows which another transaction has locked: less than half, so that each can be tried alone, too. */
-const LOCK_TIMEOUT = 1500
+/** Short, so that a request gets its error response before its client times out. */
+const CONNECT_TIMEOUT_MS = 2000
+const STATEMENT_TIMEOUT_MS = 4000
 /**
- * A connection that says nothing for so long is given up for a new one, whether or not a statement waits: where the other
- * end is gone without a word, only the kernel would find out, after about a quarter of an hour (tcp(7), tcp_retries2).
+ * How long a statement waits for rows that another transaction has locked. Less than half of the statement timeout, so
+ * that after a batch each row can also be tried alone.
  */
-const SILENCE = STATEMENT_TIMEOUT + 500
-const RETRY_EVERY = 1000
+const LOCK_TIMEOUT_MS = 1500
+/**
+ * A connection is replaced if nothing is sent or received for this long, whether or not a statement waits. Without it,
+ * only the kernel would detect that the server has disappeared, after about 15 minutes (tcp(7), tcp_retries2).
+ */
+const SOCKET_TIMEOUT_MS = STATEMENT_TIMEOUT_MS + 500
+const RETRY_MS = 1000
 
-/** @param error what a connection met in the background, where nobody waits for an answer. */
+/** Reports an error that occurred in the background, where no caller receives it. */
 export type OnTrouble = (error: unknown, message: string) => void
 
 export interface Opening {
   readonly onTrouble?: OnTrouble
-  /** Tries again every second while a database server can't be reached; a refusal, or else any failure, is thrown. */
+  /**
+   * If `true`, `connect` tries again every second until the database server answers, and rejects only if the server
+   * refuses the user or the database. By default it rejects after the first failure.
+   */
   readonly patient?: boolean
-  /** The embedded database as `makeDatabase` makes it, where the caller has called it already. */
-  readonly made?: Promise<string> | undefined
+  /** Whether this process does jobs. `false` by default. */
+  readonly isWorker?: boolean
+  /** The result of `makeDatabase`, if the caller has called it already. */
+  readonly databaseFolder?: Promise<string> | undefined
 }
 
-/** Opens the database and brings its tables up to date. What it throws says which variable is wrong, and why. */
+/**
+ * Opens the database and updates its tables. The message of an error says which variable or folder is wrong, and why.
+ */
 export async function connect(config: Config, opening: Opening = {}): Promise<Connections> {
   const projections = await openProjections(config)
   try {
@@ -60,18 +70,19 @@ export async function connect(config: Config, opening: Opening = {}): Promise<Co
 type OpenDatabase = Omit<Connections, 'projections' | 'close'>
 
 async function openDatabase(config: Config, opening: Opening): Promise<OpenDatabase> {
-  const { onTrouble = () => {}, patient = false, made } = opening
+  const { onTrouble = () => {}, patient = false, isWorker = false, databaseFolder } = opening
   const { databaseUrl, dataDir } = config
-  if (databaseUrl === undefined) return embedded(await (made ?? makeDatabase(dataDir)), onTrouble)
+  const openJobs = (database: string | Db) => new PgBossJobs(database, queueErrors(onTrouble), isWorker)
+  if (databaseUrl === undefined) return openEmbedded(await (databaseFolder ?? makeDatabase(dataDir)), openJobs)
   for (;;) {
     try {
       const migrated = await migrateServer(databaseUrl)
-      return await open(await server(databaseUrl), new PgBossJobs(databaseUrl, troubled(onTrouble)), migrated)
+      return await open(await openServer(databaseUrl), openJobs(databaseUrl), migrated)
     } catch (error) {
-      const advice = REFUSALS[sqlState(error)]
-      if (!patient || advice) throw because("DATABASE_URL can't be used", error, advice)
+      const advice = ADVICE[sqlState(error)]
+      if (!patient || advice) throw explained("DATABASE_URL can't be used", error, advice)
       onTrouble(error, 'the database does not answer; trying again')
-      await setTimeout(RETRY_EVERY)
+      await setTimeout(RETRY_MS)
     }
   }
 }
@@ -83,16 +94,12 @@ async function open(db: Kysely<Database>, jobs: PgBossJobs, migrated: Migrated):
     await Promise.allSettled([jobs.stop(), db.destroy()])
     throw error
   }
-  return {
-    ...migrated,
-    db,
-    jobs,
-  }
+  return { ...migrated, db, jobs }
 }
 
-/** On a connection of its own, because migrations may take long, and wait for those of another process. */
+/** Uses a connection without timeouts, because migrations may take long and may wait for those of another process. */
 async function migrateServer(databaseUrl: string): Promise<Migrated> {
-  const db = await server(databaseUrl, { max: 1, statement_timeout: 0, lock_timeout: 0, stream: undefined })
+  const db = await openServer(databaseUrl, { max: 1, statement_timeout: 0, lock_timeout: 0, stream: undefined })
   try {
     return await migrate(db)
   } finally {
@@ -100,62 +107,64 @@ async function migrateServer(databaseUrl: string): Promise<Migrated> {
   }
 }
 
-/** PostgreSQL's own cache of pages. Its default, 128 MB, would stay resident as a whole. */
+/** The page cache of PostgreSQL. With the default, 128 MB, all of it would stay resident. */
 const SHARED_BUFFERS = ['-c', 'shared_buffers=32MB']
 
-async function embedded(folder: string, onTrouble: OnTrouble): Promise<OpenDatabase> {
+async function openEmbedded(folder: string, openJobs: (database: Db) => PgBossJobs): Promise<OpenDatabase> {
   const { PGlite } = await import('@electric-sql/pglite')
   const startParams = [...PGlite.defaultStartParams, ...SHARED_BUFFERS]
   try {
     const pglite = await PGlite.create(folder, { relaxedDurability: false, startParams })
     const db = new Kysely<Database>({ dialect: new PGliteDialect({ pglite }) })
-    return await open(db, new PgBossJobs(fromPglite(pglite), troubled(onTrouble)), await migrate(db))
+    return await open(db, openJobs(fromPglite(pglite)), await migrate(db))
   } catch (error) {
-    throw because(`The database in ${folder} can't be opened`, error)
+    throw explained(`The database in ${folder} can't be opened`, error)
   }
 }
 
-const because = (what: string, cause: unknown, advice = ''): Error =>
-  new Error(`${what}: ${cause instanceof Error ? cause.message : String(cause)}${advice}`, { cause })
+const explained = (problem: string, cause: unknown, advice = ''): Error =>
+  new Error(`${problem}: ${cause instanceof Error ? cause.message : String(cause)}${advice}`, { cause })
 
 const WRONG_USER =
-  '. Set the user and password of the database in DATABASE_URL, or the password in PGPASSWORD; in docker compose, POSTGRES_PASSWORD as it was at the first start.'
+  '. Set the user and password of the database in DATABASE_URL, or the password in PGPASSWORD. With docker compose, set POSTGRES_PASSWORD to the value that it had at the first start.'
 
-/** What waiting does not help against, and what does (PostgreSQL, appendix A). */
-const REFUSALS: Record<string, string> = {
+/** Errors that another try would get again, by SQLSTATE (PostgreSQL, appendix A), and what to do about them. */
+const ADVICE: Record<string, string> = {
   '28000': WRONG_USER,
   '28P01': WRONG_USER,
-  '3D000': '. Create it, or name another in DATABASE_URL.',
+  '3D000': '. Create it, or set another database in DATABASE_URL.',
 }
 
 const sqlState = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '')
 
-const troubled =
+const queueErrors =
   (onTrouble: OnTrouble) =>
   (error: unknown): void =>
-    onTrouble(error, 'the job queue met an error')
+    onTrouble(error, 'the job queue reported an error')
 
-function impatient(): Socket {
+function createSocket(): Socket {
   const socket = new Socket()
-  return socket.setTimeout(SILENCE, () => socket.destroy(new Error('the database has fallen silent')))
+  return socket.setTimeout(SOCKET_TIMEOUT_MS, () =>
+    socket.destroy(new Error(`The database sent nothing for ${SOCKET_TIMEOUT_MS} ms.`)),
+  )
 }
 
-async function server(connectionString: string, options: object = {}): Promise<Kysely<Database>> {
+async function openServer(connectionString: string, options: object = {}): Promise<Kysely<Database>> {
   const { Pool } = await import('pg')
   const pool = new Pool({
     connectionString,
-    connectionTimeoutMillis: CONNECT_TIMEOUT,
-    statement_timeout: STATEMENT_TIMEOUT,
-    lock_timeout: LOCK_TIMEOUT,
-    stream: impatient,
-    // Sound ones that nobody needs end before that in good order.
-    idleTimeoutMillis: STATEMENT_TIMEOUT,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
+    stream: createSocket,
+    // Idle connections are closed gracefully before the socket times out.
+    idleTimeoutMillis: STATEMENT_TIMEOUT_MS,
     idle_in_transaction_session_timeout: 10_000,
     ...options,
   })
-  // The pool replaces a connection that broke while idle; unheard, this event would end the process.
+  // The pool replaces an idle connection that broke. Without a listener this event would end the process.
   pool.on('error', () => {})
-  // The same for one that breaks between two statements of a transaction; the next statement tells.
+  // The same for a connection that breaks between two statements of a transaction. The next statement fails.
   pool.on('connect', (client) => client.on('error', () => {}))
   return new Kysely({ dialect: new PostgresDialect({ pool }) })
 }

@@ -4,28 +4,28 @@ import { DatabaseSync } from 'node:sqlite'
 import { err, ok, type Result } from 'neverthrow'
 import { makeFolder } from './data-dir.ts'
 
-/** Another process has the embedded database open; two would lose data. */
+/** Another process has opened the embedded database. With two processes data would be lost. */
 export interface DataInUse {
   readonly type: 'data-in-use'
   readonly message: string
 }
 
 export interface DataLock {
-  /** Lets others who want the lock know where this process can be reached. */
+  /** Records the URL of this process, so that the error of other processes can name it. */
   announce(url: string): void
   release(): void
 }
 
 /**
- * Makes this process the only one that opens the embedded database below `dataDir`. The lock is an exclusive transaction on
- * an SQLite file, which the kernel ends with the process, however it dies; a file with a process id would outlive it.
- * Throws when the folder can't be written.
+ * Locks the embedded database in `dataDir` for this process. The lock is an exclusive transaction on an SQLite file.
+ * The kernel releases it when the process dies, while a file with a process id would remain. Throws if the folder is
+ * not writable.
  */
 export function lockData(dataDir: string, command: string): Result<DataLock, DataInUse> {
   makeFolder(dataDir)
   const holder = join(dataDir, 'db.holder.json')
   const path = join(dataDir, 'db.lock')
-  // SQLite does not say why it can't open a file.
+  // Checked first, because SQLite does not say why it cannot open a file.
   if (existsSync(path)) accessSync(path, constants.R_OK | constants.W_OK)
   const lock = new DatabaseSync(path)
   try {
@@ -44,9 +44,9 @@ export function lockData(dataDir: string, command: string): Result<DataLock, Dat
 
 function inUse(dataDir: string, holder: string): string {
   const { pid, command, url } = readHolder(holder)
-  const who = pid === undefined ? 'another process' : `"mediaport ${command}" (process ${pid})`
-  const where = url === undefined ? 'end it first' : `use it with --server ${url}, or end it first`
-  return `The data in ${dataDir} is in use by ${who}; ${where}.`
+  const owner = pid === undefined ? 'another process' : `"mediaport ${command}" (process ${pid})`
+  const advice = url === undefined ? 'Stop that process first.' : `Use --server ${url}, or stop that process first.`
+  return `The data in ${dataDir} is in use by ${owner}. ${advice}`
 }
 
 function readHolder(path: string): { pid?: number; command?: string; url?: string } {

@@ -1,7 +1,7 @@
 import pino, { type Logger } from 'pino'
 import type { Config } from './config.ts'
 
-/** Lines of JSON, or for people: by default where they are at a terminal. */
+/** Logs to stdout: one line of JSON per entry, or text for people. The default is text if stdout is a terminal. */
 export async function createLog({
   logLevel: level,
   logFormat,

@@ -9,8 +9,8 @@ import { MemoryTitleCache } from '../adapters/memory/memory-title-cache.ts'
 import type { Ports } from '../application/ports/index.ts'
 
 /**
- * All ports in memory, for tests and trials. They meet the same contracts as the other adapters. `jobs` keeps the jobs that
- * follow from uploads, changes and deletions until they are run.
+ * All ports in memory, for tests and first steps. They pass the same contract tests as the other adapters. `jobs`
+ * stores the jobs that follow from uploads, changes and deletions until `jobs.run` is called.
  *
  * @example
  * const ports = memoryPorts()

@@ -5,34 +5,36 @@ import { pipeline } from 'node:stream/promises'
 import { dataDir as emptyDatabase } from '@electric-sql/pglite-prepopulatedfs'
 import { extract } from 'tar'
 
-const UNFINISHED = 'db.new'
+const TEMPORARY_PREFIX = 'db.new'
 
 /**
- * Makes the embedded database of `dataDir` unless it is there: PGlite's own empty one is unpacked beside its place, and only
- * a whole one is moved there. The caller must hold the lock of the data.
- * @returns its folder.
+ * Creates the embedded database in `dataDir`, unless it exists. Unpacks the empty database of PGlite into a temporary
+ * folder and renames it when it is complete, so that a killed process leaves no partial database. The caller must hold
+ * the data lock.
+ *
+ * @returns The folder of the database.
  */
 export async function makeDatabase(dataDir: string): Promise<string> {
   const folder = join(dataDir, 'db')
   if (existsSync(folder)) return folder
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
-  // Processes that were killed left these.
+  // Deletes the temporary folders of processes that were killed.
   for (const name of readdirSync(dataDir))
-    if (name.startsWith(UNFINISHED)) rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 })
-  const unfinished = mkdtempSync(join(dataDir, `${UNFINISHED}-`))
+    if (name.startsWith(TEMPORARY_PREFIX)) rmSync(join(dataDir, name), { recursive: true, force: true, maxRetries: 5 })
+  const temporaryFolder = mkdtempSync(join(dataDir, `${TEMPORARY_PREFIX}-`))
   try {
-    await unpack(await emptyDatabase(), unfinished)
-    renameSync(unfinished, folder)
+    await unpack(await emptyDatabase(), temporaryFolder)
+    renameSync(temporaryFolder, folder)
     return folder
   } catch (cause) {
-    rmSync(unfinished, { recursive: true, force: true })
-    throw new Error(`The database in ${folder} can't be made: ${(cause as Error).message}`, { cause })
+    rmSync(temporaryFolder, { recursive: true, force: true })
+    throw new Error(`The database in ${folder} can't be created: ${(cause as Error).message}`, { cause })
   }
 }
 
 async function unpack(archive: Blob, folder: string): Promise<void> {
   const failures: string[] = []
-  // `tar` goes on after a file that it could not write. Only that it makes paths relative is no failure.
+  // `tar` only warns if it cannot write a file. Each warning is a failure, except that it made a path relative.
   const onwarn = (code: string, message: Error | string) => {
     if (code !== 'TAR_ENTRY_INFO') failures.push(String(message))
   }

@@ -3,7 +3,7 @@ import type { MongoMetadataStore } from '../adapters/mongo/mongo-metadata-store.
 import type { RedisTitleCache } from '../adapters/redis/redis-title-cache.ts'
 import type { Config } from './config.ts'
 
-/** What is kept beside the rows, where servers of their own are named for it; and who reads the files for it. */
+/** The metadata store and the title cache, if they have servers of their own, and the extraction of metadata. */
 export interface Projections {
   readonly metadata: MongoMetadataStore | undefined
   readonly titles: RedisTitleCache | undefined
@@ -11,7 +11,7 @@ export interface Projections {
   close(): Promise<void>
 }
 
-/** None of them is waited for: they may come and go while everything else works. */
+/** Does not wait for any server. Everything else works while they are unavailable. */
 export async function openProjections({ mongodbUrl, redis }: Config): Promise<Projections> {
   const metadata = mongodbUrl === undefined ? undefined : await mongo(mongodbUrl)
   const titles = redis === undefined ? undefined : await redisCache(redis)
@@ -26,7 +26,7 @@ export async function openProjections({ mongodbUrl, redis }: Config): Promise<Pr
   }
 }
 
-/** Its driver is loaded only where it is used. */
+/** Loads the driver only if it is used. */
 async function mongo(url: string): Promise<MongoMetadataStore> {
   const { MongoMetadataStore } = await import('../adapters/mongo/mongo-metadata-store.ts')
   try {

@@ -3,8 +3,9 @@ import type { Mediaport } from '../application/mediaport.ts'
 import type { OnTrouble } from './connections.ts'
 
 /**
- * Does jobs as they come, and moves on what only time can. Any number of processes may do so at once.
- * @returns stops reaping; jobs stop with their queue.
+ * Starts doing jobs, and runs the reaper every `reapEverySeconds`. Any number of processes may do so at the same time.
+ *
+ * @returns A function that stops the reaper. Jobs stop when `jobs` is stopped.
  */
 export async function runWorker(
   mediaport: Mediaport,
@@ -13,13 +14,13 @@ export async function runWorker(
   onTrouble: OnTrouble,
 ): Promise<() => void> {
   await jobs.work(mediaport.work)
-  let reaping = false
+  let isReaping = false
   const reap = async (): Promise<void> => {
-    if (reaping) return
-    reaping = true
-    const reaped = await mediaport.reapUploads()
-    if (reaped.isErr()) onTrouble(reaped.error.cause, 'uploads could not be reaped; trying again')
-    reaping = false
+    if (isReaping) return
+    isReaping = true
+    const result = await mediaport.reapUploads()
+    if (result.isErr()) onTrouble(result.error.cause, 'uploads could not be reaped; trying again')
+    isReaping = false
   }
   const timer = setInterval(() => void reap(), reapEverySeconds * 1000)
   return () => clearInterval(timer)

@@ -12,46 +12,49 @@ import { makeFolder } from './data-dir.ts'
 import { runWorker } from './run-worker.ts'
 import { trimMemory } from './trim-memory.ts'
 
-/** How long requests under way may go on after the server was asked to stop, in milliseconds. */
+/** How long requests in progress may continue after `stop`. */
 const DRAIN_MS = 30_000
 
 export interface RunningServer {
-  /** Where it listens. */
+  /** The URL at which it listens. */
   readonly url: string
-  /** Settles once uploads are taken; rejects when the database can't be opened. */
+  /** Resolves when the server accepts uploads. Rejects if the database cannot be opened. */
   readonly ready: Promise<unknown>
-  /** Takes nothing new, lets requests under way end for up to 30 seconds, gives up what is left, and closes all. */
+  /**
+   * Accepts no new requests, waits up to 30 seconds for those in progress, abandons the rest, and closes everything.
+   */
   stop(): Promise<void>
 }
 
-interface Started {
+interface Services {
   readonly connections: Connections
   readonly mediaport: Mediaport
   readonly stopReaping: () => void
 }
 
 /**
- * Listens first, so that callers find a server that starts and not a closed port, then opens what it needs.
- * @param made the embedded database, where it is being made already.
+ * Listens first, so that clients find a server that is starting instead of a closed port. Then opens the connections.
+ *
+ * @param databaseFolder The result of `makeDatabase`, if the caller has called it already.
  */
-export async function serve(config: Config, log: Logger, made?: Promise<string>): Promise<RunningServer> {
+export async function serve(config: Config, log: Logger, databaseFolder?: Promise<string>): Promise<RunningServer> {
   const server = createHttpServer(config.headerTimeoutSeconds)
   const address = await listen(server, config)
   const url = config.publicUrl ?? address
 
-  let started: Started | undefined
-  let draining = false
-  let cutOff = false
-  const ready = start(config, log, made).then((opened) => {
-    started = opened
-    return opened.mediaport
+  let services: Services | undefined
+  let isDraining = false
+  let isCutOff = false
+  const ready = start(config, log, databaseFolder).then((result) => {
+    services = result
+    return result.mediaport
   })
   const app = createApp(ready, {
     access: { ...config.access, publicUrl: url },
     pace: config.pace,
     showsLocation: config.showsLocation,
-    isDraining: () => draining,
-    isCutOff: () => cutOff,
+    isDraining: () => isDraining,
+    isCutOff: () => isCutOff,
     log,
   })
   serveApp(server, app)
@@ -59,27 +62,34 @@ export async function serve(config: Config, log: Logger, made?: Promise<string>)
   log.info(`listening on ${address}`)
   log.info(`files and data: ${config.dataDir}`)
   for (const [port, adapter] of Object.entries(adapterNames(config))) log.info(`${port}: ${adapter}`)
-  log.info(`upload: curl -F file=@photo.jpg ${url.replace(/\/+$/, '')}/upload/`)
+  const base = url.replace(/\/+$/, '')
+  log.info(`upload: curl -F file=@photo.jpg ${base}/upload/`)
+  log.info(`API: ${base}/swagger/`)
 
   return {
     url: address,
     ready,
     async stop() {
-      draining = true
-      await closeServer(server, DRAIN_MS, () => (cutOff = true))
-      started?.stopReaping()
-      await started?.mediaport.close()
-      await started?.connections.close()
+      isDraining = true
+      await closeServer(server, DRAIN_MS, () => (isCutOff = true))
+      services?.stopReaping()
+      await services?.mediaport.close()
+      await services?.connections.close()
     },
   }
 }
 
-async function start(config: Config, log: Logger, made: Promise<string> | undefined): Promise<Started> {
-  const began = performance.now()
+async function start(config: Config, log: Logger, databaseFolder: Promise<string> | undefined): Promise<Services> {
+  const startedAt = performance.now()
   const onTrouble: OnTrouble = (error, message) => log.warn({ err: error }, message)
   makeFolder(config.dataDir)
-  const connections = await connect(config, { onTrouble, patient: true, made })
-  // Workers elsewhere know by it that they see the same files.
+  const connections = await connect(config, {
+    onTrouble,
+    patient: true,
+    isWorker: config.worker === 'inline',
+    databaseFolder,
+  })
+  // A worker in another process waits for this folder. It shows that both have the same DATA_DIR.
   makeFolder(filesFolder(config, connections.installation))
   const container = await buildContainer(config, connections)
   for (const name of connections.applied) log.info(`applied migration ${name}`)
@@ -89,15 +99,15 @@ async function start(config: Config, log: Logger, made: Promise<string> | undefi
       ? await runWorker(mediaport, connections.jobs, config.reapEverySeconds, onTrouble)
       : () => {}
   trimMemory()
-  log.info(`ready for uploads after ${((performance.now() - began) / 1000).toFixed(1)} s`)
+  log.info(`ready for uploads after ${((performance.now() - startedAt) / 1000).toFixed(1)} s`)
   return { connections, mediaport, stopReaping }
 }
 
-/** @returns the address, with the port that the system chose if it was to choose one. */
+/** @returns The URL, with the port that the operating system assigned if `port` is 0. */
 async function listen(server: Server, { host, port }: Config): Promise<string> {
   server.listen(port, host)
   await once(server, 'listening')
   const address = server.address()
-  const chosen = typeof address === 'object' && address !== null ? address.port : port
-  return addressOf({ host, port: chosen })
+  const actualPort = typeof address === 'object' && address !== null ? address.port : port
+  return addressOf({ host, port: actualPort })
 }

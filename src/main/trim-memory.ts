@@ -2,8 +2,8 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
 /**
- * Gives back the memory that loading and starting took and nothing uses any more, about 40 MiB: V8 would keep it until
- * there is as much garbage again, which an idle server never has.
+ * Frees the memory that only the start used, about 40 MiB. V8 would keep it until there is as much garbage again, which
+ * an idle server never produces.
  */
 export function trimMemory(): void {
   setFlagsFromString('--expose-gc')

@@ -2,21 +2,25 @@ import { err, ok, type Result } from 'neverthrow'
 
 export type Env = Readonly<Record<string, string | undefined>>
 
-/** Reads variables and keeps the first fault. An empty variable counts as not set, as compose files leave them. */
+/**
+ * Reads variables and records the first fault. An empty variable counts as not set, because compose files pass unset
+ * ones as empty.
+ */
 export class Reader {
   readonly #env: Env
+  /** The first fault, as one line for people. */
   fault: string | undefined
 
   constructor(env: Env) {
     this.#env = env
   }
 
-  text(name: string, otherwise: string): string {
-    return this.#env[name]?.trim() || otherwise
+  text(name: string, defaultValue: string): string {
+    return this.#env[name]?.trim() || defaultValue
   }
 
-  parsed<T>(name: string, otherwise: T, parse: Parse<T>): T {
-    return this.optional(name, parse) ?? otherwise
+  parsed<T>(name: string, defaultValue: T, parse: Parse<T>): T {
+    return this.optional(name, parse) ?? defaultValue
   }
 
   optional<T>(name: string, parse: Parse<T>): T | undefined {
@@ -25,18 +29,19 @@ export class Reader {
     return parse(raw).match(
       (value) => value,
       (expected) => {
-        this.fail(name, `takes ${expected}`)
+        this.fail(name, `must be ${expected}`)
         return undefined
       },
     )
   }
 
-  fail(name: string, why: string): void {
-    this.fault ??= `${name} ${why}.`
+  /** @param reason Continues the sentence that starts with the name, without the period. */
+  fail(name: string, reason: string): void {
+    this.fault ??= `${name} ${reason}.`
   }
 }
 
-/** The error says what is expected; the value itself is not repeated, because it may be a secret. */
+/** The error says which values are valid. It does not repeat the value, which may be a secret. */
 export type Parse<T> = (raw: string) => Result<T, string>
 
 export const wholeNumber =
@@ -49,18 +54,25 @@ export const wholeNumber =
 export const oneOf =
   <const T extends string>(words: readonly T[]): Parse<T> =>
   (raw) => {
-    const word = words.find((each) => each === raw)
+    const word = words.find((candidate) => candidate === raw)
     return word === undefined ? err(`one of ${words.join(', ')}`) : ok(word)
   }
 
 export const parseUrl =
   (protocols: readonly string[]): Parse<string> =>
   (raw) =>
-    protocols.includes(URL.parse(raw)?.protocol ?? '') ? ok(raw) : err(`a URL that begins with ${protocols[0]}//`)
+    protocols.includes(URL.parse(raw)?.protocol ?? '')
+      ? ok(raw)
+      : err(`a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`)
 
-/** One that may name several hosts with their ports is no URL (https://www.mongodb.com/docs/manual/reference/connection-string/). */
+/**
+ * A connection string with several hosts and ports is not a valid URL
+ * (https://www.mongodb.com/docs/manual/reference/connection-string/).
+ */
 export const parseMongoAddress: Parse<string> = (raw) =>
-  /^mongodb(\+srv)?:\/\/[^\s/]+/.test(raw) ? ok(raw) : err('an address that begins with mongodb://')
+  /^mongodb(\+srv)?:\/\/[^\s/]+/.test(raw)
+    ? ok(raw)
+    : err('a connection string that begins with mongodb:// or mongodb+srv://')
 
 const UNITS: Record<string, number> = { B: 1, KB: 1e3, MB: 1e6, GB: 1e9, KIB: 1024, MIB: 1024 ** 2, GIB: 1024 ** 3 }
 

@@ -9,40 +9,42 @@ import { type Connections, connect, type OnTrouble } from './connections.ts'
 import { adapterNames, buildContainer, filesFolder, MEDIAPORT } from './container.ts'
 import { runWorker } from './run-worker.ts'
 
-/** A server that starts beside the worker needs less. */
+/** A server that starts at the same time creates the folder sooner. */
 const WARN_AFTER_SECONDS = 15
 
-/** Without the server's files every discard would succeed at nothing, so a worker waits until they are there. */
-async function filesOf(config: Config, { installation }: Connections, log: Logger): Promise<void> {
+/** Waits until the server's folder of files exists. Without it every discard would succeed and delete nothing. */
+async function waitForFiles(config: Config, { installation }: Connections, log: Logger): Promise<void> {
   const folder = filesFolder(config, installation)
   for (let seconds = 0; !existsSync(folder); seconds++) {
     if (seconds === WARN_AFTER_SECONDS)
-      log.warn(`waiting for ${folder}, where the server keeps its files: DATA_DIR has to be the server's`)
+      log.warn(`waiting for ${folder}, which the server creates; DATA_DIR must be the same as the server's`)
     await setTimeout(1000)
   }
 }
 
-/** Written anew every few seconds, also while the worker waits for a store: a container's health check looks at its age. */
-const ALIVE = join(tmpdir(), 'mediaport-worker.alive')
+/** The health check of the container reads the age of this file. A worker that waits for a service also writes it. */
+const ALIVE_FILE = join(tmpdir(), 'mediaport-worker.alive')
 const ALIVE_EVERY_MS = 5000
-const showAlive = () => void writeFile(ALIVE, '').catch(() => undefined)
+const writeAliveFile = () => void writeFile(ALIVE_FILE, '').catch(() => undefined)
 
 /**
- * A process of its own for the jobs of servers that run with `WORKER=off`.
- * @returns stops it: jobs under way are ended or left to others.
+ * Runs this process as a worker. It does the jobs of servers with `WORKER=off`.
+ *
+ * @returns A function that stops the worker. It waits up to 10 s for jobs in progress and leaves the rest to other
+ * processes.
  */
 export async function work(config: Config, log: Logger): Promise<() => Promise<void>> {
-  showAlive()
-  const alive = setInterval(showAlive, ALIVE_EVERY_MS)
+  writeAliveFile()
+  const timer = setInterval(writeAliveFile, ALIVE_EVERY_MS)
   const onTrouble: OnTrouble = (error, message) => log.warn({ err: error }, message)
-  const connections = await connect(config, { onTrouble, patient: true })
-  await filesOf(config, connections, log)
+  const connections = await connect(config, { onTrouble, patient: true, isWorker: true })
+  await waitForFiles(config, connections, log)
   const mediaport = (await buildContainer(config, connections)).resolve(MEDIAPORT)
   const stopReaping = await runWorker(mediaport, connections.jobs, config.reapEverySeconds, onTrouble)
   for (const [port, adapter] of Object.entries(adapterNames(config))) log.info(`${port}: ${adapter}`)
   log.info('working')
   return async () => {
-    clearInterval(alive)
+    clearInterval(timer)
     stopReaping()
     await mediaport.close()
     await connections.close()

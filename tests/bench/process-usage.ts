@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { endsWithUs } from '../crash/ends-with-us.ts'
+import { killOnExit } from '../support/processes.ts'
 
 const EVERY_MS = 100
 /** Of /proc/<pid>/stat; the same on every Linux that Node runs on. */
@@ -42,7 +42,7 @@ export function watchUsage(pid: number): () => Usage {
 /** Processes that never wait. @returns ends them. */
 export function burnCores(count: number): () => void {
   const children = Array.from({ length: count }, () => spawn(process.execPath, ['-e', 'for (;;);']))
-  for (const child of children) endsWithUs(child)
+  for (const child of children) killOnExit(child)
   return () => {
     for (const child of children) child.kill('SIGKILL')
   }

@@ -7,9 +7,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { atTheEnd, endsWithUs, hasEnded } from '../crash/ends-with-us.ts'
 import { newDatabase, type TestDatabase } from '../integration/postgres.ts'
 import { addressOf } from '../services.ts'
+import { hasExited, killOnExit, onExit } from '../support/processes.ts'
 import { Connection } from './connection.ts'
 import { residentMib } from './process-usage.ts'
 import { CLI, type Target } from './targets.ts'
@@ -49,7 +49,7 @@ export class BenchServer {
   /** Settles when it takes uploads. */
   static async start(target: Target): Promise<BenchServer> {
     const folder = await mkdtemp(join(tmpdir(), 'mediaport-bench-'))
-    atTheEnd(() => rmSync(folder, { recursive: true, force: true }))
+    onExit(() => rmSync(folder, { recursive: true, force: true }))
     const server = new BenchServer(target, folder, target.hasServer === false ? undefined : await newDatabase())
     try {
       await server.#prepare()
@@ -148,11 +148,11 @@ export class BenchServer {
       stdio: ['ignore', file, file],
     })
     closeSync(file)
-    endsWithUs(child)
+    killOnExit(child)
     for (;;) {
       const output = await readFile(log, 'utf8')
       if (READY.test(output)) return { child, output }
-      if (hasEnded(child) || performance.now() - began > START_MS) {
+      if (hasExited(child) || performance.now() - began > START_MS) {
         child.kill('SIGKILL')
         throw new Error(`${this.target.name}: ${name} did not start:\n${output}`)
       }
@@ -162,7 +162,7 @@ export class BenchServer {
 }
 
 async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-  if (hasEnded(child)) return
+  if (hasExited(child)) return
   child.kill(signal)
   await once(child, 'exit')
 }

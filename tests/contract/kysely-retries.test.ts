@@ -23,7 +23,7 @@ const intent: Intent = {
   mimeType: 'image/png' as ContentType,
 }
 
-describe('The rows in PostgreSQL', () => {
+describe('KyselyMediaRepository', () => {
   const db = new Kysely<Database>({ dialect: new PGliteDialect({ pglite: new PGlite() }) })
   const repository = new KyselyMediaRepository(db, noJobs)
   beforeAll(async () => {
@@ -33,21 +33,21 @@ describe('The rows in PostgreSQL', () => {
   beforeEach(() => sql`truncate media_job`.execute(db))
   afterAll(() => db.destroy())
 
-  /** The next writes fail, so many times. A sequence counts, because no rollback turns it back. */
-  const fails = async (times: number, code: string): Promise<void> => {
+  /** Makes the next `times` writes fail with the SQLSTATE `code`. A sequence counts, because a rollback does not reset it. */
+  const failWrites = async (times: number, code: string): Promise<void> => {
     await sql`alter sequence raised restart`.execute(db)
     await sql`
-      create or replace function raise_something() returns trigger language plpgsql as $$
+      create or replace function raise_error() returns trigger language plpgsql as $$
         begin
           if nextval('raised') <= ${sql.lit(times)} then raise exception 'x' using errcode = ${sql.lit(code)}; end if;
           return new;
         end $$`.execute(db)
     await sql`
       create or replace trigger raises before insert or update on media_job
-        for each row execute function raise_something()`.execute(db)
+        for each row execute function raise_error()`.execute(db)
   }
 
-  /** PostgreSQL, appendix A: the transaction was rolled back, and can be tried again. */
+  /** PostgreSQL documentation, appendix A: the transaction was rolled back and can be retried. */
   describe.each([
     ['a deadlock', '40P01'],
     ['a serialization failure', '40001'],
@@ -56,14 +56,14 @@ describe('The rows in PostgreSQL', () => {
       ['a row', async () => repository.add(intent, 60), 0],
       ['a lease', async () => repository.renew(id, attempt, 60), 1],
       ['a change', async () => repository.update(id, (media) => abandon(media, attempt)), 1],
-    ])('try %s three times', async (_name, write, rows) => {
+    ])('tries to write %s three times', async (_name, write, rows) => {
       for (const [times, isOk] of [
         [3, false],
         [2, true],
       ] as const) {
-        await fails(0, code)
+        await failWrites(0, code)
         if (rows > 0) await repository.add(intent, 60)
-        await fails(times, code)
+        await failWrites(times, code)
         expect((await write()).isOk()).toBe(isOk)
       }
     })

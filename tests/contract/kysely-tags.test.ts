@@ -18,7 +18,7 @@ const insert = (state: string, tags: string) =>
       select gen_random_uuid(), '${state}', 'me', '0', 'memory', gen_random_uuid(), 'a.png', 'image/png', now(),
         'file', '/url', 1, '0', '0', 'a', '${tags}'`)
 
-/** What `media_tag` has, and what it should have. */
+/** Returns the rows of `media_tag`, and the rows that it must have. */
 async function tags(): Promise<{ rows: unknown[]; expected: unknown[] }> {
   const { rows } = await sql`select * from media_tag order by id, tag`.execute(db)
   const expected = await sql`
@@ -27,7 +27,7 @@ async function tags(): Promise<{ rows: unknown[]; expected: unknown[] }> {
   return { rows, expected: expected.rows }
 }
 
-describe('The table of tags', () => {
+describe('The table media_tag', () => {
   beforeEach(async () => {
     await insert('stored', '{a,b,a}')
     await insert('stored', '{}')
@@ -35,29 +35,29 @@ describe('The table of tags', () => {
     await insert('deleted', '{a,c}')
   })
 
-  /** With the number of rows afterwards. */
+  /** The number is the number of rows afterwards. */
   it.each([
-    ['what was inserted', 'select', 2],
-    ['other tags', `update media_job set tags = '{b,c,d}'`, 6],
-    ['no tags', `update media_job set tags = '{}'`, 0],
+    ['inserts', 'select', 2],
+    ['changed tags', `update media_job set tags = '{b,c,d}'`, 6],
+    ['cleared tags', `update media_job set tags = '{}'`, 0],
     ['a commit', `update media_job set state = 'stored', tags = '{x}' where state = 'receiving'`, 3],
     ['a deletion that clears the tags', `update media_job set state = 'deleted', tags = '{}' where tags @> '{a}'`, 0],
     ['a deletion that keeps them', `update media_job set state = 'deleted' where state = 'stored'`, 0],
-    ['a deletion that is undone', `update media_job set state = 'stored' where state = 'deleted'`, 4],
-    ['another title', `update media_job set title = 'b', version = version + 1`, 2],
-    ['another owner', `update media_job set owner = 'you'`, 2],
-    ['another time', `update media_job set created_at = '2000-01-01'`, 2],
-    ['another id', 'update media_job set id = gen_random_uuid()', 2],
-    ['a row that is deleted', 'delete from media_job', 0],
-    ['an empty table', 'truncate media_job', 0],
-  ])('follows %s', async (_, statement, count) => {
+    ['a deletion that is reverted', `update media_job set state = 'stored' where state = 'deleted'`, 4],
+    ['a changed title', `update media_job set title = 'b', version = version + 1`, 2],
+    ['a changed owner', `update media_job set owner = 'you'`, 2],
+    ['a changed time', `update media_job set created_at = '2000-01-01'`, 2],
+    ['a changed id', 'update media_job set id = gen_random_uuid()', 2],
+    ['deleted rows', 'delete from media_job', 0],
+    ['TRUNCATE', 'truncate media_job', 0],
+  ])('is updated for %s', async (_, statement, count) => {
     await run(statement)
     const { rows, expected } = await tags()
     expect(rows).toStrictEqual(expected)
     expect(rows).toHaveLength(count)
   })
 
-  it('follows nothing that is rolled back', async () => {
+  it('does not change if the transaction is rolled back', async () => {
     const before = await tags()
     await expect(
       db.transaction().execute(async (tx) => {
@@ -68,10 +68,10 @@ describe('The table of tags', () => {
     expect(await tags()).toStrictEqual(before)
   })
 
-  it('is filled by its migration from the rows that an older version wrote', async () => {
+  it('is filled by its migration from existing rows', async () => {
     await run('drop table media_tag')
     await run('drop function media_job_tags() cascade')
-    await run(`delete from kysely_migration where name = '0004_media_tag'`)
+    await run(`delete from mediaport_migration where name = '0004_media_tag'`)
     await insert('stored', '{e,f}')
     expect((await migrate(db)).applied).toEqual(['0004_media_tag'])
     const { rows, expected } = await tags()

@@ -1,10 +1,10 @@
-import { randomBytes, randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { MetadataStore } from '../../src/application/ports/metadata-store.ts'
 import type { Attempt, MediaId } from '../../src/domain/media/ids.ts'
 import type { Metadata } from '../../src/domain/metadata.ts'
+import { newAttempt, newId } from '../support/ids.ts'
 
-/** All that a document may have. */
+/** A document with every field. */
 const FULL: Metadata = {
   status: 'partial',
   reason: 'cut off',
@@ -36,8 +36,9 @@ const FULL: Metadata = {
 const NONE: Metadata = { status: 'none', format: 'gif', tags: {} }
 
 /**
- * What every MetadataStore owes.
- * @param openEmpty opens a store without documents, for one check; it registers its own clearing away.
+ * Describes the guarantees of every MetadataStore.
+ *
+ * @param openEmpty Opens a store without documents for one test, and registers its own cleanup.
  */
 export function metadataStoreContract(name: string, openEmpty: () => Promise<MetadataStore>): void {
   describe(`MetadataStore: ${name}`, () => {
@@ -47,122 +48,120 @@ export function metadataStoreContract(name: string, openEmpty: () => Promise<Met
 
     beforeEach(async () => {
       store = await openEmpty()
-      id = randomUUID() as MediaId
+      id = newId()
       attempt = newAttempt()
     })
 
-    const save = async (metadata: Metadata, of = id, about = attempt) =>
-      (await store.save(of, about, metadata))._unsafeUnwrap()
-    const found = async (of = id, about = attempt) => (await store.find(of, about))._unsafeUnwrap()
-    const remove = async (of = id, about = attempt) => (await store.remove(of, about))._unsafeUnwrap()
-    const listed = async (after?: MediaId) => (await store.list(after))._unsafeUnwrap()
+    const save = async (metadata: Metadata, mediaId = id, about = attempt) =>
+      (await store.save(mediaId, about, metadata))._unsafeUnwrap()
+    const find = async (mediaId = id, about = attempt) => (await store.find(mediaId, about))._unsafeUnwrap()
+    const remove = async (mediaId = id, about = attempt) => (await store.remove(mediaId, about))._unsafeUnwrap()
+    const list = async (after?: MediaId) => (await store.list(after))._unsafeUnwrap()
 
-    it('finds nothing of what it was never given', async () => {
+    it('finds no document of an unknown media item', async () => {
       await save(NONE)
-      expect(await found(randomUUID() as MediaId)).toBeUndefined()
+      expect(await find(newId())).toBeUndefined()
     })
 
     it.each([
-      ['all that there may be', FULL],
-      ['no more than there is', NONE],
+      ['a document with every field', FULL],
+      ['a document with the required fields only', NONE],
     ])('finds %s', async (_, metadata) => {
       await save(metadata)
-      expect(await found()).toStrictEqual(metadata)
+      expect(await find()).toStrictEqual(metadata)
     })
 
-    it('finds a document as large as one may be', async () => {
+    it('finds a document of the maximum size', async () => {
       const tags = Object.fromEntries(Array.from({ length: 60 }, (_, n) => [`tag ${n}`, 'ü'.repeat(500)]))
       await save({ status: 'ready', tags })
-      expect(await found()).toStrictEqual({ status: 'ready', tags })
+      expect(await find()).toStrictEqual({ status: 'ready', tags })
     })
 
-    it('finds nothing under another attempt', async () => {
+    it('finds no document for another attempt', async () => {
       await save(NONE)
-      expect(await found(id, newAttempt())).toBeUndefined()
+      expect(await find(id, newAttempt())).toBeUndefined()
     })
 
-    it('keeps one document a media: the last', async () => {
+    it('keeps only the last document of a media item', async () => {
       await save(FULL)
       await save(NONE)
-      expect(await found()).toStrictEqual(NONE)
+      expect(await find()).toStrictEqual(NONE)
       const next = newAttempt()
       await save(FULL, id, next)
-      expect(await found()).toBeUndefined()
-      expect(await found(id, next)).toStrictEqual(FULL)
-      expect(await listed()).toEqual([{ id, attempt: next }])
+      expect(await find()).toBeUndefined()
+      expect(await find(id, next)).toStrictEqual(FULL)
+      expect(await list()).toEqual([{ id, attempt: next }])
     })
 
-    it('keeps each media apart', async () => {
-      const other = randomUUID() as MediaId
+    it('keeps the documents of media items separate', async () => {
+      const other = newId()
       await save(NONE)
       await save(FULL, other)
       await remove()
-      expect(await found()).toBeUndefined()
-      expect(await found(other)).toStrictEqual(FULL)
+      expect(await find()).toBeUndefined()
+      expect(await find(other)).toStrictEqual(FULL)
     })
 
-    it('removes what is about this attempt, and nothing else', async () => {
+    it('removes only the document of the given attempt', async () => {
       await save(NONE)
       await remove(id, newAttempt())
-      expect(await found()).toStrictEqual(NONE)
+      expect(await find()).toStrictEqual(NONE)
       await remove()
-      expect(await found()).toBeUndefined()
-      expect(await listed()).toEqual([])
+      expect(await find()).toBeUndefined()
+      expect(await list()).toEqual([])
     })
 
-    it('removes what is not there without complaint', async () => {
+    it('removes a missing document without an error', async () => {
       await remove()
       await remove()
     })
 
-    it('keeps one whole document when several are saved at once', async () => {
+    it('keeps one complete document if several are saved at the same time', async () => {
       const widths = Array.from({ length: 20 }, (_, n) => n + 1)
       await Promise.all(widths.map((width) => save({ ...NONE, width, tags: { width } })))
-      const last = await found()
+      const last = await find()
       expect(widths).toContain(last?.width)
       expect(last?.tags).toEqual({ width: last?.width })
-      expect(await listed()).toHaveLength(1)
+      expect(await list()).toHaveLength(1)
     })
 
-    it('keeps what is saved at the same time, new documents beside replacements', async () => {
-      const ids = Array.from({ length: 30 }, () => randomUUID() as MediaId)
+    it('keeps new and replaced documents that are saved at the same time', async () => {
+      const ids = Array.from({ length: 30 }, () => newId())
       await Promise.all(ids.slice(0, 10).map((each) => save(NONE, each)))
       await Promise.all(ids.map((each, n) => save({ ...FULL, width: n }, each)))
-      const all = await Promise.all(ids.map((each) => found(each)))
+      const all = await Promise.all(ids.map((each) => find(each)))
       expect(all).toStrictEqual(ids.map((_, width) => ({ ...FULL, width })))
-      expect(await listed()).toHaveLength(30)
+      expect(await list()).toHaveLength(30)
     })
 
-    it('gives away nothing that could change what it keeps', async () => {
+    it('does not change a saved document if the caller changes its object', async () => {
       const tags = { names: ['a'] }
-      const saved = save({ ...NONE, tags })
+      const results = save({ ...NONE, tags })
       tags.names.push('b')
-      await saved
-      expect((await found())?.tags).toEqual({ names: ['a'] })
+      await results
+      expect((await find())?.tags).toEqual({ names: ['a'] })
     })
 
-    it('lists what there is, by ascending id, page by page', async () => {
-      const ids = Array.from({ length: 1005 }, () => randomUUID() as MediaId).toSorted()
-      // Not all at once, because no store owes patience to those that queue.
+    it('lists documents by ascending id, page by page', async () => {
+      const ids = Array.from({ length: 1005 }, () => newId()).toSorted()
+      // In groups of 50, because calls that wait too long for a connection may fail.
       for (let n = 0; n < ids.length; n += 50) await Promise.all(ids.slice(n, n + 50).map((each) => save(NONE, each)))
-      const first = await listed()
+      const first = await list()
       expect(first).toEqual(ids.slice(0, 1000).map((each) => ({ id: each, attempt })))
-      expect(await listed(ids[999])).toEqual(ids.slice(1000).map((each) => ({ id: each, attempt })))
-      expect(await listed(ids.at(-1))).toEqual([])
+      expect(await list(ids[999])).toEqual(ids.slice(1000).map((each) => ({ id: each, attempt })))
+      expect(await list(ids.at(-1))).toEqual([])
     })
   })
 }
 
-/** Saves a document that the store refuses beside good ones, at once: each has its own outcome. */
-export async function savesBesideRefused(store: MetadataStore, refusedTags: Metadata['tags']): Promise<void> {
-  const ids = Array.from({ length: 9 }, () => randomUUID() as MediaId)
+/** Saves nine documents at the same time, of which the store refuses one. Expects the outcome of each. */
+export async function expectOneRefused(store: MetadataStore, refusedTags: Metadata['tags']): Promise<void> {
+  const ids = Array.from({ length: 9 }, () => newId())
   const attempt = newAttempt()
   const documents = ids.map((_, n): Metadata => ({ status: 'ready', tags: n === 4 ? refusedTags : { n } }))
-  const saved = await Promise.all(documents.map((document, n) => store.save(ids[n] as MediaId, attempt, document)))
-  const outcomes = saved.map((each) => (each.isErr() ? each.error.type : 'saved'))
+  const results = await Promise.all(documents.map((document, n) => store.save(ids[n] as MediaId, attempt, document)))
+  const outcomes = results.map((each) => (each.isErr() ? each.error.type : 'saved'))
   expect(outcomes).toEqual(ids.map((_, n) => (n === 4 ? 'document-refused' : 'saved')))
-  const kept = await Promise.all(ids.map(async (each) => (await store.find(each, attempt))._unsafeUnwrap()))
-  expect(kept).toEqual(documents.map((document, n) => (n === 4 ? undefined : document)))
+  const documentsAfter = await Promise.all(ids.map(async (each) => (await store.find(each, attempt))._unsafeUnwrap()))
+  expect(documentsAfter).toEqual(documents.map((document, n) => (n === 4 ? undefined : document)))
 }
-
-const newAttempt = () => randomBytes(8).toString('hex') as Attempt

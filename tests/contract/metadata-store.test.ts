@@ -1,48 +1,40 @@
-import { randomBytes, randomUUID } from 'node:crypto'
-import { PGlite } from '@electric-sql/pglite'
-import { type Dialect, Kysely, PGliteDialect, PostgresDialect, sql } from 'kysely'
+import { randomBytes } from 'node:crypto'
+import { type Dialect, Kysely, PostgresDialect, sql } from 'kysely'
 import { MongoClient } from 'mongodb'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { Database } from '../../src/adapters/kysely/database.ts'
 import { KyselyMetadataStore } from '../../src/adapters/kysely/kysely-metadata-store.ts'
-import { migrate } from '../../src/adapters/kysely/migrations.ts'
 import { MemoryMetadataStore } from '../../src/adapters/memory/memory-metadata-store.ts'
 import { MongoMetadataStore } from '../../src/adapters/mongo/mongo-metadata-store.ts'
 import type { Attempt, MediaId } from '../../src/domain/media/ids.ts'
-import { newDatabase } from '../integration/postgres.ts'
 import { addressOf, withServices } from '../services.ts'
-import { metadataStoreContract, savesBesideRefused } from './metadata-store.contract.ts'
+import { newId } from '../support/ids.ts'
+import { newPglite, newPostgres, useDatabase } from '../support/kysely-database.ts'
+import { expectOneRefused, metadataStoreContract } from './metadata-store.contract.ts'
 
 metadataStoreContract('memory', async () => new MemoryMetadataStore())
 
-describe('in this process', () => {
-  kyselyContract('Kysely on PGlite', async () => new PGliteDialect({ pglite: new PGlite() }))
+describe('In this process', () => {
+  kyselyContract('Kysely on PGlite', newPglite)
 
-  it('Kysely fails each save and each find while its database is down', async () => {
-    const closed = new Kysely<Database>({
+  it('Kysely fails every `save` and every `find` while its database does not answer', async () => {
+    const db = new Kysely<Database>({
       dialect: new PostgresDialect({ pool: async () => Promise.reject(new Error('down')) }),
     })
-    const down = new KyselyMetadataStore(closed)
+    const down = new KyselyMetadataStore(db)
     const ids = ['a', 'b', 'c'] as MediaId[]
     const saves = ids.map((id) => down.save(id, 'a' as Attempt, { status: 'none', tags: {} }))
     const finds = ids.map((id) => down.find(id, 'a' as Attempt))
-    const types = (await Promise.all([...saves, ...finds])).map((each) => each._unsafeUnwrapErr().type)
+    const types = (await Promise.all([...saves, ...finds])).map((result) => result._unsafeUnwrapErr().type)
     expect(types).toEqual(Array.from({ length: 6 }, () => 'unavailable'))
   })
 })
 
-withServices(['POSTGRES_URL'], 'on the server of POSTGRES_URL', () => {
-  let drop = async () => {}
-  // Hooks run last to first: those who use the database have left by then.
-  afterAll(() => drop())
-  kyselyContract('Kysely on PostgreSQL', async () => {
-    const database = await newDatabase()
-    drop = () => database.drop()
-    return database.dialect()
-  })
-})
+withServices(['POSTGRES_URL'], 'On the server of POSTGRES_URL', () =>
+  kyselyContract('Kysely on PostgreSQL', newPostgres()),
+)
 
-withServices(['MONGODB_URL'], 'on the server of MONGODB_URL', () => {
+withServices(['MONGODB_URL'], 'On the server of MONGODB_URL', () => {
   const url = Object.assign(new URL(addressOf('MONGODB_URL')), {
     pathname: `/contract_${randomBytes(8).toString('hex')}`,
   })
@@ -63,7 +55,7 @@ withServices(['MONGODB_URL'], 'on the server of MONGODB_URL', () => {
     return store
   })
 
-  it('MongoDB has the names that the API has', async () => {
+  it('MongoDB stores documents with the field names of the API', async () => {
     const id = '01990000-0000-7000-8000-000000000000' as MediaId
     const exposure = { fNumber: 2.8, focalLength: 50 }
     await store.save(id, 'a' as Attempt, { status: 'none', durationSeconds: 1, takenAt: 'now', exposure, tags: {} })
@@ -79,69 +71,63 @@ withServices(['MONGODB_URL'], 'on the server of MONGODB_URL', () => {
   })
 
   it.each([
-    ['none', '', 'mediaport'],
-    ['none, but options with a slash', '?appName=a/b', 'mediaport'],
-    ['one', '/NAME?appName=a/b', 'NAME'],
-  ])('MongoDB keeps them in the database of the address: %s', async (_, rest, expected) => {
-    const id = randomUUID() as MediaId
+    ['no name', '', 'mediaport'],
+    ['no name, and options with a slash', '?appName=a/b', 'mediaport'],
+    ['a name', '/NAME?appName=a/b', 'NAME'],
+  ])('MongoDB uses the database of its URL, or `mediaport` (%s)', async (_, path, expected) => {
+    const id = newId()
     const name = `contract_${randomBytes(8).toString('hex')}`
-    const named = new MongoMetadataStore(`mongodb://${url.host}${rest.replace('NAME', name)}`)
-    const kept = client.db(expected.replace('NAME', name)).collection<{ _id: string }>('media_metadata')
+    const otherStore = new MongoMetadataStore(`mongodb://${url.host}${path.replace('NAME', name)}`)
+    const collection = client.db(expected.replace('NAME', name)).collection<{ _id: string }>('media_metadata')
     try {
-      ;(await named.save(id, 'a' as Attempt, { status: 'none', tags: {} }))._unsafeUnwrap()
-      expect(await kept.findOne({ _id: id })).toMatchObject({ attempt: 'a' })
+      ;(await otherStore.save(id, 'a' as Attempt, { status: 'none', tags: {} }))._unsafeUnwrap()
+      expect(await collection.findOne({ _id: id })).toMatchObject({ attempt: 'a' })
     } finally {
-      await kept.deleteOne({ _id: id })
-      await named.close()
+      await collection.deleteOne({ _id: id })
+      await otherStore.close()
       if (expected === 'NAME') await client.db(name).dropDatabase()
     }
   })
 
-  it('MongoDB says when it will never take a document', async () => {
+  it('MongoDB returns document-refused for a document that it cannot store', async () => {
     const id = '01990000-0000-7000-8000-000000000000' as MediaId
-    const saved = await store.save(id, 'a' as Attempt, { status: 'ready', tags: { 'a\0b': 'x' } })
-    expect(saved._unsafeUnwrapErr().type).toBe('document-refused')
+    const result = await store.save(id, 'a' as Attempt, { status: 'ready', tags: { 'a\0b': 'x' } })
+    expect(result._unsafeUnwrapErr().type).toBe('document-refused')
   })
 
   it.each([
     ['the driver', { 'a\0b': 'x' }],
     ['the server', { number: Number.POSITIVE_INFINITY }],
-  ])('MongoDB takes the others when %s refuses one of several documents', async (_, tags) => {
-    await savesBesideRefused(store, tags)
+  ])('MongoDB saves the other documents if %s refuses one of them', async (_, tags) => {
+    await expectOneRefused(store, tags)
   })
 
-  it('MongoDB fails each save while it is down', async () => {
+  it('MongoDB fails every `save` while the server does not answer', async () => {
     const down = new MongoMetadataStore('mongodb://127.0.0.1:1/')
     const saves = ['a', 'b', 'c'].map((id) => down.save(id as MediaId, 'a' as Attempt, { status: 'none', tags: {} }))
-    const types = (await Promise.all(saves)).map((each) => each._unsafeUnwrapErr().type)
+    const types = (await Promise.all(saves)).map((result) => result._unsafeUnwrapErr().type)
     expect(types).toEqual(['unavailable', 'unavailable', 'unavailable'])
     await down.close()
   })
 })
 
-/** One database for all checks, emptied before each. */
+/** Runs the contract in one database, which is emptied before each test. */
 function kyselyContract(name: string, dialect: () => Promise<Dialect>): void {
-  let db: Kysely<Database>
-
-  beforeAll(async () => {
-    db = new Kysely({ dialect: await dialect() })
-    await migrate(db)
-  })
-  afterAll(() => db.destroy())
+  const database = useDatabase(dialect)
 
   metadataStoreContract(name, async () => {
-    await sql`truncate media_metadata`.execute(db)
-    return new KyselyMetadataStore(db)
+    await sql`truncate media_metadata`.execute(database.db)
+    return new KyselyMetadataStore(database.db)
   })
 
-  it(`${name} says when it will never take a document`, async () => {
+  it(`${name} returns document-refused for a document that it cannot store`, async () => {
     const id = '01990000-0000-7000-8000-000000000000' as MediaId
     const tags = { text: 'a\0b' }
-    const saved = await new KyselyMetadataStore(db).save(id, 'a' as Attempt, { status: 'ready', tags })
-    expect(saved._unsafeUnwrapErr().type).toBe('document-refused')
+    const result = await new KyselyMetadataStore(database.db).save(id, 'a' as Attempt, { status: 'ready', tags })
+    expect(result._unsafeUnwrapErr().type).toBe('document-refused')
   })
 
-  it(`${name} takes the others when it refuses one of several documents`, async () => {
-    await savesBesideRefused(new KyselyMetadataStore(db), { text: 'a\0b' })
+  it(`${name} saves the other documents if it refuses one of them`, async () => {
+    await expectOneRefused(new KyselyMetadataStore(database.db), { text: 'a\0b' })
   })
 }

@@ -1,34 +1,34 @@
 import { CompiledQuery, type Kysely, sql } from 'kysely'
 
 export interface Reads {
-  /** The tables that are read from end to end. */
-  readonly whole: readonly (string | undefined)[]
-  /** The most rows that one step of the plan looks at. */
+  /** The tables that are read by a sequential scan. */
+  readonly fullScans: readonly (string | undefined)[]
+  /** The highest number of rows that one node of the plan reads. */
   readonly rows: number
 }
 
-/** Runs the statements with EXPLAIN ANALYZE, after the statement `first` if there is one; all of it is rolled back. */
+/** Runs the statements with EXPLAIN ANALYZE in a transaction that is rolled back. `setup` is a statement to run before them. */
 export async function readsOf<DB>(
   db: Kysely<DB>,
   statements: readonly CompiledQuery[],
-  first?: string,
+  setup?: string,
 ): Promise<Reads> {
   const scans: Scan[] = []
   const error = await db
     .transaction()
     .execute(async (tx) => {
-      if (first !== undefined) await sql.raw(first).execute(tx)
+      if (setup !== undefined) await sql.raw(setup).execute(tx)
       for (const { sql: text, parameters } of statements) {
         const explain = CompiledQuery.raw(`explain (analyze, format json) ${text}`, [...parameters])
         const { rows } = await tx.executeQuery(explain)
-        for (const { Plan } of (rows as Explained[])[0]?.['QUERY PLAN'] ?? []) scans.push(...scansOf(Plan))
+        for (const { Plan } of (rows as ExplainRow[])[0]?.['QUERY PLAN'] ?? []) scans.push(...scansOf(Plan))
       }
       throw new RolledBack()
     })
     .catch((error: unknown) => error)
   if (!(error instanceof RolledBack)) throw error
   return {
-    whole: scans.filter((scan) => scan['Node Type'] === 'Seq Scan').map((scan) => scan['Relation Name']),
+    fullScans: scans.filter((scan) => scan['Node Type'] === 'Seq Scan').map((scan) => scan['Relation Name']),
     rows: Math.max(0, ...scans.map(rowsOf)),
   }
 }
@@ -47,7 +47,7 @@ interface Scan {
   readonly Plans?: readonly Scan[]
 }
 
-interface Explained {
+interface ExplainRow {
   readonly 'QUERY PLAN': readonly { readonly Plan: Scan }[]
 }
 

@@ -11,41 +11,41 @@ import { addressOf, withServices } from '../services.ts'
 
 const id = randomUUID() as MediaId
 
-withServices(['REDIS_URL'], 'a Redis server that falls silent', () => {
-  const open = async ({ silent = false } = {}) => {
+withServices(['REDIS_URL'], 'A Redis server that becomes silent', () => {
+  const open = async ({ isSilent = false } = {}) => {
     const proxy = await proxyOf('REDIS_URL')
-    proxy.newOnes = silent ? 'hang' : 'pass'
+    proxy.newConnections = isSilent ? 'hang' : 'pass'
     const cache = new RedisTitleCache(`redis://127.0.0.1:${proxy.port}`, {
-      prefix: `silent:${randomBytes(8).toString('hex')}:`,
+      prefix: `isSilent:${randomBytes(8).toString('hex')}:`,
       ttlSeconds: 60,
     })
     onTestFinished(() => cache.close())
-    if (!silent) await vi.waitUntil(() => cache.isUp())
+    if (!isSilent) await vi.waitUntil(() => cache.isUp())
     return { cache, proxy }
   }
   const entry = { owner: 'me', title: 'A' as Title, tags: [], version: 1 }
 
-  it('is unavailable at once, and is used again over a new connection though the old one never ends', async () => {
+  it('is unavailable within a second, and is used again over a new connection while the old one stays open', async () => {
     const { cache, proxy } = await open()
     ;(await cache.put(id, entry))._unsafeUnwrap()
     proxy.silence()
-    const { result, milliseconds } = await timed(() => cache.find(id))
+    const { result, durationMs } = await measure(() => cache.find(id))
     expect(result._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'titles' })
-    expect(milliseconds).toBeLessThan(1000)
+    expect(durationMs).toBeLessThan(1000)
     await vi.waitFor(async () => expect((await cache.find(id))._unsafeUnwrap()).toEqual(entry), 10_000)
   })
 
-  it('is unavailable without waiting where it never answered, and is used when it does', async () => {
-    const { cache, proxy } = await open({ silent: true })
-    const { result, milliseconds } = await timed(() => cache.put(id, entry))
+  it('is unavailable within a second if it never answered, and is used when it answers', async () => {
+    const { cache, proxy } = await open({ isSilent: true })
+    const { result, durationMs } = await measure(() => cache.put(id, entry))
     expect(result._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'titles' })
-    expect(milliseconds).toBeLessThan(1000)
-    proxy.newOnes = 'pass'
+    expect(durationMs).toBeLessThan(1000)
+    proxy.newConnections = 'pass'
     await vi.waitUntil(() => cache.isUp(), 10_000)
   })
 })
 
-withServices(['MONGODB_URL'], "a server of MongoDB's protocol that falls silent", () => {
+withServices(['MONGODB_URL'], "A server of MongoDB's protocol that becomes silent", () => {
   const attempt = 'a' as Attempt
   const metadata: Metadata = { status: 'none', tags: {} }
 
@@ -64,17 +64,17 @@ withServices(['MONGODB_URL'], "a server of MongoDB's protocol that falls silent"
 
   describe.each([
     ['from the start', false],
-    ['in the middle', true],
+    ['after a save', true],
   ])('%s', (_, isUsedBefore) => {
-    it('is unavailable within ten seconds, and is used when it answers again', { timeout: 30_000 }, async () => {
+    it('is unavailable within ten seconds, and is used when it answers', { timeout: 30_000 }, async () => {
       const { store, proxy } = await open()
       if (isUsedBefore) (await store.save(id, attempt, metadata))._unsafeUnwrap()
       proxy.silence()
-      proxy.newOnes = 'hang'
-      const { result, milliseconds } = await timed(() => store.save(id, attempt, metadata))
+      proxy.newConnections = 'hang'
+      const { result, durationMs } = await measure(() => store.save(id, attempt, metadata))
       expect(result._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'metadata' })
-      expect(milliseconds).toBeLessThan(10_000)
-      proxy.newOnes = 'pass'
+      expect(durationMs).toBeLessThan(10_000)
+      proxy.newConnections = 'pass'
       await vi.waitFor(async () => (await store.save(id, attempt, metadata))._unsafeUnwrap(), 10_000)
       expect((await store.find(id, attempt))._unsafeUnwrap()).toEqual(metadata)
     })
@@ -87,8 +87,8 @@ async function proxyOf(service: 'REDIS_URL' | 'MONGODB_URL'): Promise<FaultProxy
   return proxy
 }
 
-async function timed<T>(work: () => PromiseLike<T>): Promise<{ result: T; milliseconds: number }> {
-  const began = performance.now()
+async function measure<T>(work: () => PromiseLike<T>): Promise<{ result: T; durationMs: number }> {
+  const startedAt = performance.now()
   const result = await work()
-  return { result, milliseconds: performance.now() - began }
+  return { result, durationMs: performance.now() - startedAt }
 }

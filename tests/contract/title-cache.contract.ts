@@ -1,154 +1,155 @@
-import { randomUUID } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { CachedTitle, TitleCache } from '../../src/application/ports/title-cache.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
 import { parseTags } from '../../src/domain/values/tag.ts'
 import { parseTitle } from '../../src/domain/values/title.ts'
+import { newId } from '../support/ids.ts'
 
-export interface OpenedCache {
+export interface CacheFixture {
   readonly cache: TitleCache
-  /** Lets so much time pass for the cache. */
-  readonly pass: (milliseconds: number) => Promise<void>
+  /** Advances the clock of the cache. */
+  readonly advance: (durationMs: number) => Promise<void>
 }
 
 const DAY = 24 * 60 * 60 * 1000
 
 /**
- * What every TitleCache owes.
- * @param openEmpty opens a cache that knows nothing, for one check; it registers its own clearing away.
+ * Describes the guarantees of every TitleCache.
+ *
+ * @param openEmpty Opens an empty cache for one test, and registers its own cleanup.
  */
-export function titleCacheContract(name: string, openEmpty: () => Promise<OpenedCache>): void {
+export function titleCacheContract(name: string, openEmpty: () => Promise<CacheFixture>): void {
   describe(`TitleCache: ${name}`, () => {
     let cache: TitleCache
-    let pass: OpenedCache['pass']
+    let advance: CacheFixture['advance']
     let id: MediaId
 
     beforeEach(async () => {
-      ;({ cache, pass } = await openEmpty())
-      id = randomUUID() as MediaId
+      ;({ cache, advance } = await openEmpty())
+      id = newId()
     })
     afterEach(() => void vi.useRealTimers())
 
-    const put = async (entry: CachedTitle, of = id) => (await cache.put(of, entry))._unsafeUnwrap()
-    const remove = async (version: number, of = id) => (await cache.remove(of, version))._unsafeUnwrap()
-    const found = async (of = id) => (await cache.find(of))._unsafeUnwrap()
+    const put = async (entry: CachedTitle, mediaId = id) => (await cache.put(mediaId, entry))._unsafeUnwrap()
+    const remove = async (version: number, mediaId = id) => (await cache.remove(mediaId, version))._unsafeUnwrap()
+    const find = async (mediaId = id) => (await cache.find(mediaId))._unsafeUnwrap()
 
-    it('finds nothing of what it was never given', async () => {
+    it('finds nothing for an unknown media item', async () => {
       await put(entryOf(1))
-      expect(await found(randomUUID() as MediaId)).toBeUndefined()
+      expect(await find(newId())).toBeUndefined()
     })
 
-    it('finds all that it was given', async () => {
-      const entry = entryOf(3, { title: `'"\\ Été 照片 👩‍👩‍👧‍👦`, tags: ['b', 'a', 'ü'], owner: 'somebody: else' })
+    it('finds an entry with every field', async () => {
+      const entry = entryOf(3, { title: `'"\\ Été 照片 👩‍👩‍👧‍👦`, tags: ['b', 'a', 'ü'], owner: 'some: one' })
       await put(entry)
-      expect(await found()).toStrictEqual(entry)
-      expect(await found()).toStrictEqual(entry)
+      expect(await find()).toStrictEqual(entry)
+      expect(await find()).toStrictEqual(entry)
     })
 
-    it('finds no tags where there are none', async () => {
+    it('finds an empty list of tags', async () => {
       await put(entryOf(1, { tags: [] }))
-      expect(await found()).toMatchObject({ tags: [] })
+      expect(await find()).toMatchObject({ tags: [] })
     })
 
-    it('keeps each media apart', async () => {
-      const other = randomUUID() as MediaId
+    it('keeps the entries of media items separate', async () => {
+      const other = newId()
       await put(entryOf(1, { title: 'one' }))
       await put(entryOf(1, { title: 'other' }), other)
       await remove(1)
-      expect(await found()).toBeUndefined()
-      expect(await found(other)).toMatchObject({ title: 'other' })
+      expect(await find()).toBeUndefined()
+      expect(await find(other)).toMatchObject({ title: 'other' })
     })
 
-    it('knows a newer version as soon as it is given it, also where some between never came', async () => {
+    it('replaces an entry by any newer version, also if versions are missing in between', async () => {
       await put(entryOf(1))
       await put(entryOf(2))
-      expect(await found()).toStrictEqual(entryOf(2))
+      expect(await find()).toStrictEqual(entryOf(2))
       await put(entryOf(1000))
-      expect(await found()).toStrictEqual(entryOf(1000))
+      expect(await find()).toStrictEqual(entryOf(1000))
     })
 
-    it('never knows an older version after a newer one', async () => {
+    it('never replaces an entry by an older version', async () => {
       await put(entryOf(10))
       for (const version of [9, 1]) await put(entryOf(version))
-      expect(await found()).toStrictEqual(entryOf(10))
+      expect(await find()).toStrictEqual(entryOf(10))
     })
 
-    it('keeps what it has, when it is given the same version again', async () => {
+    it('keeps its entry if the same version is put again', async () => {
       await put(entryOf(2, { title: 'first' }))
       await put(entryOf(2, { title: 'again' }))
-      expect(await found()).toMatchObject({ title: 'first' })
+      expect(await find()).toMatchObject({ title: 'first' })
     })
 
-    it('finds nothing of what was taken out', async () => {
+    it('finds nothing after `remove`', async () => {
       await put(entryOf(1))
       await remove(2)
-      expect(await found()).toBeUndefined()
+      expect(await find()).toBeUndefined()
     })
 
-    it('takes nothing newer out', async () => {
+    it('removes no newer version', async () => {
       await put(entryOf(3))
       await remove(2)
-      expect(await found()).toStrictEqual(entryOf(3))
+      expect(await find()).toStrictEqual(entryOf(3))
     })
 
-    it.each([1, 2])('does not take version %d in again for a day after version 2 was taken out', async (version) => {
+    it.each([1, 2])('ignores version %d for a day after the removal of version 2', async (version) => {
       await put(entryOf(1))
       await remove(2)
       await put(entryOf(version))
-      expect(await found()).toBeUndefined()
-      await pass(DAY - 60_000)
+      expect(await find()).toBeUndefined()
+      await advance(DAY - 60_000)
       await put(entryOf(version))
-      expect(await found()).toBeUndefined()
+      expect(await find()).toBeUndefined()
     })
 
-    it('remembers what was taken out also where it never had it', async () => {
+    it('remembers a removal also if it had no entry', async () => {
       await remove(2)
       await put(entryOf(2))
-      expect(await found()).toBeUndefined()
+      expect(await find()).toBeUndefined()
     })
 
-    it('takes a newer version in after an older one was taken out', async () => {
+    it('accepts a newer version after the removal of an older one', async () => {
       await remove(2)
       await put(entryOf(3))
-      expect(await found()).toStrictEqual(entryOf(3))
+      expect(await find()).toStrictEqual(entryOf(3))
     })
 
-    it('takes anything in again after a day', async () => {
+    it('accepts any version a day after a removal', async () => {
       await remove(2)
-      await pass(DAY + 60_000)
+      await advance(DAY + 60_000)
       await put(entryOf(1))
-      expect(await found()).toStrictEqual(entryOf(1))
+      expect(await find()).toStrictEqual(entryOf(1))
     })
 
-    it('keeps what is taken out to the newest version that was: an older removal does not shorten it', async () => {
+    it('remembers the newest removal, also if an older one follows', async () => {
       await remove(5)
       await remove(2)
       await put(entryOf(4))
-      expect(await found()).toBeUndefined()
+      expect(await find()).toBeUndefined()
     })
 
-    it('takes out for good, with a version that no media reaches', async () => {
+    it('ignores all later versions after a removal with the highest version', async () => {
       await put(entryOf(7))
       await remove(Number.MAX_SAFE_INTEGER)
       await put(entryOf(8))
-      expect(await found()).toBeUndefined()
+      expect(await find()).toBeUndefined()
     })
 
-    it('lists what it has, and nothing that was taken out', async () => {
-      const ids = Array.from({ length: 1200 }, () => randomUUID() as MediaId)
-      // Not all at once, because no cache owes patience to those that queue.
-      for (let from = 0; from < ids.length; from += 50)
-        await Promise.all(ids.slice(from, from + 50).map((each, n) => put(entryOf(from + n + 1), each)))
-      for (let from = 0; from < 600; from += 50)
-        await Promise.all(ids.slice(from, from + 50).map((each, n) => remove(from + n + 1, each)))
-      const seen = new Map<MediaId, number>()
+    it('lists its entries without removed ones', async () => {
+      const ids = Array.from({ length: 1200 }, () => newId())
+      // In groups of 50, because calls that wait too long may fail.
+      for (let start = 0; start < ids.length; start += 50)
+        await Promise.all(ids.slice(start, start + 50).map((each, n) => put(entryOf(start + n + 1), each)))
+      for (let start = 0; start < 600; start += 50)
+        await Promise.all(ids.slice(start, start + 50).map((each, n) => remove(start + n + 1, each)))
+      const versions = new Map<MediaId, number>()
       for (let next: string | undefined; ; ) {
         const page = (await cache.list(next))._unsafeUnwrap()
-        for (const { id: each, version } of page.entries) seen.set(each, version)
+        for (const { id: each, version } of page.entries) versions.set(each, version)
         next = page.next
         if (next === undefined) break
       }
-      expect([...seen].toSorted()).toEqual(
+      expect([...versions].toSorted()).toEqual(
         ids
           .map((each, n) => [each, n + 1] as const)
           .slice(600)
@@ -156,10 +157,10 @@ export function titleCacheContract(name: string, openEmpty: () => Promise<Opened
       )
     })
 
-    it('ends at the newest, in whatever order versions come', async () => {
+    it('ends with the newest version, in any order of calls', async () => {
       const versions = Array.from({ length: 50 }, (_, n) => ((n * 37) % 50) + 1)
       await Promise.all(versions.map((version) => put(entryOf(version))))
-      expect(await found()).toStrictEqual(entryOf(50))
+      expect(await find()).toStrictEqual(entryOf(50))
     })
   })
 }

@@ -10,46 +10,47 @@ import { titleCacheContract } from './title-cache.contract.ts'
 
 titleCacheContract('memory', async () => {
   vi.useFakeTimers({ toFake: ['Date'] })
-  return { cache: new MemoryTitleCache(), pass: async (milliseconds) => void vi.advanceTimersByTime(milliseconds) }
+  return { cache: new MemoryTitleCache(), advance: async (durationMs) => void vi.advanceTimersByTime(durationMs) }
 })
 
-withServices(['REDIS_URL'], 'on the server of REDIS_URL', () => {
+withServices(['REDIS_URL'], 'On the server of REDIS_URL', () => {
   const id = '01990000-0000-7000-8000-000000000000' as MediaId
   const entry = { owner: 'me', title: 'A' as Title, tags: [], version: 1 }
   let redis: Redis
   let prefix: string
-  const opened: RedisTitleCache[] = []
+  const caches: RedisTitleCache[] = []
 
   beforeAll(() => {
     redis = new Redis(addressOf('REDIS_URL'))
   })
   afterAll(async () => {
-    for (const cache of opened) await cache.close()
+    for (const cache of caches) await cache.close()
     redis.disconnect()
   })
 
   const open = async (ttlSeconds?: number): Promise<RedisTitleCache> => {
-    // Characters that would mean something in a pattern.
+    // The prefix contains characters that are special in a pattern of KEYS or SCAN.
     prefix = `contract[*?]\\${randomBytes(8).toString('hex')}:`
     const cache = new RedisTitleCache(addressOf('REDIS_URL'), { prefix, ttlSeconds })
-    opened.push(cache)
+    caches.push(cache)
     await vi.waitUntil(() => cache.isUp())
     return cache
   }
 
   titleCacheContract('Redis', async () => ({
     cache: await open(),
-    // Its clock is its own, so what expires is made to do so earlier instead.
-    pass: async (milliseconds) => {
+    // The clock of the server cannot be changed, so the expiry times are moved instead.
+    advance: async (durationMs) => {
       for (const key of (await redis.keys('*')).filter((each) => each.startsWith(prefix))) {
-        const left = await redis.pttl(key)
-        if (left >= 0) await redis.pexpire(key, Math.max(1, left - milliseconds))
-        if (left >= 0 && left <= milliseconds) await vi.waitUntil(async () => (await redis.exists(key)) === 0)
+        const remainingMs = await redis.pttl(key)
+        if (remainingMs >= 0) await redis.pexpire(key, Math.max(1, remainingMs - durationMs))
+        if (remainingMs >= 0 && remainingMs <= durationMs)
+          await vi.waitUntil(async () => (await redis.exists(key)) === 0)
       }
     },
   }))
 
-  it('Redis has a hash of four fields, for as long as it was told to keep it', async () => {
+  it('Redis stores an entry as a hash of four fields with the given TTL', async () => {
     const cache = await open(60)
     await cache.put(id, { ...entry, tags: [] })
     expect(await redis.hgetall(`${prefix}title:${id}`)).toEqual({ owner: 'me', title: 'A', tags: '[]', version: '1' })
@@ -59,12 +60,12 @@ withServices(['REDIS_URL'], 'on the server of REDIS_URL', () => {
   })
 
   it.each([
-    ['a text', (key: string) => redis.set(key, 'x')],
-    ['a hash of somebody else', (key: string) => redis.hset(key, 'version', 'x')],
+    ['a string', (key: string) => redis.set(key, 'x')],
+    ['a hash of another program', (key: string) => redis.hset(key, 'version', 'x')],
     ['tags that are not JSON', (key: string) => redis.hset(key, { ...entry, tags: '[' })],
-  ])('Redis takes no title from %s, and writes its own over it', async (_, spoil) => {
+  ])('Redis ignores %s, and replaces it with its own entry', async (_, corrupt) => {
     const cache = await open()
-    await spoil(`${prefix}title:${id}`)
+    await corrupt(`${prefix}title:${id}`)
     expect((await cache.find(id))._unsafeUnwrap()).toBeUndefined()
     expect((await cache.list())._unsafeUnwrap().entries).toEqual([])
     await cache.put(id, { ...entry, version: 2 })

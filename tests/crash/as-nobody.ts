@@ -1,3 +1,3 @@
-/** Preloaded into a server that root has started: it is the user 65534 from then on, to whom files may be forbidden. */
+/** Preload for a server that root starts. Runs the server as user 65534, so that file permissions apply to it. */
 process.setgid?.(65_534)
 process.setuid?.(65_534)

@@ -1,20 +1,20 @@
-/** What a client was told about one upload; its bytes are like no other's, so that their digest names it. */
+/** What a client knows about one upload. Each upload has its own bytes, so the digest identifies it. */
 export interface Upload {
   readonly sha256: string
   readonly key: string | undefined
-  /** The ids under which it was acknowledged: one, unless something is wrong. */
+  /** The acknowledged ids. More than one is a violation. */
   readonly ids: Set<string>
-  /** Whether the client was told, for good, that nothing was kept. */
+  /** Whether the client received an error that says that nothing was stored. */
   isRefused: boolean
-  /** What it may be called: the title of the last change that was acknowledged, and those that are in doubt since. */
+  /** The possible titles: the last acknowledged one and those whose change is not confirmed. */
   readonly titles: Set<string>
-  deletion: 'none' | 'in doubt' | 'acknowledged'
+  deletion: 'none' | 'unconfirmed' | 'acknowledged'
 }
 
-/** What clients were told, and what they can't know; written while it happens. */
+/** What clients know of the outcomes of their requests. It is updated before each request and after each response. */
 export class ClientLog {
-  /** Answers that nothing of what happened explains. */
-  readonly wonders: string[] = []
+  /** Responses that no fault explains. */
+  readonly unexpected: string[] = []
   readonly #uploads = new Map<string, Upload>()
 
   get uploads(): readonly Upload[] {
@@ -29,8 +29,8 @@ export class ClientLog {
     return this.#uploads.get(sha256)
   }
 
-  /** From here on, until it is acknowledged or refused, nobody knows whether it is there. */
-  sends(sha256: string, title: string, key?: string): Upload {
+  /** Called before an upload. Until it is acknowledged or refused, its outcome is not known. */
+  uploadSent(sha256: string, title: string, key?: string): Upload {
     const upload: Upload = {
       sha256,
       key,
@@ -43,23 +43,23 @@ export class ClientLog {
     return upload
   }
 
-  /** Called before a change is asked for; it is in doubt until `isCalled`. */
-  mayBeCalled(sha256: string, title: string): void {
+  /** Called before a change. Its outcome is not known until `renameAcknowledged`. */
+  renameSent(sha256: string, title: string): void {
     this.of(sha256)?.titles.add(title)
   }
 
-  isCalled(sha256: string, title: string): void {
+  renameAcknowledged(sha256: string, title: string): void {
     const titles = this.of(sha256)?.titles
     titles?.clear()
     titles?.add(title)
   }
 
-  mayBeDeleted(sha256: string): void {
+  deletionSent(sha256: string): void {
     const upload = this.of(sha256)
-    if (upload?.deletion === 'none') upload.deletion = 'in doubt'
+    if (upload?.deletion === 'none') upload.deletion = 'unconfirmed'
   }
 
-  isDeleted(sha256: string): void {
+  deletionAcknowledged(sha256: string): void {
     const upload = this.of(sha256)
     if (upload) upload.deletion = 'acknowledged'
   }

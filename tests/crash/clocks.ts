@@ -1,40 +1,42 @@
-/** Clocks of processes that are wrong, or jump: leases are on the database's clock, so nobody is put away too early. */
+/**
+ * Processes whose clocks are wrong or jump. Leases use the clock of the database, so no upload is abandoned too early.
+ */
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { folderUntilExit } from '../support/processes.ts'
 import { ClientLog } from './client-log.ts'
-import { type Fault, notInstalled, playFaults, type See } from './faults.ts'
+import { type Check, type Fault, notInstalled, playFaults } from './faults.ts'
 import { Installation } from './installation.ts'
-import { type Part, runAlone } from './part.ts'
-import { inWords, told, upload } from './told.ts'
+import type { Part } from './part.ts'
+import { format, request, upload } from './timed-requests.ts'
 
-/** Debian: faketime. Timers are left alone: they run by a clock that nobody sets. */
+/** The Debian package faketime. Timers are not affected, because they use the monotonic clock. */
 const LIBFAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1'
 const FAKED = { LD_PRELOAD: LIBFAKETIME, DONT_FAKE_MONOTONIC: '1' }
 
 export const clocks: Part = async (options) => {
-  if (!existsSync(LIBFAKETIME)) return [notInstalled('clocks that are wrong', 'libfaketime (Debian: faketime)')]
-  const folder = await mkdtemp(join(tmpdir(), 'mediaport-clocks-'))
+  if (!existsSync(LIBFAKETIME)) return [notInstalled('wrong clocks', 'libfaketime (Debian: faketime)')]
+  const folder = folderUntilExit()
   const [installation, log] = [await Installation.open('filesystem'), new ClientLog()]
   const { url } = await installation.start()
-  /** Three leases long, in 64 KiB each half second. */
-  const slow = (server: string, title: string) => upload(server, log, { title, size: 900_000, pause: 500 })
+  /** An upload that lasts three leases: 64 KiB each half second. */
+  const slow = (server: string, title: string) => upload(server, log, { title, size: 900_000, pauseMs: 500 })
 
   const faults: Fault[] = [
     ...['+1h', '-1h'].map(
       (shift): Fault => ({
         what: `the clock of one of two processes is wrong by ${shift}`,
-        async play(see) {
+        async play(check) {
           const skewed = await installation.start('serve', {
             ...FAKED,
             FAKETIME: shift,
           })
-          await seeSkew(see, skewed.url, shift)
+          await checkSkew(check, skewed.url, shift)
           const [here, there] = await Promise.all([slow(url, `beside ${shift}`), slow(skewed.url, `with ${shift}`)])
-          see(
-            `an upload beside it ${inWords(here)}, with it ${inWords(there)}`,
+          check(
+            `an upload to the other process: ${format(here)}, to this one: ${format(there)}`,
             here.status === 201 && there.status === 201,
           )
           await installation.kill(skewed)
@@ -44,7 +46,7 @@ export const clocks: Part = async (options) => {
     {
       what: 'the clock jumps by an hour and back during a lease',
       isLong: true,
-      async play(see) {
+      async play(check) {
         const clock = join(folder, 'clock')
         await writeFile(clock, '+0')
         const jumping = await installation.start('serve', {
@@ -55,25 +57,22 @@ export const clocks: Part = async (options) => {
         const sending = slow(jumping.url, 'while the clock jumps')
         await setTimeout(2000)
         await writeFile(clock, '+1h')
-        await seeSkew(see, jumping.url, '+1h')
+        await checkSkew(check, jumping.url, '+1h')
         await setTimeout(2000)
         await writeFile(clock, '-1h')
         const answer = await sending
-        see(inWords(answer), answer.status === 201)
+        check(format(answer), answer.status === 201)
         await installation.kill(jumping)
       },
     },
   ]
   const rows = await playFaults('clocks', faults, installation, log, options)
-  await rm(folder, { recursive: true })
   return rows
 }
 
-/** By the date that every answer bears: without it, nothing would have been tried. */
-async function seeSkew(see: See, url: string, shift: string): Promise<void> {
-  const { headers } = await told(`${url}/ping/`)
+/** Reads the `Date` header, because without a wrong clock nothing would be tested. */
+async function checkSkew(check: Check, url: string, shift: string): Promise<void> {
+  const { headers } = await request(`${url}/ping/`)
   const hours = (Date.parse(String(headers['date'])) - Date.now()) / 3_600_000
-  see(`it is ${hours.toFixed(2)} h ahead`, Math.abs(hours - Number.parseInt(shift, 10)) < 0.01)
+  check(`it is ${hours.toFixed(2)} h ahead`, Math.abs(hours - Number.parseInt(shift, 10)) < 0.01)
 }
-
-if (import.meta.main) await runAlone(clocks)

@@ -1,18 +1,18 @@
 /**
- * Everything that is done to real processes, stores and clients, and the table of what came of it:
+ * Runs the faults on real processes, stores and clients, and prints the table of the results:
  *
  *   npm run crash [-- --full] [-- --only NAME]
  *
- * Without --full a part of it that takes minutes. The exit status is 1 where something is not as promised.
+ * Without --full it runs a part that takes minutes. The exit status is 1 if a row has failed.
  */
 import { parseArgs } from 'node:util'
+import { runExitHandlers } from '../support/processes.ts'
 import { clients } from './clients.ts'
 import { clocks } from './clocks.ts'
 import { databaseFaults } from './database-faults.ts'
 import { databaseOutages } from './database-outages.ts'
 import { databaseStates } from './database-states.ts'
 import { diskFaults } from './disk-faults.ts'
-import { endAll } from './ends-with-us.ts'
 import { failPoints } from './fail-points.ts'
 import { history } from './history.ts'
 import { hostile } from './hostile.ts'
@@ -20,7 +20,7 @@ import { killLoop } from './kill-loop.ts'
 import { misbehaving } from './misbehaving.ts'
 import { move } from './move.ts'
 import { outage } from './outage.ts'
-import { failed, type Part, type Row, toTable } from './part.ts'
+import { failedRow, type Part, type Row, toTable } from './part.ts'
 import { paused } from './paused.ts'
 import { planted } from './planted.ts'
 import { projectionFaults } from './projection-faults.ts'
@@ -66,7 +66,7 @@ const { values } = parseArgs({
   options: { full: { type: 'boolean', default: false }, only: { type: 'string' } },
 })
 if (values.only !== undefined && !(values.only in PARTS)) {
-  console.error(`--only names one of ${Object.keys(PARTS).join(', ')}`)
+  console.error(`--only must be one of ${Object.keys(PARTS).join(', ')}`)
   process.exit(2)
 }
 
@@ -75,10 +75,10 @@ for (const [name, part] of Object.entries(PARTS)) {
   if (values.only !== undefined && name !== values.only) continue
   const began = performance.now()
   const seconds = () => Math.round((performance.now() - began) / 1000)
-  const say = (text: string) => console.error(`${name}, ${seconds()} s: ${text}`)
-  rows.push(...(await part({ isFull: values.full, say }).catch((error: unknown) => [failed(name, error)])))
-  endAll()
-  console.error(`${name}: done in ${seconds()} s`)
+  const report = (text: string) => console.error(`${name}, ${seconds()} s: ${text}`)
+  rows.push(...(await part({ isFull: values.full, report }).catch((error: unknown) => [failedRow(name, error)])))
+  runExitHandlers()
+  console.error(`${name}: finished in ${seconds()} s`)
 }
 console.log(toTable(rows))
-process.exit(rows.every(({ isAsPromised }) => isAsPromised) ? 0 : 1)
+process.exit(rows.every(({ passed }) => passed) ? 0 : 1)

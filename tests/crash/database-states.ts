@@ -1,13 +1,13 @@
-/** A PostgreSQL that answers, but not as it should: locked, read-only, full, without connections, or in conflict. */
+/** A PostgreSQL server that answers, but is locked, read-only, full, without connections, or in conflict. */
 import { Client } from 'pg'
 import { addressOf } from '../services.ts'
 import { ClientLog } from './client-log.ts'
-import { type Fault, playFaults, seeUntil } from './faults.ts'
+import { checkUntil, type Fault, playFaults } from './faults.ts'
 import { Installation } from './installation.ts'
-import { type Part, runAlone } from './part.ts'
-import { inWords, seeHealth, type Told, told, upload } from './told.ts'
+import type { Part } from './part.ts'
+import { checkHealth, checkUploads, format, request, type TimedResponse, upload } from './timed-requests.ts'
 
-/** More than the pool has connections, which are so many. */
+/** More uploads than the pool has connections, and the size of the pool. */
 const [MANY, POOL] = [30, 10]
 const TRANSIENT = { deadlock: '40P01', 'serialization failure': '40001' } as const
 
@@ -17,93 +17,92 @@ export const databaseStates: Part = async (options) => {
   const { database } = installation
   const name = new URL(database.url).pathname.slice(1)
   let count = 0
-  const send = (title: string, pause?: number) =>
-    upload(url, log, { title: `${title} ${++count}`, ...(pause !== undefined && { pause, size: 2_000_000 }) })
-  const taken = async () => (await send('afterwards')).status === 201
+  const send = (title: string, pauseMs?: number) =>
+    upload(url, log, { title: `${title} ${++count}`, ...(pauseMs !== undefined && { pauseMs, size: 2_000_000 }) })
 
   const faults: Fault[] = [
     {
       what: 'the table is locked, so that all connections of the pool wait',
       tried: `${MANY} uploads`,
       isAlone: true,
-      async play(see) {
+      async play(check) {
         const lock = await connected(database.url)
         await lock.query('begin; lock table media_job in access exclusive mode')
         const answers = await Promise.all(Array.from({ length: MANY }, () => send('while locked')))
         await lock.end()
-        see(
+        check(
           ...summary(answers, ({ status, code, seconds }) => status === 503 && code === 'unavailable' && seconds < 5.5),
         )
-        await seeUntil(see, 'uploads taken again', taken)
+        await checkUploads(check, url, log)
       },
     },
     {
       what: 'more slow uploads than the pool has connections',
       tried: `${MANY} uploads`,
       isAlone: true,
-      async play(see) {
+      async play(check) {
         const slow = Array.from({ length: MANY }, () => send('slow', 100))
-        await seeUntil(see, `more than ${POOL} under way`, async () => {
+        await checkUntil(check, `more than ${POOL} in progress`, async () => {
           const { rowCount } = await database.query(`select from media_job where state = 'receiving'`)
           return (rowCount ?? 0) > POOL
         })
-        const [read, quick] = [await told(`${url}/media/`), await send('quick')]
-        see(
-          `meanwhile a list ${inWords(read)} and an upload ${inWords(quick)}`,
+        const [read, quick] = [await request(`${url}/media/`), await send('quick')]
+        check(
+          `at the same time a list ${format(read)} and an upload ${format(quick)}`,
           read.status === 200 && quick.status === 201 && read.seconds + quick.seconds < 2,
         )
-        see(...summary(await Promise.all(slow), ({ status }) => status === 201))
+        check(...summary(await Promise.all(slow), ({ status }) => status === 201))
       },
     },
     {
-      what: 'PostgreSQL has no connection to spare (53300)',
+      what: 'PostgreSQL has no free connection (53300)',
       isAlone: true,
-      async play(see) {
-        await elsewhere(`alter database ${name} connection limit 0`)
+      async play(check) {
+        await inOtherDatabase(`alter database ${name} connection limit 0`)
         await dropConnections(name)
         const answer = await send('without a connection')
-        see(inWords(answer), answer.status === 503 && answer.code === 'unavailable' && answer.seconds < 5)
-        await elsewhere(`alter database ${name} connection limit -1`)
-        await seeUntil(see, 'uploads taken again', taken)
+        check(format(answer), answer.status === 503 && answer.code === 'unavailable' && answer.seconds < 5)
+        await inOtherDatabase(`alter database ${name} connection limit -1`)
+        await checkUploads(check, url, log)
       },
     },
     {
       what: 'the database becomes read-only, as in a failover, before and during an upload',
       isAlone: true,
-      async play(see) {
+      async play(check) {
         const slow = send('while it becomes read-only', 50)
-        await seeUntil(see, 'an upload under way', async () => {
+        await checkUntil(check, 'an upload in progress', async () => {
           const { rowCount } = await database.query(`select from media_job where state = 'receiving'`)
           return rowCount === 1
         })
-        await elsewhere(`alter database ${name} set default_transaction_read_only = on`)
+        await inOtherDatabase(`alter database ${name} set default_transaction_read_only = on`)
         await dropConnections(name)
         const [late, early] = [await slow, await send('read-only')]
-        see(`the one under way ${inWords(late)}`, late.status === 503)
-        see(`a new one ${inWords(early)}`, early.status === 503 && early.code === 'unavailable')
-        const read = await told(`${url}/media/`)
-        see(`a list ${read.status}`, read.status === 200)
-        await seeHealth(see, url, 503)
-        await elsewhere(`alter database ${name} reset default_transaction_read_only`)
+        check(`the one in progress ${format(late)}`, late.status === 503)
+        check(`a new one ${format(early)}`, early.status === 503 && early.code === 'unavailable')
+        const read = await request(`${url}/media/`)
+        check(`a list ${read.status}`, read.status === 200)
+        await checkHealth(check, url, 503)
+        await inOtherDatabase(`alter database ${name} reset default_transaction_read_only`)
         await dropConnections(name)
-        await seeUntil(see, 'uploads taken again', taken)
+        await checkUploads(check, url, log)
       },
     },
     ...Object.entries(TRANSIENT).flatMap(([what, code]) =>
       (['insert', 'update'] as const).map(
         (statement): Fault => ({
           what: `a ${what} (${code}) at the ${statement === 'insert' ? 'row' : 'commit'} of an upload`,
-          tried: 'twice, then without end',
+          tried: 'twice, then permanently',
           isAlone: true,
-          async play(see) {
+          async play(check) {
             await raise(database, statement, code, 2)
             const retried = await send(what)
-            see(`twice: ${inWords(retried)}`, retried.status === 201)
+            check(`twice: ${format(retried)}`, retried.status === 201)
             await raise(database, statement, code, 1e9)
-            const given = await send(what)
-            see(`without end: ${inWords(given)}`, given.status === 503)
+            const permanent = await send(what)
+            check(`permanently: ${format(permanent)}`, permanent.status === 503)
             await database.query('drop function raise_something cascade')
-            await seeUntil(see, 'uploads taken again', taken)
+            await checkUploads(check, url, log)
           },
         }),
       ),
@@ -112,14 +111,14 @@ export const databaseStates: Part = async (options) => {
   return playFaults('states of PostgreSQL', faults, installation, log, options)
 }
 
-function summary(answers: readonly Told[], isRight: (answer: Told) => boolean): [string, boolean] {
+function summary(answers: readonly TimedResponse[], isRight: (answer: TimedResponse) => boolean): [string, boolean] {
   const slowest = Math.max(...answers.map(({ seconds }) => seconds))
   const counts = Map.groupBy(answers, ({ status, code }) => `${status}${code === undefined ? '' : ` ${code}`}`)
-  const words = [...counts].map(([what, those]) => `${those.length} × ${what}`)
-  return [`${words.join(', ')}, the slowest after ${slowest.toFixed(1)} s`, answers.every(isRight)]
+  const texts = [...counts].map(([what, same]) => `${same.length} × ${what}`)
+  return [`${texts.join(', ')}, the slowest after ${slowest.toFixed(1)} s`, answers.every(isRight)]
 }
 
-/** Lets a statement of uploads fail as often as told; a sequence counts, because no rollback turns it back. */
+/** Makes a statement of uploads fail `times` times. A sequence counts, because a rollback does not reset it. */
 async function raise(
   database: Installation['database'],
   statement: string,
@@ -144,15 +143,13 @@ async function connected(url: string): Promise<Client> {
   return client
 }
 
-/** By way of another database, so that nothing done to this one is in the way. */
-async function elsewhere(statement: string): Promise<void> {
+/** Runs a statement in another database, which the fault does not affect. */
+async function inOtherDatabase(statement: string): Promise<void> {
   const client = await connected(addressOf('POSTGRES_URL'))
   await client.query(statement)
   await client.end()
 }
 
-/** Those there are; what is set for a database holds for new ones. */
+/** Ends the open connections. Settings of a database apply to new connections. */
 const dropConnections = (name: string): Promise<void> =>
-  elsewhere(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`)
-
-if (import.meta.main) await runAlone(databaseStates)
+  inOtherDatabase(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`)

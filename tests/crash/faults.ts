@@ -1,101 +1,109 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ClientLog } from './client-log.ts'
 import type { Installation } from './installation.ts'
-import { failed, type Options, type Row } from './part.ts'
-import { offendersIn, toRow, verdict } from './verdict.ts'
+import { failedRow, type PartOptions, type Row } from './part.ts'
+import { toRow, verdict, violationsIn } from './verdict.ts'
 
-/** One thing that goes wrong, and what is looked at while it does. */
+/** A fault, and the checks while it occurs. */
 export interface Fault {
   readonly what: string
-  /** How often, of what; `once` unless told. */
+  /** The number of attempts, and of what. Default: `once`. */
   readonly tried?: string
   /** Only with --full. */
   readonly isLong?: boolean
-  /** It hits all that is there, so that nothing else can be tried beside it. */
+  /** Whether it affects the whole installation, so that no other fault can run at the same time. */
   readonly isAlone?: boolean
-  /** Notes what it sees. What it throws counts as not promised, too. */
-  readonly play: (see: See) => Promise<void>
+  /** Causes the fault and checks the results. An exception counts as a failure. */
+  readonly play: (check: Check) => Promise<void>
 }
 
-/** Notes what was seen, and whether it was promised. */
-export type See = (what: string, isAsPromised: boolean) => void
+/** Records a result, and whether it is the expected one. */
+export type Check = (what: string, passed: boolean) => void
 
-/** How many faults are played beside each other. */
+/** The number of faults that run at the same time. */
 const AT_ONCE = 4
 const NO_LOSS = { lost: 0, doubled: 0, orphaned: 0 }
 
-/** Plays faults on one installation, judges in the end what all of them have left, and closes the installation. */
+/** Plays faults on one installation, then checks what all of them have left, and closes the installation. */
 export async function playFaults(
   name: string,
   faults: readonly Fault[],
   installation: Installation,
   log: ClientLog,
-  options: Options,
+  options: PartOptions,
 ): Promise<readonly Row[]> {
   const chosen = faults.filter(({ isLong = false }) => options.isFull || !isLong)
   const rows = new Map<Fault, Row>()
   const playNext = async (waiting: Fault[]): Promise<void> => {
     for (let fault = waiting.shift(); fault; fault = waiting.shift()) {
       const row = await playFault(fault)
-      options.say(`${row.what}: ${row.outcome}`)
+      options.report(`${row.what}: ${row.outcome}`)
       rows.set(fault, row)
     }
   }
   const together = chosen.filter(({ isAlone = false }) => !isAlone)
   await Promise.all(Array.from({ length: AT_ONCE }, () => playNext(together)))
   await playNext(chosen.filter(({ isAlone = false }) => isAlone))
-  const what = `what all that has left (${name})`
+  const what = `the state after all faults (${name})`
   const judge = async (): Promise<Row> => {
-    const left = await verdict(installation, log)
-    for (const offender of offendersIn(left)) options.say(offender)
+    const found = await verdict(installation, log)
+    for (const violation of violationsIn(found)) options.report(violation)
     const tried = `${log.uploads.length} uploads, ${log.acknowledged.length} acknowledged`
-    return toRow({ what, times: 0, tried, verdict: left })
+    return toRow({ what, times: 0, tried, verdict: found })
   }
-  const judged = await judge().catch((error: unknown) => failed(what, error))
-  const unclosed = await installation.close().then(
+  const judged = await judge().catch((error: unknown) => failedRow(what, error))
+  const closeErrors = await installation.close().then(
     () => [],
-    (error: unknown) => [failed(`the end of ${name}`, error)],
+    (error: unknown) => [failedRow(`the cleanup of ${name}`, error)],
   )
-  return [...chosen.flatMap((fault) => rows.get(fault) ?? []), judged, ...unclosed]
+  return [...chosen.flatMap((fault) => rows.get(fault) ?? []), judged, ...closeErrors]
 }
 
 export async function playFault({ what, tried = 'once', play }: Fault): Promise<Row> {
-  const seen: string[] = []
-  let isAsPromised = true
-  const see: See = (sight, isRight) => {
-    seen.push(isRight ? sight : `NOT promised: ${sight}`)
-    isAsPromised &&= isRight
+  const results: string[] = []
+  let passed = true
+  const check: Check = (text, isExpected) => {
+    results.push(isExpected ? text : `FAILED: ${text}`)
+    passed &&= isExpected
   }
-  await play(see).catch((error: unknown) => see(String(error), false))
-  if (seen.length === 0) see('nothing was looked at', false)
-  return { what, tried, outcome: seen.join('; '), isAsPromised, counts: { times: 1, ...NO_LOSS } }
+  await play(check).catch((error: unknown) => check(String(error), false))
+  if (results.length === 0) check('nothing was checked', false)
+  return { what, tried, outcome: results.join('; '), passed, counts: { times: 1, ...NO_LOSS } }
 }
 
-/** A fault that can't be produced here, with the reason. */
-export const notHere = (what: string, why: string): Row => ({
+/** The row of a fault that cannot be produced on this machine. */
+export const skippedRow = (what: string, reason: string): Row => ({
   what,
   tried: 'not tried',
-  outcome: `not producible here: ${why}`,
-  isAsPromised: true,
+  outcome: `skipped: ${reason}`,
+  passed: true,
   isSkipped: true,
   counts: { times: 0, ...NO_LOSS },
 })
 
-/** The same for want of a program, which has to be there where changes are judged. */
+/** The row of a fault that needs a missing program. It fails in CI, where all programs must be installed. */
 export const notInstalled = (what: string, program: string): Row => ({
-  ...notHere(what, `${program} is not installed`),
-  isAsPromised: !process.env['CI'],
+  ...skippedRow(what, `${program} is not installed`),
+  passed: !process.env['CI'],
 })
 
-/** Waits for something. @returns how many seconds it took; nothing, when it did not happen in time. */
-export async function secondsUntil(isSo: () => Promise<boolean>, patience = 30_000): Promise<number | undefined> {
-  for (const began = performance.now(); performance.now() - began < patience; await setTimeout(50))
-    if (await isSo()) return (performance.now() - began) / 1000
+/**
+ * Waits until a condition is true.
+ * @returns The seconds, or undefined after the timeout.
+ */
+export async function secondsUntil(isTrue: () => Promise<boolean>, timeoutMs = 30_000): Promise<number | undefined> {
+  for (const start = performance.now(); performance.now() - start < timeoutMs; await setTimeout(50))
+    if (await isTrue()) return (performance.now() - start) / 1000
   return undefined
 }
 
-/** The same, and notes it. */
-export async function seeUntil(see: See, what: string, isSo: () => Promise<boolean>, patience?: number): Promise<void> {
-  const seconds = await secondsUntil(isSo, patience)
-  see(seconds === undefined ? `not ${what}` : `${what} after ${seconds.toFixed(1)} s`, seconds !== undefined)
+/** Waits until a condition is true and records the result. */
+export async function checkUntil(
+  check: Check,
+  what: string,
+  isTrue: () => Promise<boolean>,
+  timeoutMs?: number,
+): Promise<void> {
+  const seconds = await secondsUntil(isTrue, timeoutMs)
+  check(seconds === undefined ? `not ${what}` : `${what} after ${seconds.toFixed(1)} s`, seconds !== undefined)
 }

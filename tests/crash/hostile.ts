@@ -1,86 +1,85 @@
-/** Files made to cost their reader all memory or time: what the server answers meanwhile, and who is read next. */
-import { BOUNDARY, file, form } from '../e2e/multipart.ts'
+/**
+ * Files that are made to exhaust the memory or time of their reader: the responses of the server, and the next file.
+ */
+import { file, form } from '../e2e/multipart.ts'
 import { sha256 } from '../samples.ts'
-import { CASES, hungry } from '../unit/hostile-files.ts'
-import { ask, jsonOf } from './ask.ts'
+import { CASES, pdfBomb } from '../unit/hostile-files.ts'
 import { ClientLog } from './client-log.ts'
 import { type Fault, playFaults, secondsUntil } from './faults.ts'
+import { jsonOf, sendRequest, uploadRequest } from './http-client.ts'
 import { Installation } from './installation.ts'
-import { type Part, runAlone } from './part.ts'
-import { told, upload } from './told.ts'
+import type { Part } from './part.ts'
+import { request, upload } from './timed-requests.ts'
 
 /**
- * What is promised: how soon the file after a hostile one is described, in seconds, and within which time 99 of 100 looks at
- * the server's health are answered meanwhile, in ms. A brief run only sees whether anything stands still, on a busy machine too.
+ * The guarantees: the seconds until the file after a hostile one is described, and the 99th percentile of the duration
+ * of health checks, in ms. A short run may share its machine with other work, so it only detects a blocked server.
  */
-const PROMISED = { next: 2, health: 250 }
+const GUARANTEED = { next: 2, health: 250 }
 const IN_TIME = { next: 10, health: 2500 }
-const IN_BRIEF = 4
+const SHORT_RUN = 4
 
 export const hostile: Part = async (options) => {
   const [installation, log] = [await Installation.open('filesystem', { MAX_FILE_SIZE: '512MiB' }), new ClientLog()]
   const { url } = await installation.start()
-  const most = options.isFull ? PROMISED : IN_TIME
-  const statusOf = async (id: string) => (await told(`${url}/media/${id}/metadata/`)).body['status']
+  const max = options.isFull ? GUARANTEED : IN_TIME
+  const statusOf = async (id: string) => (await request(`${url}/media/${id}/metadata/`)).body['status']
   const described = (id: string) => secondsUntil(async () => (await statusOf(id)) !== 'pending')
 
-  const all = [...CASES, ['a table of contents of a gigabyte', 'application/pdf', hungry] as const]
+  const all = [...CASES, ['a cross-reference table of a gigabyte', 'application/pdf', pdfBomb] as const]
   const faults = all.map(
     ([what, type, bytesOf], n): Fault => ({
       what: `${what}, ${type}`,
-      isLong: n >= IN_BRIEF,
+      isLong: n >= SHORT_RUN,
       isAlone: true,
-      async play(see) {
+      async play(check) {
         const bytes = bytesOf()
-        const sent = log.sends(sha256(bytes), `hostile ${n}`)
-        // Made before the pulse is taken: it would stop this process's clock, too.
+        const record = log.uploadSent(sha256(bytes), `hostile ${n}`)
+        // Made before the health checks start, because it blocks this process.
         const body = form(file(bytes, `hostile ${n}`))
-        const pulse = takePulse(url)
-        const answer = await ask(`${url}/upload/`, {
-          method: 'POST',
-          headers: { 'Content-Type': `multipart/form-data; boundary=${BOUNDARY}` },
-          body,
-        })
+        const endMeasurement = measureHealth(url)
+        const answer = await sendRequest(`${url}/upload/`, uploadRequest(body))
         if (answer?.status === 201) {
           const id = String(jsonOf(answer)['id'])
-          sent.ids.add(id)
+          record.ids.add(id)
           const seconds = await described(id)
-          see(`201, then ${String(await statusOf(id))} after ${seconds?.toFixed(1)} s`, seconds !== undefined)
+          check(`201, then ${String(await statusOf(id))} after ${seconds?.toFixed(1)} s`, seconds !== undefined)
         } else {
-          sent.isRefused = true
-          see(`${answer?.status}`, answer !== undefined && answer.status >= 400 && answer.status < 500)
+          record.isRefused = true
+          check(`${answer?.status}`, answer !== undefined && answer.status >= 400 && answer.status < 500)
         }
         const next = await upload(url, log, { title: `after ${n}` })
         const id = String(next.body['id'])
         const seconds = (await described(id)) ?? Infinity
         const status = await statusOf(id)
-        see(
+        check(
           `the next file ${String(status)} after ${seconds.toFixed(1)} s`,
-          seconds <= most.next && (status === 'ready' || status === 'none'),
+          seconds <= max.next && (status === 'ready' || status === 'none'),
         )
-        const { p99, times } = await pulse()
-        see(`health p99 ${Math.round(p99)} ms of ${times}`, p99 < most.health)
+        const { p99, times } = await endMeasurement()
+        check(`health p99 ${Math.round(p99)} ms of ${times}`, p99 < max.health)
       },
     }),
   )
   return playFaults('hostile files', faults, installation, log, options)
 }
 
-/** Asks for the server's health again and again, until the returned function is called. */
-function takePulse(url: string): () => Promise<{ p99: number; times: number }> {
-  const taken: number[] = []
-  const enough = new AbortController()
-  const taking = (async () => {
-    while (!enough.signal.aborted) {
-      const { status, seconds } = await told(`${url}/healthcheck/`)
-      taken.push(status === 200 ? seconds * 1000 : Infinity)
+/** Repeats health checks until the returned function is called. */
+function measureHealth(url: string): () => Promise<{ p99: number; times: number }> {
+  const durations: number[] = []
+  const stop = new AbortController()
+  const requests = (async () => {
+    while (!stop.signal.aborted) {
+      const { status, seconds } = await request(`${url}/healthcheck/`)
+      durations.push(status === 200 ? seconds * 1000 : Infinity)
     }
   })()
   return async () => {
-    enough.abort()
-    await taking
-    return { p99: taken.toSorted((a, b) => a - b)[Math.ceil(taken.length * 0.99) - 1] ?? Infinity, times: taken.length }
+    stop.abort()
+    await requests
+    return {
+      p99: durations.toSorted((a, b) => a - b)[Math.ceil(durations.length * 0.99) - 1] ?? Infinity,
+      times: durations.length,
+    }
   }
 }
-
-if (import.meta.main) await runAlone(hostile)

@@ -7,19 +7,23 @@ import { type LocalImagekit, startLocalImagekit } from '../imagekit/local-server
 import { ServerProcess } from '../integration/mediaport-process.ts'
 import { newDatabase, type TestDatabase } from '../integration/postgres.ts'
 import { addressOf } from '../services.ts'
-import { endsWithUs } from './ends-with-us.ts'
+import { imagekitVariables } from '../support/imagekit-variables.ts'
+import { killOnExit } from '../support/processes.ts'
 
 export type StorageName = 'filesystem' | 'imagekit'
 export type Variables = Readonly<Record<string, string>>
 
-/** Addresses of servers; the database and all else that is made there is this installation's own. */
+/** The NODE_OPTIONS of a process that loads a module of this folder first. */
+export const preload = (module: string): string => `--import=${new URL(module, import.meta.url).href}`
+
+/** Addresses of servers. Each installation has its own database and keys there. */
 export interface Services {
   readonly postgres: string
   readonly mongo: string
   readonly redis: string
 }
 
-/** Seconds. What a dead process left is put away after LEASE and REAP, and forgotten after FORGET more. */
+/** In seconds. An upload of a dead process is abandoned after LEASE and REAP, and forgotten after FORGET more. */
 export const [LEASE, REAP] = [2, 1]
 const FORGET = 3
 export const SHORT_TIMES = {
@@ -34,21 +38,21 @@ const services = (): Services => ({
   redis: addressOf('REDIS_URL'),
 })
 
-/** Everything that belongs together under test: the stores with what is in them, and any number of processes on them. */
+/** One installation: its stores and any number of processes. */
 export class Installation {
-  /** What every process is given; one may be given others in addition. */
+  /** The environment variables of every process. */
   readonly variables: Variables
   readonly database: TestDatabase
-  /** The double of ImageKit, where that is the storage. */
+  /** The local ImageKit server, if ImageKit is the storage. */
   readonly vendor: LocalImagekit | undefined
   readonly mongo: MongoClient
   readonly redis: Redis
   readonly redisPrefix: string
-  /** How processes ended that nobody had asked to end. */
-  readonly ends: string[] = []
+  /** How processes exited that were not asked to exit. */
+  readonly unexpectedExits: string[] = []
   readonly #folder: string
   readonly #running = new Map<ServerProcess, 'serve' | 'worker'>()
-  readonly #mayEnd = new Set<ServerProcess>()
+  readonly #expectedExits = new Set<ServerProcess>()
 
   private constructor(storage: StorageName, folder: string, made: Made, { mongo, redis }: Services, extra: Variables) {
     const name = new URL(made.database.url).pathname.slice(1)
@@ -59,7 +63,7 @@ export class Installation {
     const mongoUrl = Object.assign(new URL(mongo), { pathname: `/${name}` }).href
     this.mongo = new MongoClient(mongoUrl)
     this.redis = new Redis(redis)
-    // Commands tell; a server that is down for a while is what some tests want.
+    // Errors are reported by the commands. Some tests stop this server.
     this.redis.on('error', () => {})
     this.variables = {
       DATA_DIR: folder,
@@ -69,17 +73,15 @@ export class Installation {
       REDIS_PREFIX: this.redisPrefix,
       STORAGE: storage,
       ...SHORT_TIMES,
-      ...(made.vendor && {
-        IMAGEKIT_PRIVATE_KEY: made.vendor.privateKey,
-        IMAGEKIT_URL_ENDPOINT: made.vendor.urlEndpoint,
-        IMAGEKIT_UPLOAD_URL: made.vendor.url,
-        IMAGEKIT_API_URL: made.vendor.url,
-      }),
+      ...(made.vendor && { ...imagekitVariables(made.vendor), IMAGEKIT_PRIVATE: 'off' }),
       ...extra,
     }
   }
 
-  /** New and empty; no process runs yet. @param on servers of one's own instead of those of the environment. */
+  /**
+   * Creates empty stores. No process runs yet.
+   * @param on The servers to use, by default those of the environment.
+   */
   static async open(storage: StorageName, extra: Variables = {}, on: Services = services()): Promise<Installation> {
     const folder = await mkdtemp(join(tmpdir(), 'mediaport-crash-'))
     const database = await newDatabase(on.postgres)
@@ -87,46 +89,49 @@ export class Installation {
     return new Installation(storage, folder, { database, vendor }, on, extra)
   }
 
-  /** Settles when the process is ready. A worker needs a server that has been ready before. */
+  /** Resolves when the process is ready. A worker needs a database that a server has migrated. */
   async start(command: 'serve' | 'worker' = 'serve', extra: Variables = {}, cli?: string): Promise<ServerProcess> {
     const started = this.launch(command, extra, cli)
     await started.ready(command === 'serve' ? 'ready for uploads' : 'working')
     return started
   }
 
-  /** Without waiting for anything. @param cli of another version. */
+  /**
+   * Starts a process without waiting for it.
+   * @param cli The main module of another version.
+   */
   launch(command: 'serve' | 'worker' = 'serve', extra: Variables = {}, cli?: string): ServerProcess {
     const launched = ServerProcess.launch({ ...this.variables, ...extra }, command, cli)
     this.#running.set(launched, command)
-    endsWithUs(launched.child)
+    killOnExit(launched.child)
     launched.child.once('close', (status, signal) => {
       this.#running.delete(launched)
-      if (!this.#mayEnd.has(launched)) this.ends.push(`a ${command} ended with ${status ?? signal}`)
+      if (!this.#expectedExits.has(launched)) this.unexpectedExits.push(`a ${command} ended with ${status ?? signal}`)
     })
     return launched
   }
 
-  /** Settles when it has ended. */
+  /** Resolves when the process has exited. */
   async kill(victim: ServerProcess, signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
-    this.mayEnd(victim)
+    this.expectExit(victim)
     await victim.kill(signal)
   }
 
-  /** It is going to end by itself, and that is right. */
-  mayEnd(victim: ServerProcess): void {
-    this.#mayEnd.add(victim)
+  /** Marks that the process may exit by itself. */
+  expectExit(victim: ServerProcess): void {
+    this.#expectedExits.add(victim)
   }
 
   get running(): readonly ServerProcess[] {
     return [...this.#running.keys()]
   }
 
-  /** Addresses of the servers that listen just now. */
+  /** The addresses of the servers that listen now. */
   get addresses(): readonly string[] {
     return [...this.#running].flatMap(([server, command]) => (command === 'serve' && server.url ? [server.url] : []))
   }
 
-  /** Ends every process and takes away what was made. */
+  /** Ends every process and removes the data. */
   async close(): Promise<void> {
     await Promise.all([...this.#running.keys()].map((each) => this.kill(each)))
     await Promise.allSettled([this.mongo.db().dropDatabase(), this.#dropTitles()])

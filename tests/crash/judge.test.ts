@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import { ClientLog } from './client-log.ts'
 import { doubled, lost, orphaned } from './judge.ts'
-import type { Row, Seen } from './look.ts'
+import type { MediaRow, Stores } from './stores.ts'
 
-const row = (id: string, changes: Partial<Row> = {}): Row => ({
+const row = (id: string, changes: Partial<MediaRow> = {}): MediaRow => ({
   id,
   state: 'stored',
   owner: 'anonymous',
@@ -19,8 +19,8 @@ const row = (id: string, changes: Partial<Row> = {}): Row => ({
 
 const file = { key: '', path: '' }
 
-/** Everything as it should be for these rows. */
-const seen = (rows: readonly Row[], changes: Partial<Seen> = {}): Seen => ({
+/** The contents of all stores that agree with these rows. */
+const storesOf = (rows: readonly MediaRow[], changes: Partial<Stores> = {}): Stores => ({
   rows,
   files: new Map(rows.map(({ id }) => [`filesystem ${id}`, file])),
   documents: new Map(rows.map(({ id, attempt }) => [id, attempt])),
@@ -36,82 +36,87 @@ const digests = new Map([
 
 function logOf(...ids: string[]): ClientLog {
   const log = new ClientLog()
-  for (const id of ids) log.sends(`digest of ${id}`, id, `key of ${id}`).ids.add(id)
+  for (const id of ids) log.uploadSent(`digest of ${id}`, id, `key of ${id}`).ids.add(id)
   return log
 }
 
-describe('The judge of a crash', () => {
-  it('finds nothing where everything is as it was acknowledged', () => {
-    const [all, log] = [seen([row('a'), row('b')]), logOf('a', 'b')]
+describe('The verdict after a crash', () => {
+  it('finds nothing if everything is as acknowledged', () => {
+    const [all, log] = [storesOf([row('a'), row('b')]), logOf('a', 'b')]
     expect([lost(all, digests, log), doubled(all, log), orphaned(all, log)]).toEqual([[], [], []])
   })
 
-  it('excuses what is in doubt either way', () => {
+  it('accepts both outcomes of an unconfirmed change', () => {
     const log = logOf('a', 'b')
-    log.mayBeDeleted('digest of a')
-    log.mayBeCalled('digest of b', 'other')
-    log.sends('digest of c', 'c', 'key of c')
+    log.deletionSent('digest of a')
+    log.renameSent('digest of b', 'other')
+    log.uploadSent('digest of c', 'c', 'key of c')
     for (const rows of [[row('b')], [row('a'), row('b', { title: 'other' })]])
-      expect(lost(seen(rows), digests, log)).toEqual([])
+      expect(lost(storesOf(rows), digests, log)).toEqual([])
   })
 
   it.each([
-    ['a row that is gone', seen([row('b')]), digests, /a was acknowledged and is not there/],
-    ['a file that is gone', seen([row('a'), row('b')]), new Map([['filesystem b', 'digest of b']]), /file is gone/],
-    ['other bytes', seen([row('a'), row('b')]), new Map([...digests, ['filesystem a', 'x']]), /other bytes/],
-    ['a title that was changed back', seen([row('a', { title: 'old' }), row('b')]), digests, /is called old, not a/],
-  ])('counts as lost %s', (_, there, found, message) => {
+    ['a missing row', storesOf([row('b')]), digests, /a was acknowledged, but has no row/],
+    ['a missing file', storesOf([row('a'), row('b')]), new Map([['filesystem b', 'digest of b']]), /file is missing/],
+    ['other bytes', storesOf([row('a'), row('b')]), new Map([...digests, ['filesystem a', 'x']]), /other bytes/],
+    [
+      'a lost change of the title',
+      storesOf([row('a', { title: 'old' }), row('b')]),
+      digests,
+      /has the title old, not a/,
+    ],
+  ])('counts %s as lost', (_, there, found, message) => {
     expect(lost(there, found, logOf('a', 'b'))).toEqual([expect.stringMatching(message)])
   })
 
-  it('counts as lost a deletion that is not kept', () => {
+  it('counts a lost deletion as lost', () => {
     const log = logOf('a')
-    log.isDeleted('digest of a')
-    expect(lost(seen([row('a')]), digests, log)).toEqual(['a was deleted and is there'])
+    log.deletionAcknowledged('digest of a')
+    expect(lost(storesOf([row('a')]), digests, log)).toEqual(['a was deleted, but has a row'])
   })
 
-  it('counts as doubled two rows of one upload, and two media under one key', () => {
+  it('counts two rows of one upload and two media items of one key as doubled', () => {
     const log = logOf('a')
-    expect(doubled(seen([row('a'), row('b', { sha256: 'digest of a' })]), log)).toHaveLength(1)
+    expect(doubled(storesOf([row('a'), row('b', { sha256: 'digest of a' })]), log)).toHaveLength(1)
     log.of('digest of a')?.ids.add('b')
-    expect(doubled(seen([row('a')]), log)).toEqual(['key of a was acknowledged as a and b'])
+    expect(doubled(storesOf([row('a')]), log)).toEqual(['key of a was acknowledged as a and b'])
     log.of('digest of a')?.ids.delete('b')
-    log.sends('digest of b', 'b', 'key of a').ids.add('b')
-    expect(doubled(seen([row('a'), row('b')]), log)).toEqual(['key of a was taken for two files'])
+    log.uploadSent('digest of b', 'b', 'key of a').ids.add('b')
+    expect(doubled(storesOf([row('a'), row('b')]), log)).toEqual(['key of a was accepted for two files'])
   })
 
   const both = [row('a'), row('b')]
-  const { files, documents, titles = new Map() } = seen(both)
+  const { files, documents, titles = new Map() } = storesOf(both)
   const without = <T>(map: ReadonlyMap<string, T>): Map<string, T> =>
     new Map([...map].filter(([name]) => !name.endsWith('a')))
-  it.each<[string, Seen]>([
+  it.each<[string, Stores]>([
     [
       'a row that is not stored',
-      seen([...both, row('c', { state: 'abandoned', title: '' })], { files, documents, titles }),
+      storesOf([...both, row('c', { state: 'abandoned', title: '' })], { files, documents, titles }),
     ],
-    ['an unfinished file', seen(both, { files: new Map([...files, ['filesystem a.part', file]]) })],
-    ['a document without its row', seen(both, { documents: new Map([...documents, ['c', 'x']]) })],
-    ['a row without its document', seen(both, { documents: without(documents) })],
-    ['a title without its row', seen(both, { titles: new Map([...titles, ['c', { title: 'c', version: '1' }]]) })],
-    ['a row without its title', seen(both, { titles: without(titles) })],
-    ['an old title', seen(both, { titles: new Map([...titles, ['a', { ...titles.get('a'), version: '0' }]]) })],
-    ['a title that was taken out', seen(both, { titles: new Map([...titles, ['a', { version: '1' }]]) })],
-    ['a job', seen(both, { jobs: ['describe-media is active'] })],
-  ])('counts as orphaned %s', (_, there) => {
+    ['an unfinished file', storesOf(both, { files: new Map([...files, ['filesystem a.part', file]]) })],
+    ['a document without its row', storesOf(both, { documents: new Map([...documents, ['c', 'x']]) })],
+    ['a row without its document', storesOf(both, { documents: without(documents) })],
+    ['a title without its row', storesOf(both, { titles: new Map([...titles, ['c', { title: 'c', version: '1' }]]) })],
+    ['a row without its title', storesOf(both, { titles: without(titles) })],
+    ['an old title', storesOf(both, { titles: new Map([...titles, ['a', { ...titles.get('a'), version: '0' }]]) })],
+    ['a removed title', storesOf(both, { titles: new Map([...titles, ['a', { version: '1' }]]) })],
+    ['a job', storesOf(both, { jobs: ['describe-media is active'] })],
+  ])('counts %s as orphaned', (_, there) => {
     expect(orphaned(there, logOf('a', 'b'))).toHaveLength(1)
   })
 
-  it('counts as orphaned what nobody sent, what was refused, and a document about another attempt', () => {
-    expect(orphaned(seen([row('a')]), new ClientLog())).toEqual([expect.stringMatching(/nobody has sent a/)])
+  it('counts unknown uploads, refused uploads and documents of other attempts as orphaned', () => {
+    expect(orphaned(storesOf([row('a')]), new ClientLog())).toEqual([expect.stringMatching(/no client has sent a/)])
     const log = logOf('a')
     const upload = log.of('digest of a')
     if (upload) upload.isRefused = true
-    expect(orphaned(seen([row('a')]), log)).toEqual([expect.stringMatching(/was refused and is there/)])
-    expect(orphaned(seen([row('a')], { documents: new Map([['a', 'x']]) }), logOf('a'))).toHaveLength(1)
+    expect(orphaned(storesOf([row('a')]), log)).toEqual([expect.stringMatching(/was refused, but has a row/)])
+    expect(orphaned(storesOf([row('a')], { documents: new Map([['a', 'x']]) }), logOf('a'))).toHaveLength(1)
   })
 
-  it('lets be what keeps the titles of deleted media out', () => {
+  it('ignores the tombstones of deleted media items', () => {
     const tombstones = new Map([...titles, ['c', { version: '2' }], ['a', { version: '9007199254740991' }]])
-    expect(orphaned(seen(both, { titles: tombstones }), logOf('a', 'b'))).toEqual([])
+    expect(orphaned(storesOf(both, { titles: tombstones }), logOf('a', 'b'))).toEqual([])
   })
 })

@@ -1,13 +1,17 @@
 import type { ClientLog, Upload } from './client-log.ts'
-import { fileOf, type Row, type Seen } from './look.ts'
+import { fileOf, type MediaRow, type Stores } from './stores.ts'
 
-/** R1, R3, R6, R7: what was acknowledged and is not so, and rows that show what is not there. */
-export function lost(seen: Seen, digests: ReadonlyMap<string, string | undefined>, log: ClientLog): readonly string[] {
-  const stored = storedOf(seen)
+/** R1, R3, R6, R7: acknowledged changes that are lost, and stored rows without their file. */
+export function lost(
+  stores: Stores,
+  digests: ReadonlyMap<string, string | undefined>,
+  log: ClientLog,
+): readonly string[] {
+  const stored = storedOf(stores)
   const broken = stored.flatMap((row) => {
     const found = digests.get(fileOf(row))
     if (found === row.sha256) return []
-    return [`${nameOf(row)} is stored and its file ${found === undefined ? 'is gone' : 'has other bytes'}`]
+    return [`${nameOf(row)} is stored, but its file ${found === undefined ? 'is missing' : 'has other bytes'}`]
   })
   return [
     ...broken,
@@ -15,73 +19,78 @@ export function lost(seen: Seen, digests: ReadonlyMap<string, string | undefined
   ]
 }
 
-function missing({ sha256, titles, deletion }: Upload, id: string, stored: readonly Row[]): readonly string[] {
+function missing({ sha256, titles, deletion }: Upload, id: string, stored: readonly MediaRow[]): readonly string[] {
   const row = stored.find((each) => each.id === id)
-  if (!row) return deletion === 'none' ? [`${id} was acknowledged and is not there`] : []
-  if (deletion === 'acknowledged') return [`${id} was deleted and is there`]
-  if (row.sha256 !== sha256) return [`${id} was acknowledged and has other bytes`]
-  if (!titles.has(row.title)) return [`${id} is called ${row.title}, not ${[...titles].join(' or ')}`]
+  if (!row) return deletion === 'none' ? [`${id} was acknowledged, but has no row`] : []
+  if (deletion === 'acknowledged') return [`${id} was deleted, but has a row`]
+  if (row.sha256 !== sha256) return [`${id} was acknowledged, but has other bytes`]
+  if (!titles.has(row.title)) return [`${id} has the title ${row.title}, not ${[...titles].join(' or ')}`]
   return []
 }
 
-/** R4: more than one media for one upload. */
-export function doubled(seen: Seen, log: ClientLog): readonly string[] {
-  const twins = [...Map.groupBy(storedOf(seen), (row) => row.sha256).values()].filter((rows) => rows.length > 1)
+/** R4: more than one media item for one upload. */
+export function doubled(stores: Stores, log: ClientLog): readonly string[] {
+  const duplicates = [...Map.groupBy(storedOf(stores), (row) => row.sha256).values()].filter((rows) => rows.length > 1)
   const twice = log.acknowledged.filter(({ ids }) => ids.size > 1)
   const idsOfKeys = Map.groupBy(
     log.acknowledged.filter(({ key }) => key !== undefined),
     ({ key }) => key,
   )
   return [
-    ...twins.map((rows) => `there are ${rows.map(nameOf).join(' and ')} of the same upload`),
+    ...duplicates.map((rows) => `${rows.map(nameOf).join(' and ')} are of the same upload`),
     ...twice.map(({ key, ids }) => `${key ?? 'an upload'} was acknowledged as ${[...ids].join(' and ')}`),
-    ...[...idsOfKeys].filter(([, uploads]) => uploads.length > 1).map(([key]) => `${key} was taken for two files`),
+    ...[...idsOfKeys].filter(([, uploads]) => uploads.length > 1).map(([key]) => `${key} was accepted for two files`),
   ]
 }
 
-/** R2, R5, R6, R7: what is there and should not be, and projections that differ from the rows. */
-export function orphaned(seen: Seen, log: ClientLog): readonly string[] {
-  const stored = storedOf(seen)
+/** R2, R5, R6, R7: remains without a stored row, and projections that differ from the rows. */
+export function orphaned(stores: Stores, log: ClientLog): readonly string[] {
+  const stored = storedOf(stores)
   const byId = new Map(stored.map((row) => [row.id, row]))
-  const wanted = new Set(stored.map(fileOf))
+  const expected = new Set(stored.map(fileOf))
   return [
-    ...seen.rows.filter(({ state }) => state !== 'stored').map((row) => `${nameOf(row)} is still ${row.state}`),
+    ...stores.rows.filter(({ state }) => state !== 'stored').map((row) => `${nameOf(row)} is still ${row.state}`),
     ...stored.flatMap((row) => {
       const upload = log.of(row.sha256)
-      if (!upload) return [`nobody has sent ${nameOf(row)}`]
-      return upload.isRefused ? [`${nameOf(row)} was refused and is there`] : []
+      if (!upload) return [`no client has sent ${nameOf(row)}`]
+      return upload.isRefused ? [`${nameOf(row)} was refused, but has a row`] : []
     }),
-    ...[...seen.files.keys()].filter((file) => !wanted.has(file)).map((file) => `no row wants the file ${file}`),
-    ...[...seen.documents]
+    ...[...stores.files.keys()].filter((file) => !expected.has(file)).map((file) => `no row has the file ${file}`),
+    ...[...stores.documents]
       .filter(([id, attempt]) => byId.get(id)?.attempt !== attempt)
-      .map(([id, attempt]) => `no row wants the document about ${id}.${attempt}`),
-    ...stored.filter(({ id }) => !seen.documents.has(id)).map((row) => `${nameOf(row)} has no document`),
-    ...(seen.titles ? strayTitles(stored, seen.titles) : []),
-    ...seen.jobs,
+      .map(([id, attempt]) => `no row has the document of ${id}.${attempt}`),
+    ...stored.filter(({ id }) => !stores.documents.has(id)).map((row) => `${nameOf(row)} has no document`),
+    ...(stores.titles ? wrongTitles(stored, stores.titles) : []),
+    ...stores.jobs,
   ]
 }
 
-function strayTitles(stored: readonly Row[], titles: NonNullable<Seen['titles']>): readonly string[] {
+function wrongTitles(stored: readonly MediaRow[], titles: NonNullable<Stores['titles']>): readonly string[] {
   const ids = new Set(stored.map(({ id }) => id))
   const strays = [...titles].filter(([id, title]) => !ids.has(id) && !isTombstone(title))
   const others = stored.filter((row) => !isTitleOf(row, titles.get(row.id)))
   return [
-    ...strays.map(([id]) => `no row wants the title of ${id}`),
-    ...others.map((row) => `${nameOf(row)} is cached as another`),
+    ...strays.map(([id]) => `no row has the title of ${id}`),
+    ...others.map((row) => `${nameOf(row)} has another title in the cache`),
   ]
 }
 
-const storedOf = ({ rows }: Seen): readonly Row[] => rows.filter(({ state }) => state === 'stored')
+const storedOf = ({ rows }: Stores): readonly MediaRow[] => rows.filter(({ state }) => state === 'stored')
 
-const nameOf = ({ id, title }: Row): string => (title ? `${id} (${title})` : id)
+const nameOf = ({ id, title }: MediaRow): string => (title ? `${id} (${title})` : id)
 
-/** What is left of a title that was taken out: its version alone, for a day. */
+/** A removed title keeps its version for a day. */
 const isTombstone = (hash: Readonly<Record<string, string>>): boolean => Object.keys(hash).join() === 'version'
 
-/** What keeps the titles of a forgotten media out for a day keeps out those of one that is made of the same key, too. */
+/**
+ * A forgotten media item keeps a tombstone for a day. It also hides the title of a later media item with the same key.
+ */
 const FORGOTTEN = String(Number.MAX_SAFE_INTEGER)
 
-function isTitleOf({ owner, title, tags, version }: Row, hash: Readonly<Record<string, string>> | undefined): boolean {
+function isTitleOf(
+  { owner, title, tags, version }: MediaRow,
+  hash: Readonly<Record<string, string>> | undefined,
+): boolean {
   if (!hash) return false
   if (isTombstone(hash)) return hash['version'] === FORGOTTEN
   return (

@@ -1,17 +1,17 @@
-/** Preloaded into a server, which then behaves as nobody wants it to. */
+/** Preload for a server that makes it misbehave on request. */
 import { appendFileSync, existsSync } from 'node:fs'
 import { PgBossJobs } from '../../src/adapters/pg-boss/pg-boss-jobs.ts'
-import { around } from './fail-points/pass.ts'
+import { wrapMethod } from './fail-points/fail-point.ts'
 
 const { POISONED = '' } = process.env
 
-/** SIGUSR2 lets nothing run for five seconds. */
+/** SIGUSR2 blocks the event loop for five seconds. */
 process.on('SIGUSR2', () => {
   for (const until = performance.now() + 5000; performance.now() < until; );
 })
 
-/** While the file POISONED is there, `describe-media` throws, and notes in it that it did. */
-around(
+/** While the file POISONED exists, `describe-media` throws and appends a line to it. */
+wrapMethod(
   PgBossJobs.prototype,
   'work',
   (work) =>

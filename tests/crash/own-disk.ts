@@ -4,22 +4,22 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { atTheEnd } from './ends-with-us.ts'
+import { onExit } from '../support/processes.ts'
 
 /**
- * A small disk, until all ends. Only root has one.
- * @param size such as `8m`.
- * @returns its folder, or why there is none.
+ * Mounts a small tmpfs until this process exits. Requires root.
+ * @param size Such as `8m`.
+ * @returns Its folder, or the reason why it could not be mounted.
  */
-export async function ownDisk(size: string): Promise<{ folder: string } | { why: string }> {
+export async function ownDisk(size: string): Promise<{ folder: string } | { reason: string }> {
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-disk-'))
   try {
     await promisify(execFile)('mount', ['-t', 'tmpfs', '-o', `size=${size},mode=755`, 'tmpfs', folder])
   } catch (error) {
     rmdirSync(folder)
-    return { why: String(error).trim() }
+    return { reason: String(error).trim() }
   }
-  atTheEnd(() => {
+  onExit(() => {
     spawnSync('umount', ['--lazy', folder])
     rmdirSync(folder)
   })

@@ -6,12 +6,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { endsWithUs, hasEnded } from './ends-with-us.ts'
+import { hasExited, killOnExit } from '../support/processes.ts'
 
-/** A server of our own, that can be killed and started again where it was, with what it had. */
+/** A server that tests can kill and start again on the same port with the same data. */
 export class OwnServer {
   readonly port: number
-  /** What it keeps lies here. */
+  /** The folder of its data. */
   readonly folder: string
   readonly #command: Command
   readonly #isReady: (port: number) => Promise<boolean>
@@ -26,12 +26,12 @@ export class OwnServer {
     this.#end = end
   }
 
-  /** It does not run yet. */
+  /** Creates the folder and chooses the port. The server is not started. */
   static async #make(command: Command, kind: Kind = { isReady: listens, end: 'SIGKILL' }): Promise<OwnServer> {
     return new OwnServer(await freePort(), await mkdtemp(join(tmpdir(), 'mediaport-server-')), command, kind)
   }
 
-  /** @param options more of its command line. */
+  /** @param options Additional command-line arguments. */
   static redis = (options: readonly string[] = []): Promise<OwnServer> =>
     OwnServer.#make((port, folder) => [
       ...`redis-server --bind 127.0.0.1 --port ${port} --dir ${folder} --appendonly yes --appendfsync always`.split(
@@ -40,15 +40,15 @@ export class OwnServer {
       ...options,
     ])
 
-  /** The one that `tests/services/mongo.sh` has built. */
+  /** FerretDB as `tests/services/mongo.sh` has built it. */
   static mongo = (): Promise<OwnServer> =>
     OwnServer.#make((port, folder) => [process.env['FERRETDB'] ?? 'ferretdb', `127.0.0.1:${port}`, folder])
 
-  /** PostgreSQL of `POSTGRES_BIN`, which refuses to be root: then it is the user `postgres`. */
+  /** PostgreSQL of `POSTGRES_BIN`. It refuses to run as root, so root runs it as the user `postgres`. */
   static async postgres(): Promise<OwnServer> {
     const bin = process.env['POSTGRES_BIN'] ?? ''
     const asUser = process.getuid?.() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : []
-    // It takes connections, and sends them away, before it has recovered.
+    // During recovery it accepts connections and refuses them.
     const isReady = (port: number) =>
       promisify(execFile)(`${bin}/pg_isready`, ['-q', '-h', '127.0.0.1', '-p', String(port)]).then(
         () => true,
@@ -59,7 +59,7 @@ export class OwnServer {
         ...asUser,
         ...`${bin}/postgres -D ${folder}/data -p ${port} -c listen_addresses=127.0.0.1 -k ${folder}`.split(' '),
       ],
-      // Its immediate shutdown. After a SIGKILL the kernel keeps its shared memory, for good.
+      // SIGQUIT is the immediate shutdown. After a SIGKILL its shared memory would stay allocated.
       { isReady, end: 'SIGQUIT' },
     )
     if (asUser.length > 0) await promisify(execFile)('chown', ['postgres', server.folder])
@@ -68,21 +68,21 @@ export class OwnServer {
     return server
   }
 
-  /** Settles when it takes connections. */
+  /** Resolves when the server accepts connections. */
   async start(): Promise<void> {
     const [command = '', ...args] = this.#command(this.port, this.folder)
     const child = spawn(command, args, { cwd: this.folder, stdio: 'ignore' })
     this.#child = child
-    endsWithUs(child, this.#end)
+    killOnExit(child, this.#end)
     while (!(await this.#isReady(this.port))) {
-      if (hasEnded(child)) throw new Error(`${command} ended with ${child.exitCode ?? child.signalCode}`)
+      if (hasExited(child)) throw new Error(`${command} ended with ${child.exitCode ?? child.signalCode}`)
       await setTimeout(20)
     }
   }
 
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     const child = this.#child
-    if (!child || hasEnded(child)) return
+    if (!child || hasExited(child)) return
     child.kill(signal)
     await once(child, 'exit')
   }
@@ -101,7 +101,7 @@ type Command = (port: number, folder: string) => readonly string[]
 
 interface Kind {
   readonly isReady: (port: number) => Promise<boolean>
-  /** Ends it where no test is about its end. */
+  /** The signal that ends the server in the cleanup. */
   readonly end: NodeJS.Signals
 }
 

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Services } from './installation.ts'
 import { OwnServer } from './own-server.ts'
 
-/** PostgreSQL, a server that speaks MongoDB's protocol, and Redis, to be killed. */
+/** PostgreSQL, Redis and a server that speaks MongoDB's protocol, which tests can kill. */
 export class OwnStores {
   readonly postgres: OwnServer
   readonly mongo: OwnServer
@@ -28,11 +28,16 @@ export class OwnStores {
     }
   }
 
-  /** The nth of three. @returns its name. */
+  /**
+   * Kills a store and starts it again after `downMs`.
+   * @param nth 0, 1 or 2.
+   * @returns The name of the store.
+   */
   async restart(nth: number, downMs: number): Promise<string> {
     const all = { postgres: this.postgres, mongo: this.mongo, redis: this.redis }
     const [name, server] = Object.entries(all)[nth] ?? ['postgres', this.postgres]
-    // SIGQUIT is the immediate shutdown of PostgreSQL: nothing is flushed or said. SIGKILL would leave its children alive.
+    // SIGQUIT is the immediate shutdown of PostgreSQL, which flushes nothing. SIGKILL would leave its child processes
+    // running.
     await server.kill(server === this.postgres ? 'SIGQUIT' : 'SIGKILL')
     await setTimeout(downMs)
     await server.start()

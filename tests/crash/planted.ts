@@ -1,21 +1,18 @@
-/**
- * Does the damage that the verdict is there to find, with the stores' own means, and sees that it is found: a verdict that
- * can't count is worth nothing.
- */
+/** Damages the stores with their own clients and checks that the verdict finds each damage. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pngOf } from '../samples.ts'
 import { CarefulClient, type KnownMedia } from './careful-client.ts'
 import { ClientLog } from './client-log.ts'
 import { Installation, type StorageName } from './installation.ts'
-import { look } from './look.ts'
-import { type Part, runAlone } from './part.ts'
+import type { Part } from './part.ts'
+import { readStores } from './stores.ts'
 import { type Verdict, verdict } from './verdict.ts'
 
 interface Planted {
   readonly what: string
   readonly counts: 'lost' | 'doubled' | 'orphaned'
-  /** Does it to a media that has come to no harm yet. */
+  /** Damages a media item that is intact. */
   readonly plant: (installation: Installation, media: KnownMedia) => Promise<unknown>
 }
 
@@ -24,14 +21,14 @@ const sql =
   async ({ database }, { id }) =>
     database.query(statement(id))
 
-/** What two rows may have in common. */
+/** The columns that are not unique. */
 const SAME =
   'attempt, state, owner, storage, filename, mime_type, file_id, url, size_bytes, sha256, fingerprint, title, tags, version'
 
 const DAMAGE: readonly Planted[] = [
-  { what: 'a row is gone', counts: 'lost', plant: sql((id) => `delete from media_job where id = '${id}'`) },
+  { what: 'a row is missing', counts: 'lost', plant: sql((id) => `delete from media_job where id = '${id}'`) },
   {
-    what: 'a title is changed back',
+    what: 'a change of a title is lost',
     counts: 'lost',
     plant: sql((id) => `update media_job set title = 'old' where id = '${id}'`),
   },
@@ -41,7 +38,7 @@ const DAMAGE: readonly Planted[] = [
     plant: async (on, media) => writeFile(await pathOf(on, media), 'x'),
   },
   {
-    what: 'there are two rows of one upload',
+    what: 'one upload has two rows',
     counts: 'doubled',
     plant: sql(
       (id) => `insert into media_job (id, storage_key, ${SAME})
@@ -59,7 +56,7 @@ const DAMAGE: readonly Planted[] = [
     plant: async (on) => writeFile(join(on.variables['DATA_DIR'] ?? '', 'files', 'stray.part'), 'x'),
   },
   {
-    what: 'a document is gone',
+    what: 'a document is missing',
     counts: 'orphaned',
     plant: async ({ mongo }, { id }) => documents(mongo).deleteOne({ _id: id }),
   },
@@ -69,45 +66,45 @@ const DAMAGE: readonly Planted[] = [
     plant: async ({ mongo }, { id }) => documents(mongo).insertOne({ _id: `not ${id}`, attempt: 'x' }),
   },
   {
-    what: 'a title is gone',
+    what: 'a cached title is missing',
     counts: 'orphaned',
     plant: async ({ redis, redisPrefix }, { id }) => redis.del(`${redisPrefix}title:${id}`),
   },
   {
-    what: 'a title is old',
+    what: 'a cached title is old',
     counts: 'orphaned',
     plant: async ({ redis, redisPrefix }, { id }) => redis.hset(`${redisPrefix}title:${id}`, 'title', 'old'),
   },
   {
-    what: 'a title has no row',
+    what: 'a cached title has no row',
     counts: 'orphaned',
     plant: async ({ redis, redisPrefix }, { id }) => redis.hset(`${redisPrefix}title:not ${id}`, 'title', 'x'),
   },
 ]
 
-export const planted: Part = async ({ say }) => {
-  const found: string[] = []
+export const planted: Part = async ({ report }) => {
+  const detected: string[] = []
   const missed: string[] = []
   for (const storage of ['filesystem', 'imagekit'] as const)
     for (const [damage, isFound] of await plantAll(storage)) {
-      say(`${storage}: ${damage}: ${isFound ? 'found' : 'NOT found'}`)
-      if (isFound) found.push(damage)
+      report(`${storage}: ${damage}: ${isFound ? 'found' : 'NOT found'}`)
+      if (isFound) detected.push(damage)
       else missed.push(damage)
     }
-  const times = found.length + missed.length
+  const times = detected.length + missed.length
   return [
     {
-      what: 'damage planted in the stores, for the verdict below to find',
+      what: 'damage planted in the stores, which the verdict must find',
       tried: `${times} times`,
       outcome: missed.length === 0 ? 'all found' : `not found: ${missed.join(', ')}`,
-      isAsPromised: missed.length === 0,
-      // It is the test's own, so it counts as no loss.
+      passed: missed.length === 0,
+      // The damage is intended, so it does not count.
       counts: { times, lost: 0, doubled: 0, orphaned: 0 },
     },
   ]
 }
 
-/** One after the other on the same installation, each on a media of its own. */
+/** Plants each damage on one installation, each on its own media item. */
 async function plantAll(storage: StorageName): Promise<[damage: string, isFound: boolean][]> {
   const installation = await Installation.open(storage)
   const server = await installation.start()
@@ -117,15 +114,15 @@ async function plantAll(storage: StorageName): Promise<[damage: string, isFound:
   for (const [n, { what }] of DAMAGE.entries())
     media.push(await client.upload({ bytes: pngOf(1000, what), title: what, key: `upload-${n}` }))
   let before = await verdict(installation, log)
-  // Nobody is there to mend anything.
+  // No process may repair the damage.
   await installation.kill(server)
   const results: [string, boolean][] = [
-    ['nothing wrong before', Object.values(before).every((offenders) => offenders.length === 0)],
+    ['no violation before', Object.values(before).every((violations) => violations.length === 0)],
   ]
   for (const [n, { what, counts, plant }] of DAMAGE.entries()) {
     const victim = media[n]
     if (victim) await plant(installation, victim)
-    const after = await verdict(installation, log, { patience: 0 })
+    const after = await verdict(installation, log, { timeoutMs: 0 })
     results.push([what, newIn(after, before, counts).length > 0])
     before = after
   }
@@ -134,15 +131,13 @@ async function plantAll(storage: StorageName): Promise<[damage: string, isFound:
 }
 
 const newIn = (after: Verdict, before: Verdict, counts: Planted['counts']): readonly string[] =>
-  after[counts].filter((offender) => !before[counts].includes(offender))
+  after[counts].filter((violation) => !before[counts].includes(violation))
 
 const documents = (mongo: Installation['mongo']) =>
   mongo.db().collection<{ _id: string; attempt: string }>('media_metadata')
 
 async function pathOf(installation: Installation, { id }: KnownMedia): Promise<string> {
-  const file = [...(await look(installation)).files.values()].find(({ key }) => key.startsWith(id))
-  if (!file) throw new Error(`there is no file of ${id}`)
+  const file = [...(await readStores(installation)).files.values()].find(({ key }) => key.startsWith(id))
+  if (!file) throw new Error(`${id} has no file.`)
   return file.path
 }
-
-if (import.meta.main) await runAlone(planted)

@@ -1,22 +1,22 @@
-/** Many uploads at once, so that their rows share commits, and what goes wrong with one commit or with one row of it. */
+/** Many simultaneous uploads whose rows share commits, and faults of one commit or of one of its rows. */
 import { Client } from 'pg'
 import type { Trap } from '../fault-proxy.ts'
 import { ClientLog } from './client-log.ts'
-import { type Fault, playFaults, type See, secondsUntil } from './faults.ts'
+import { type Check, type Fault, playFaults, secondsUntil } from './faults.ts'
 import { blocks, insertRow, lockRow } from './held-rows.ts'
 import { Installation } from './installation.ts'
-import { type Part, runAlone } from './part.ts'
+import type { Part } from './part.ts'
 import { proxied, type Scene } from './proxied.ts'
-import { type Sent, type Told, upload } from './told.ts'
+import { type TimedResponse, type UploadOptions, upload } from './timed-requests.ts'
 
 const UPLOADS = 16
-/** One of them in the middle. */
+/** The index of the upload with the fault. */
 const BAD = 5
-/** The neighbours of a row that is refused or locked are answered within this, in seconds. */
+/** The maximum duration of the other uploads of a commit with a refused or locked row, in seconds. */
 const PROMPT = 5
-/** In ms each way: a commit takes longer than the uploads take to arrive, so that the next commit has many of them. */
+/** In each direction. A commit takes longer than the uploads need to arrive, so the next commit has many of them. */
 const DELAY = 20
-/** In this many rounds a commit with several uploads in it is met. */
+/** The number of rounds in which a commit of several uploads must be found. */
 const ROUNDS = 5
 /** As the driver sends it. */
 const COMMIT = 'commit\0'
@@ -27,13 +27,13 @@ interface CommitFault extends Omit<Trap, 'pattern'> {
 }
 
 const COMMITS: readonly CommitFault[] = [
-  { what: 'cut before PostgreSQL has a COMMIT of many uploads', reaches: false, fate: 'cut' },
-  { what: 'cut after a COMMIT of many uploads, before its answer', reaches: true, fate: 'cut' },
-  { what: 'PostgreSQL gone at a COMMIT of many uploads, which it has not', reaches: false, fate: 'cut all' },
-  { what: 'PostgreSQL gone at a COMMIT of many uploads, which it has', reaches: true, fate: 'cut all', isLong: true },
+  { what: 'COMMIT of many uploads not received, connection reset', reaches: false, fate: 'cut' },
+  { what: 'COMMIT of many uploads received, connection reset', reaches: true, fate: 'cut' },
+  { what: 'COMMIT of many uploads not received, all reset', reaches: false, fate: 'cut all' },
+  { what: 'COMMIT of many uploads received, all reset', reaches: true, fate: 'cut all', isLong: true },
 ]
 
-/** What the database refuses: to insert one file's name, to store one title, and two files of one name. */
+/** The database refuses to insert one file name, to store one title, and to store two files of one name. */
 const REFUSALS = `
   create function refuse() returns trigger language plpgsql as $$ begin
     if new.filename = 'refused.png' or new.title = 'refused' then raise exception 'refused'; end if;
@@ -42,11 +42,11 @@ const REFUSALS = `
   create trigger refuse before insert or update on media_job for each row execute function refuse();
   create unique index once on media_job (filename) where filename like 'once-%'`
 
-type Send = (sent: Sent) => Promise<Told>
+type Send = (sent: UploadOptions) => Promise<TimedResponse>
 
 export const sharedCommits: Part = async (options) => {
   const [installation, log] = [await Installation.open('filesystem'), new ClientLog()]
-  // Does the jobs of all servers, and nothing is between it and the database.
+  // Runs the jobs of all servers. It reaches the database without the proxy.
   await installation.start()
   const { database } = installation
   await database.query(REFUSALS)
@@ -56,126 +56,135 @@ export const sharedCommits: Part = async (options) => {
   const repeated = (what: string, play: (send: Send, scene: Scene) => Promise<void>, isLong = false): Fault =>
     fault({ what, isLong, tried }, async (scene) => {
       const send: Send = (sent) => upload(scene.url, log, sent)
-      // Of all but the last time, only what is not promised is shown.
-      const seeWrong: See = (sight, isRight) => isRight || scene.see(sight, isRight)
+      // All rounds but the last one record only failures.
+      const checkFailure: Check = (text, isExpected) => isExpected || scene.check(text, isExpected)
       for (let n = 1; n <= times; n++) {
         scene.proxy.delay = DELAY
-        await play(send, n < times ? { ...scene, see: seeWrong } : scene)
+        await play(send, n < times ? { ...scene, check: checkFailure } : scene)
       }
     })
 
-  /** One of the uploads is refused, and the others are stored. */
-  const refused = (what: string, change: (sent: Sent, n: number) => Sent): Fault =>
-    repeated(what, async (send, { see }) => {
+  /** One upload is refused, the others are stored. */
+  const refused = (what: string, change: (sent: UploadOptions, n: number) => UploadOptions): Fault =>
+    repeated(what, async (send, { check }) => {
       const answers = await Promise.all(batch().map(change).map(send))
-      const bad = answers.filter(({ status, code }) => status === 503 && code === 'unavailable')
-      see(`${bad.length} × 503 unavailable`, bad.length === 1)
-      seeStored(
-        see,
-        answers.filter((answer) => !bad.includes(answer)),
+      const refusals = answers.filter(({ status, code }) => status === 503 && code === 'unavailable')
+      check(`${refusals.length} × 503 unavailable`, refusals.length === 1)
+      checkStored(
+        check,
+        answers.filter((answer) => !refusals.includes(answer)),
       )
     })
 
-  /** While the transaction is open all uploads but one are answered, and after its end that one, too. */
-  const waiting = (what: string, how: Partial<Sent>, block: (other: Client, sent: Sent) => Promise<void>): Fault =>
-    repeated(what, async (send, { see }) => {
+  /**
+   * While the transaction is open, all uploads but one finish. The last one finishes after the end of the transaction.
+   */
+  const waiting = (
+    what: string,
+    changes: Partial<UploadOptions>,
+    block: (other: Client, sent: UploadOptions) => Promise<void>,
+  ): Fault =>
+    repeated(what, async (send, { check }) => {
       const other = new Client({ connectionString: database.url })
       await other.connect()
       await other.query('begin')
-      const sent = batch().map((each) => ({ ...each, ...how }))
+      const sent = batch().map((each) => ({ ...each, ...changes }))
       const one = sent.slice(BAD, BAD + 1)
-      const answers: Promise<Told>[] = []
+      const answers: Promise<TimedResponse>[] = []
       try {
-        if (how.pause === undefined) for (const each of one) await block(other, each)
+        if (changes.pauseMs === undefined) for (const each of one) await block(other, each)
         answers.push(...sent.map(send))
-        if (how.pause !== undefined) for (const each of one) await block(other, each)
+        if (changes.pauseMs !== undefined) for (const each of one) await block(other, each)
         const rest = answers.toSpliced(BAD, 1)
         const [seconds, ...neighbours] = await Promise.all([secondsUntil(() => blocks(other)), ...rest])
-        see(seconds === undefined ? 'nothing waits' : 'it waits', seconds !== undefined)
-        seeStored(see, neighbours)
+        check(seconds === undefined ? 'no statement waits' : 'a statement waits', seconds !== undefined)
+        checkStored(check, neighbours)
       } finally {
-        // Ends its transaction, too.
+        // This also ends the transaction.
         await other.end()
       }
       const { status, code = '' } = (await answers[BAD]) ?? {}
-      see(`then ${status} ${code}`.trim(), status === 201 || status === 503)
-      await seeResolved(see, one, send)
+      check(`then ${status} ${code}`.trim(), status === 201 || status === 503)
+      await checkResolved(check, one, send)
     })
 
   const faults = [
     ...COMMITS.map(({ what, isLong = false, ...trap }) =>
       repeated(what, (send, scene) => loseCommit(send, scene, trap), isLong),
     ),
-    refused('a file name that PostgreSQL refuses to insert, among others', (each, n) =>
+    refused('a file name that PostgreSQL refuses to insert, among other uploads', (each, n) =>
       n === BAD ? unkeyed(each, { filename: 'refused.png' }) : each,
     ),
-    refused('a title that PostgreSQL refuses to commit, among others', (each, n) =>
+    refused('a title that PostgreSQL refuses to commit, among other uploads', (each, n) =>
       n === BAD ? unkeyed(each, { title: 'refused' }) : each,
     ),
-    refused('a unique violation between two rows, among others', (each, n) =>
+    refused('a unique violation between two rows, among other uploads', (each, n) =>
       n === BAD || n === BAD + 1 ? unkeyed(each, { filename: `once-${each.key?.split('-').at(1)}.png` }) : each,
     ),
     waiting('an id that an open transaction has inserted', { size: 5000 }, insertRow),
-    // They are sent in pieces, so that the row is there and locked before its file is.
-    waiting('a row that an open transaction has locked', { size: 200_000, pause: 300 }, lockRow),
+    // The files are sent slowly, so that the row exists and is locked before its file is complete.
+    waiting('a row that an open transaction has locked', { size: 200_000, pauseMs: 300 }, lockRow),
   ]
   return playFaults('shared commits', faults, installation, log, options)
 }
 
 let batches = 0
 
-/** Each has a key and a name of its own. */
-function batch(): readonly Sent[] {
-  const which = ++batches
+/** Each upload has its own key and name. */
+function batch(): readonly UploadOptions[] {
+  const number = ++batches
   return Array.from({ length: UPLOADS }, (_, n) => {
-    const name = `shared-${which}-${n}`
+    const name = `shared-${number}-${n}`
     return { title: name, key: name, filename: `${name}.png`, size: 5000 }
   })
 }
 
-const unkeyed = ({ title, size = 0 }: Sent, changes: Partial<Sent>): Sent => ({ title, size, ...changes })
+const unkeyed = ({ title, size = 0 }: UploadOptions, changes: Partial<UploadOptions>): UploadOptions => ({
+  title,
+  size,
+  ...changes,
+})
 
-async function loseCommit(send: Send, { proxy, see }: Scene, trap: Omit<Trap, 'pattern'>): Promise<void> {
+async function loseCommit(send: Send, { proxy, check }: Scene, trap: Omit<Trap, 'pattern'>): Promise<void> {
   for (let round = 1; round <= ROUNDS; round++) {
     proxy.delay = DELAY
     const sent = batch()
-    // The first commit has the upload that came first, and the next one all that came while it ran.
+    // The first commit has the first upload. The next one has all uploads that arrived during the first commit.
     const first = proxy.trap({ pattern: COMMIT, reaches: false, fate: 'cut' })
-    const answering = Promise.all(sent.map(send))
+    const responses = Promise.all(sent.map(send))
     await first
-    let isSprung = false
+    let hasFired = false
     void proxy.trap({ ...trap, pattern: COMMIT }).then(
-      () => (isSprung = true),
+      () => (hasFired = true),
       () => undefined,
     )
-    const answers = await answering
+    const answers = await responses
     await proxy.recover()
-    await seeResolved(see, sent, send)
-    const open = answers.filter(({ status }) => status !== 201)
-    // One is the first. Of a commit that the database has, uploads are answered 201 while there are other connections.
-    const isMany = open.length > 2 || (trap.reaches && trap.fate === 'cut')
-    if (!isSprung || !isMany) continue
-    const codes = [...new Set(open.map(({ status, code }) => `${status} ${code}`))]
+    await checkResolved(check, sent, send)
+    const unconfirmed = answers.filter(({ status }) => status !== 201)
+    // One of them is that of the first commit. If the database has received the COMMIT, its uploads are answered with
+    // 201 while other connections work.
+    const isMany = unconfirmed.length > 2 || (trap.reaches && trap.fate === 'cut')
+    if (!hasFired || !isMany) continue
+    const codes = [...new Set(unconfirmed.map(({ status, code }) => `${status} ${code}`))]
     const isClear = codes.every((each) => each === '503 unavailable' || each === '503 outcome-unknown')
-    const rest = open.length > 0 ? `, ${open.length} × ${codes.join(' or ')}` : ''
-    return see(`${answers.length - open.length} × 201${rest}`, isClear)
+    const rest = unconfirmed.length > 0 ? `, ${unconfirmed.length} × ${codes.join(' or ')}` : ''
+    return check(`${answers.length - unconfirmed.length} × 201${rest}`, isClear)
   }
-  see('no COMMIT of many uploads was met', false)
+  check('no COMMIT of many uploads was found', false)
 }
 
-function seeStored(see: See, answers: readonly Told[]): void {
+function checkStored(check: Check, answers: readonly TimedResponse[]): void {
   const slowest = Math.max(...answers.map(({ seconds }) => seconds))
   const stored = answers.filter(({ status }) => status === 201)
-  see(
-    `${stored.length} × 201 after ${slowest.toFixed(1)} s at most`,
+  check(
+    `${stored.length} × 201 after ${slowest.toFixed(1)} s or less`,
     stored.length === answers.length && slowest <= PROMPT,
   )
 }
 
-/** Under their keys, all of them are stored in the end. */
-async function seeResolved(see: See, sent: readonly Sent[], send: Send): Promise<void> {
+/** Repeats each upload with its key until it is stored. */
+async function checkResolved(check: Check, sent: readonly UploadOptions[], send: Send): Promise<void> {
   const seconds = await Promise.all(sent.map((each) => secondsUntil(async () => (await send(each)).status === 201)))
-  if (seconds.includes(undefined)) see('not all stored under their keys', false)
+  if (seconds.includes(undefined)) check('not all uploads were stored with their keys', false)
 }
-
-if (import.meta.main) await runAlone(sharedCommits)

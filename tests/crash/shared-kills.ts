@@ -1,41 +1,43 @@
-/** Kills a server under many uploads at once, whose rows share commits: at named points of a commit, and at any time. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+/**
+ * Kills a server under many simultaneous uploads whose rows share commits: at named points of a commit and at random
+ * moments.
+ */
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { pngOf } from '../samples.ts'
+import { folderUntilExit } from '../support/processes.ts'
 import { CarefulClient } from './careful-client.ts'
 import { ClientLog } from './client-log.ts'
+import { armedAt, hasFired } from './fail-points/armed.ts'
 import { secondsUntil } from './faults.ts'
 import { Installation } from './installation.ts'
-import { type Part, type Row, runAlone } from './part.ts'
+import type { Part, Row } from './part.ts'
 import { seeded } from './seeded.ts'
-import { offendersIn, toRow, verdict } from './verdict.ts'
+import { toRow, verdict, violationsIn } from './verdict.ts'
 
 const UPLOADS = 16
 const SIZE = 5000
 const SEED = 16
-const ARM = new URL('fail-points/arm.ts', import.meta.url).href
-/** A batch was committed and the next one waits, or the COMMIT of one was sent. */
+/** The points after the commit of a batch while the next batch waits, and after the COMMIT of a batch is sent. */
 const POINTS = ['after the row', 'COMMIT of the commit sent', 'after the commit']
-/** Within this the uploads come to their end, in ms. */
+/** The time in which the uploads finish. */
 const UPLOADING_MS = 250
-const PATIENCE_MS = 60_000
+const TIMEOUT_MS = 60_000
 
-export const sharedKills: Part = async ({ isFull, say }) => {
+export const sharedKills: Part = async ({ isFull, report }) => {
   const [installation, log] = [await Installation.open('filesystem'), new ClientLog()]
-  const folder = await mkdtemp(join(tmpdir(), 'mediaport-fail-'))
+  const folder = folderUntilExit()
   const random = seeded(SEED)
   let rounds = 0
-  let silent = 0
+  let missed = 0
 
-  /** Uploads that go on until they are stored, whatever server is there by then. */
+  /** Sends uploads that are repeated until they are stored, by any server. */
   function uploads(): Promise<unknown> {
-    const which = ++rounds
-    const deadline = performance.now() + PATIENCE_MS
+    const round = ++rounds
+    const deadline = performance.now() + TIMEOUT_MS
     return Promise.all(
       Array.from({ length: UPLOADS }, (_, n) => {
-        const name = `killed-${which}-${n}`
+        const name = `killed-${round}-${n}`
         const client = new CarefulClient({ log, server: () => installation.addresses[0], deadline: () => deadline })
         return client.upload({ bytes: pngOf(SIZE, name), title: name, key: name })
       }),
@@ -43,20 +45,14 @@ export const sharedKills: Part = async ({ isFull, say }) => {
   }
 
   async function killAt(point: string): Promise<void> {
-    const fired = join(folder, `${rounds}`)
-    const armed = installation.launch('serve', {
-      FAIL_POINT: point,
-      FAIL_FIRED: fired,
-      FAIL_SIZE: `${SIZE}`,
-      NODE_OPTIONS: `--import=${ARM}`,
-    })
-    installation.mayEnd(armed)
+    const target = { point, firedFile: join(folder, `${rounds}`) }
+    const armed = installation.launch('serve', { ...armedAt(target), FAIL_SIZE: `${SIZE}` })
+    installation.expectExit(armed)
     await armed.ready()
     const done = uploads()
-    const hasFired = async () => (await readFile(fired, 'utf8').catch(() => '')) === point
-    if ((await secondsUntil(hasFired)) === undefined) silent++
+    if ((await secondsUntil(() => hasFired(target))) === undefined) missed++
     await installation.kill(armed)
-    await endWithAnother(done)
+    await finishWithNextServer(done)
   }
 
   async function killAtRandom(): Promise<void> {
@@ -64,10 +60,10 @@ export const sharedKills: Part = async ({ isFull, say }) => {
     const done = uploads()
     await setTimeout(random() * UPLOADING_MS)
     await installation.kill(server)
-    await endWithAnother(done)
+    await finishWithNextServer(done)
   }
 
-  async function endWithAnother(done: Promise<unknown>): Promise<void> {
+  async function finishWithNextServer(done: Promise<unknown>): Promise<void> {
     const next = await installation.start()
     await done
     await installation.kill(next)
@@ -78,29 +74,26 @@ export const sharedKills: Part = async ({ isFull, say }) => {
     const last = await installation.start()
     const found = await verdict(installation, log)
     await installation.kill(last)
-    for (const offender of offendersIn(found)) say(offender)
-    say(`${what}: ${kills.length} kills, ${log.acknowledged.length} of ${log.uploads.length} uploads acknowledged`)
+    for (const violation of violationsIn(found)) report(violation)
+    report(`${what}: ${kills.length} kills, ${log.acknowledged.length} of ${log.uploads.length} uploads acknowledged`)
     const tried = `${kills.length} kills, ${kills.length * UPLOADS} uploads`
-    const unclear = log.uploads.length - log.acknowledged.length
-    const also = silent > 0 ? `${silent} NEVER FIRED` : `${unclear} not acknowledged in the end`
-    const isRight = silent === 0 && unclear === 0
-    return toRow({ what, times: kills.length, tried, verdict: found, also, isRight })
+    const open = log.uploads.length - log.acknowledged.length
+    const details = missed > 0 ? `${missed} NEVER REACHED` : `${open} not acknowledged at the end`
+    const isRight = missed === 0 && open === 0
+    return toRow({ what, times: kills.length, tried, verdict: found, details, isRight })
   }
 
   const points = Array.from({ length: isFull ? 5 : 1 }, () => POINTS).flat()
   const rows = [
     await rowOf(
-      `server killed (-9) between two batches and at a COMMIT, under ${UPLOADS} uploads at once`,
+      `server killed (-9) between two batches and at a COMMIT during ${UPLOADS} simultaneous uploads`,
       points.map((point) => () => killAt(point)),
     ),
     await rowOf(
-      `server killed (-9) at random moments under ${UPLOADS} uploads at once`,
+      `server killed (-9) at random moments during ${UPLOADS} simultaneous uploads`,
       Array.from({ length: isFull ? 30 : 4 }, () => killAtRandom),
     ),
   ]
   await installation.close()
-  await rm(folder, { recursive: true })
   return rows
 }
-
-if (import.meta.main) await runAlone(sharedKills)

@@ -1,99 +1,99 @@
-/** SIGTERM, to servers and workers that are idle or busy, once and twice. */
+/** SIGTERM to idle and busy servers and workers, once and twice. */
 import { setTimeout } from 'node:timers/promises'
 import { FaultProxy } from '../fault-proxy.ts'
 import type { ServerProcess } from '../integration/mediaport-process.ts'
 import { ClientLog } from './client-log.ts'
-import { type Fault, playFaults, type See, seeUntil } from './faults.ts'
+import { type Check, checkUntil, type Fault, playFaults } from './faults.ts'
 import { Installation } from './installation.ts'
-import { type Part, runAlone } from './part.ts'
-import { inWords, told, upload } from './told.ts'
+import type { Part } from './part.ts'
+import { format, request, upload } from './timed-requests.ts'
 
-/** At most so long, in seconds, after what was under way has ended. */
+/** The maximum time from the end of the last request to the exit, in seconds. */
 const PROMPT = 3
-/** How long requests may go on, and jobs after them. */
+/** The time limits of requests and of jobs at shutdown, in seconds. */
 const DRAIN = 30
 const JOBS = 15
 
 export const signals: Part = async (options) => {
   const [installation, log] = [await Installation.open('filesystem'), new ClientLog()]
-  // Nothing is left undone where this one runs.
+  // This server runs the remaining jobs.
   const standby = await installation.start()
   const server = () => installation.start('serve', { WORKER: 'off' })
-  const isUnderWay = (title: string) => async () =>
+  const isInProgress = (title: string) => async () =>
     (await installation.database.query(`select from media_job where filename = '${title}.png' and state = 'receiving'`))
       .rowCount === 1
-  const begin = async (see: See, url: string, title: string, pause: number, size = 1_000_000) => {
-    const sending = upload(url, log, { title, filename: `${title}.png`, size, pause, patience: 60_000 })
-    await seeUntil(see, 'under way', isUnderWay(title))
-    return { sending }
+  const startUpload = async (check: Check, url: string, title: string, pauseMs: number, size = 1_000_000) => {
+    const response = upload(url, log, { title, filename: `${title}.png`, size, pauseMs, timeoutMs: 60_000 })
+    await checkUntil(check, 'in progress', isInProgress(title))
+    return { response }
   }
 
   const faults: Fault[] = [
     {
       what: 'SIGTERM to an idle server',
-      async play(see) {
-        seeEnd(see, await terminated(installation, await server()), 0, PROMPT)
+      async play(check) {
+        checkExit(check, await terminated(installation, await server()), 0, PROMPT)
       },
     },
     {
       what: 'SIGTERM during an upload',
-      async play(see) {
+      async play(check) {
         const stopping = await server()
-        const { sending } = await begin(see, stopping.url, 'under way', 150)
-        const ending = terminated(installation, stopping)
+        const { response } = await startUpload(check, stopping.url, 'in progress', 150)
+        const exit = terminated(installation, stopping)
         await setTimeout(200)
-        const late = await told(`${stopping.url}/ping/`)
-        see(`another request: ${inWords(late)}`, late.status === undefined || late.status === 503)
-        const answer = await sending
-        see(`the upload: ${inWords(answer)}`, answer.status === 201)
-        seeEnd(see, await ending, 0, answer.seconds + PROMPT)
+        const late = await request(`${stopping.url}/ping/`)
+        check(`another request: ${format(late)}`, late.status === undefined || late.status === 503)
+        const answer = await response
+        check(`the upload: ${format(answer)}`, answer.status === 201)
+        checkExit(check, await exit, 0, answer.seconds + PROMPT)
       },
     },
     {
       what: 'SIGTERM during an upload that does not end',
       isLong: true,
-      async play(see) {
+      async play(check) {
         const stopping = await server()
-        const { sending } = await begin(see, stopping.url, 'endless', 1000, 4_000_000)
-        seeEnd(see, await terminated(installation, stopping), 0, DRAIN + PROMPT)
-        const answer = await sending
-        see(`the upload: ${inWords(answer)}`, answer.status !== 201)
+        const { response } = await startUpload(check, stopping.url, 'endless', 1000, 4_000_000)
+        checkExit(check, await terminated(installation, stopping), 0, DRAIN + PROMPT)
+        const answer = await response
+        check(`the upload: ${format(answer)}`, answer.status !== 201)
       },
     },
     {
       what: 'SIGTERM twice, during an upload',
-      async play(see) {
+      async play(check) {
         const stopping = await server()
-        const { sending } = await begin(see, stopping.url, 'twice', 300)
-        const ending = terminated(installation, stopping)
+        const { response } = await startUpload(check, stopping.url, 'twice', 300)
+        const exit = terminated(installation, stopping)
         await setTimeout(300)
         stopping.child.kill('SIGTERM')
-        seeEnd(see, await ending, 1, PROMPT)
-        const answer = await sending
-        see(`the upload: ${inWords(answer)}`, answer.status === undefined)
+        checkExit(check, await exit, 1, PROMPT)
+        const answer = await response
+        check(`the upload: ${format(answer)}`, answer.status === undefined)
       },
     },
     {
       what: 'SIGTERM to a worker whose job waits for MongoDB',
       isAlone: true,
-      async play(see) {
+      async play(check) {
         const address = installation.variables['MONGODB_URL'] ?? ''
         const proxy = await FaultProxy.before(Number(new URL(address).port))
         const worker = await installation.start('worker', { MONGODB_URL: proxy.inFrontOf(address) })
-        proxy.newOnes = 'hang'
+        proxy.newConnections = 'hang'
         proxy.silence()
         await installation.kill(standby, 'SIGTERM')
         const front = await server()
-        await upload(front.url, log, { title: 'its job waits' })
-        await seeUntil(see, 'a job under way', async () => {
+        await upload(front.url, log, { title: 'job waits' })
+        await checkUntil(check, 'a job in progress', async () => {
           const { rowCount } = await installation.database.query(
             `select from pgboss.job where name = 'describe-media' and state = 'active'`,
           )
           return rowCount === 1
         })
-        seeEnd(see, await terminated(installation, worker), 0, JOBS)
+        checkExit(check, await terminated(installation, worker), 0, JOBS)
         proxy.close()
-        // Does what was handed back.
+        // Runs the job that was returned to the queue.
         await installation.start('worker')
       },
     },
@@ -101,20 +101,18 @@ export const signals: Part = async (options) => {
   return playFaults('SIGTERM', faults, installation, log, options)
 }
 
-interface Ending {
+interface Exit {
   readonly status: number | null
   readonly seconds: number
 }
 
-async function terminated(installation: Installation, server: ServerProcess): Promise<Ending> {
+async function terminated(installation: Installation, server: ServerProcess): Promise<Exit> {
   const began = performance.now()
   await installation.kill(server, 'SIGTERM')
   const { status } = await server.ended
   return { status, seconds: (performance.now() - began) / 1000 }
 }
 
-function seeEnd(see: See, { status, seconds }: Ending, wanted: number, most: number): void {
-  see(`ended with ${status} after ${seconds.toFixed(1)} s`, status === wanted && seconds <= most)
+function checkExit(check: Check, { status, seconds }: Exit, expected: number, maxSeconds: number): void {
+  check(`exited with ${status} after ${seconds.toFixed(1)} s`, status === expected && seconds <= maxSeconds)
 }
-
-if (import.meta.main) await runAlone(signals)

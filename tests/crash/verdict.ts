@@ -2,77 +2,83 @@ import { setTimeout } from 'node:timers/promises'
 import type { ClientLog } from './client-log.ts'
 import type { Installation } from './installation.ts'
 import { doubled, lost, orphaned } from './judge.ts'
-import { digestsOf, look, type Seen } from './look.ts'
 import type { Row } from './part.ts'
+import { digestsOf, readStores, type Stores } from './stores.ts'
 
-/** The offenders against the promises, each by name. */
+/** The violations of the guarantees. */
 export interface Verdict {
   readonly lost: readonly string[]
   readonly doubled: readonly string[]
   readonly orphaned: readonly string[]
-  /** Processes that ended by themselves, and answers that nothing explains. */
-  readonly wonders: readonly string[]
+  /** Processes that exited without being asked to, and responses that no fault explains. */
+  readonly unexpected: readonly string[]
 }
 
-/** The jobs of a process that died are another's after 15 s without a sign of life and a round of 5 s; see PgBossJobs. */
-const PATIENCE_MS = 60_000
-const LONGEST_MS = 600_000
-const LOOK_EVERY_MS = 250
+/**
+ * Jobs of a dead process are given to another one after 15 s without a heartbeat and a round of 5 s; see PgBossJobs.
+ */
+const TIMEOUT_MS = 60_000
+const MAX_MS = 600_000
+const READ_EVERY_MS = 250
 
 /**
- * Waits until everything is at rest, which is when nothing is left to be put away, and then looks what is there. No client
- * may be under way any more, and at least one process has to run that does jobs.
- * @param patience how long nothing may get better before what is left is taken for left behind, in ms.
+ * Waits until nothing is left to clean up, then compares the stores with the log. No client may send requests any more,
+ * and at least one process must run jobs.
+ * @param timeoutMs The time without progress after which the remains count as orphaned.
  */
 export async function verdict(
   installation: Installation,
   log: ClientLog,
-  { patience = PATIENCE_MS }: { patience?: number } = {},
+  { timeoutMs = TIMEOUT_MS }: { timeoutMs?: number } = {},
 ): Promise<Verdict> {
-  const began = performance.now()
-  let until = began + patience
-  let seen = await look(installation)
-  for (let fewest = orphaned(seen, log).length; fewest > 0 && performance.now() < until; ) {
-    await setTimeout(LOOK_EVERY_MS)
-    seen = await look(installation)
-    const left = orphaned(seen, log).length
-    if (left < fewest) until = Math.min(performance.now() + patience, began + LONGEST_MS)
+  const start = performance.now()
+  let until = start + timeoutMs
+  let stores = await readStores(installation)
+  for (let fewest = orphaned(stores, log).length; fewest > 0 && performance.now() < until; ) {
+    await setTimeout(READ_EVERY_MS)
+    stores = await readStores(installation)
+    const left = orphaned(stores, log).length
+    if (left < fewest) until = Math.min(performance.now() + timeoutMs, start + MAX_MS)
     fewest = Math.min(fewest, left)
   }
-  return judge(seen, log, installation.ends)
+  return judge(stores, log, installation.unexpectedExits)
 }
 
-/** @param ends how processes ended by themselves. */
-export const judge = async (seen: Seen, log: ClientLog, ends: readonly string[]): Promise<Verdict> => ({
-  lost: lost(seen, await digestsOf(seen), log),
-  doubled: doubled(seen, log),
-  orphaned: orphaned(seen, log),
-  wonders: [...ends, ...log.wonders],
+/** @param unexpectedExits The exits of processes that were not asked to exit. */
+export const judge = async (stores: Stores, log: ClientLog, unexpectedExits: readonly string[]): Promise<Verdict> => ({
+  lost: lost(stores, await digestsOf(stores), log),
+  doubled: doubled(stores, log),
+  orphaned: orphaned(stores, log),
+  unexpected: [...unexpectedExits, ...log.unexpected],
 })
 
-export interface Judged {
+export interface RowOptions {
   readonly what: string
   readonly times: number
-  /** Of what, beside the times. */
+  /** What was tried. */
   readonly tried: string
   readonly verdict: Verdict
-  /** What else was seen. */
-  readonly also?: string
+  /** Further results. */
+  readonly details?: string
   readonly isRight?: boolean
 }
 
-/** A row of the table. */
-export function toRow({ what, times, tried, verdict, also, isRight = true }: Judged): Row {
-  const { lost, doubled, orphaned, wonders } = verdict
+/** Returns the row of the table. */
+export function toRow({ what, times, tried, verdict, details, isRight = true }: RowOptions): Row {
+  const { lost, doubled, orphaned, unexpected } = verdict
   const counts = { times, lost: lost.length, doubled: doubled.length, orphaned: orphaned.length }
   const sum = `${counts.lost} lost, ${counts.doubled} doubled, ${counts.orphaned} orphaned`
-  const outcome = [sum, ...(wonders.length > 0 ? [`${wonders.length} unexpected`] : []), ...(also ? [also] : [])]
-  const isClean = lost.length + doubled.length + orphaned.length + wonders.length === 0
-  return { what, tried, outcome: outcome.join(', '), isAsPromised: isClean && isRight, counts }
+  const outcome = [
+    sum,
+    ...(unexpected.length > 0 ? [`${unexpected.length} unexpected`] : []),
+    ...(details ? [details] : []),
+  ]
+  const isClean = lost.length + doubled.length + orphaned.length + unexpected.length === 0
+  return { what, tried, outcome: outcome.join(', '), passed: isClean && isRight, counts }
 }
 
-/** The offenders' names, or the first of them where they are many. */
-export const offendersIn = (verdict: Verdict): readonly string[] =>
+/** Returns the violations as texts, at most 20 of each kind. */
+export const violationsIn = (verdict: Verdict): readonly string[] =>
   Object.entries(verdict).flatMap(([kind, names]: [string, readonly string[]]) =>
     names.slice(0, 20).map((name) => `${kind}: ${name}`),
   )

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { readFile } from 'node:fs/promises'
+import { sha256 } from '../samples.ts'
 
 export const ADDRESS = 'http://127.0.0.1:8000'
-const PATIENCE_MS = 15_000
+const TIMEOUT_MS = 15_000
 
 export interface Uploaded {
   readonly id: string
@@ -10,8 +10,6 @@ export interface Uploaded {
   readonly url: string
   readonly sha256: string
 }
-
-export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex')
 
 export const picture = (): Promise<Buffer> => readFile(new URL('../samples/picture.jpg', import.meta.url))
 
@@ -21,7 +19,7 @@ export async function upload(filename: string, bytes: Buffer): Promise<{ status:
   form.set('title', filename)
   form.set('file', new Blob([new Uint8Array(bytes)], { type: 'image/jpeg' }), filename)
   try {
-    const signal = AbortSignal.timeout(PATIENCE_MS)
+    const signal = AbortSignal.timeout(TIMEOUT_MS)
     const response = await fetch(`${ADDRESS}/upload/`, { method: 'POST', body: form, signal })
     if (response.status === 201) return { status: 201, media: (await response.json()) as Uploaded }
     await response.arrayBuffer()
@@ -31,20 +29,20 @@ export async function upload(filename: string, bytes: Buffer): Promise<{ status:
   }
 }
 
-/** @returns The digest of the content, or the status that was answered instead. */
+/** @returns The digest of the content, or the status of the response. */
 export async function digestOf(id: string): Promise<string> {
   const response = await fetch(`${ADDRESS}/media/${id}/content/`, {
     redirect: 'manual',
-    signal: AbortSignal.timeout(PATIENCE_MS),
+    signal: AbortSignal.timeout(TIMEOUT_MS),
   })
   if (response.status === 200) return sha256(await response.bytes())
   await response.arrayBuffer()
   const location = response.headers.get('location')
   if (response.status !== 307 || !location) return String(response.status)
-  // Browsers and curl know that names of localhost are this machine; not every resolver does.
+  // Browsers and curl resolve names of localhost to this machine. Some resolvers do not.
   const at = new URL(location)
   if (at.hostname.endsWith('.localhost')) at.hostname = '127.0.0.1'
-  const redirected = await fetch(at, { signal: AbortSignal.timeout(PATIENCE_MS) })
+  const redirected = await fetch(at, { signal: AbortSignal.timeout(TIMEOUT_MS) })
   return redirected.status === 200 ? sha256(await redirected.bytes()) : `307 and ${redirected.status}`
 }
 
@@ -60,7 +58,7 @@ export async function list(): Promise<readonly Uploaded[]> {
   }
 }
 
-/** Media items whose content is not what was acknowledged, and what is there instead. */
+/** The media items whose content is not that of the acknowledged upload, and their digest or status. */
 export async function lost(acknowledged: readonly Uploaded[]): Promise<readonly string[]> {
   const all: string[] = []
   for (const { id, sha256: digest } of acknowledged) {
@@ -70,7 +68,7 @@ export async function lost(acknowledged: readonly Uploaded[]): Promise<readonly 
   return all
 }
 
-/** File names that more than one media item has. Each upload must have a name of its own. */
+/** The file names of more than one media item. Each upload must have its own name. */
 export async function doubled(): Promise<readonly string[]> {
   const counts = Map.groupBy(await list(), ({ filename }) => filename)
   return [...counts].filter(([, items]) => items.length > 1).map(([filename]) => filename)

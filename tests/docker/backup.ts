@@ -1,4 +1,4 @@
-/** The commands of docs/operations.md, pasted: a backup, the loss of all volumes, a restore. */
+/** Runs the commands of docs/operations.md: a backup, the loss of all volumes, a restore. */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { list, lost, picture, upload } from './api.ts'
@@ -15,14 +15,14 @@ export const backup: Part = async ({ project, checks }) => {
   const before = await list()
   for (const times of ['once', 'again']) {
     const { status, stderr } = await project.shell(`set -e\n${save}`)
-    checks.equal(`a backup by the pasted commands, ${times}`, status === 0 ? '' : stderr, '')
+    checks.equal(`a backup by the documented commands, ${times}`, status === 0 ? '' : stderr, '')
   }
   await project.compose('down', '--volumes')
   const { status, stderr } = await project.shell(`set -e\n${restore}`)
-  checks.equal('a restore by the pasted commands', status === 0 ? '' : stderr, '')
+  checks.equal('a restore by the documented commands', status === 0 ? '' : stderr, '')
   await project.up()
   checks.equal(
-    'everything is there, each digest as before',
+    'every media item exists with its digest',
     [(await list()).length, await lost(before)],
     [before.length, []],
   )
@@ -32,5 +32,5 @@ export const backup: Part = async ({ project, checks }) => {
     doctor.status === 0 && /\b0 findings/.test(doctor.stdout),
     doctor.stdout + doctor.stderr,
   )
-  checks.equal('uploads go on', (await upload('restored.jpg', await picture())).status, 201)
+  checks.equal('uploads succeed', (await upload('restored.jpg', await picture())).status, 201)
 }

@@ -1,4 +1,4 @@
-/** What a wrong installation says. */
+/** The error messages of wrong installations. */
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
@@ -7,18 +7,21 @@ import { run } from './command.ts'
 import type { Part } from './part.ts'
 import { becomes, type Project } from './project.ts'
 
-const PATIENCE_MS = 40_000
-/** What `docker compose ps --all` shows of a service that did not start. */
+const TIMEOUT_MS = 40_000
+/** The states of a service that did not start in `docker compose ps --all`. */
 const DOWN = ['created', 'exited', 'restarting', 'unhealthy']
 
 interface BadInput {
   readonly name: string
-  /** Makes it wrong and starts it. @returns What Compose said. */
+  /**
+   * Makes the installation wrong and starts it.
+   * @returns The output of Compose.
+   */
   readonly start: (project: Project) => Promise<string>
-  /** What the logs of web must say in one line, or what Compose says. */
+  /** Must match one line of the logs of web, or of the output of Compose. */
   readonly says: RegExp
-  /** Does what the line or docs/operations.md says. */
-  readonly mend?: (project: Project) => Promise<unknown>
+  /** Repairs the installation as the line or docs/operations.md says. */
+  readonly repair?: (project: Project) => Promise<unknown>
 }
 
 const startWeb = async (project: Project): Promise<string> => (await project.attempt('up', '--detach', 'web')).stderr
@@ -55,7 +58,7 @@ const INPUTS: readonly BadInput[] = [
       return startWeb(project)
     },
     says: /DATA_DIR.*chown/,
-    mend: async (project) => {
+    repair: async (project) => {
       const operations = await readFile(join(project.folder, 'docs/operations.md'), 'utf8')
       const [, command = 'false'] = /`(docker compose run [^`]* chown [^`]*)`/.exec(operations) ?? []
       return project.shell(command)
@@ -69,26 +72,30 @@ const INPUTS: readonly BadInput[] = [
       return startWeb(project)
     },
     says: /POSTGRES_PASSWORD/,
-    mend: (project) => project.writeEnv({}),
+    repair: (project) => project.writeEnv({}),
   },
 ]
 
 export const badInput: Part = async ({ project, checks }) => {
-  for (const { name, start, says, mend } of INPUTS) {
+  for (const { name, start, says, repair } of INPUTS) {
     await project.clear()
-    const told = await start(project)
-    const lines = async () => `${told}\n${await project.logs('web')}`.split('\n')
-    const hasSaid = await becomes(async () => (await lines()).some((line) => says.test(line)), PATIENCE_MS)
+    const output = await start(project)
+    const lines = async () => `${output}\n${await project.logs('web')}`.split('\n')
+    const isReported = await becomes(async () => (await lines()).some((line) => says.test(line)), TIMEOUT_MS)
     const all = await lines()
-    checks.holds(`${name}: one line says it`, hasSaid, all.find((line) => says.test(line)) ?? all.slice(-3).join('\n'))
+    checks.holds(
+      `${name}: one line names the reason`,
+      isReported,
+      all.find((line) => says.test(line)) ?? all.slice(-3).join('\n'),
+    )
     const trace = all.find((line) => /^\s+at /.test(line) || line.includes(String.raw`\n    at `))
     checks.equal(`${name}: no stack trace`, trace ?? '', '')
-    const isDown = await becomes(async () => DOWN.includes(await project.state('web')), PATIENCE_MS)
+    const isDown = await becomes(async () => DOWN.includes(await project.state('web')), TIMEOUT_MS)
     checks.holds(`${name}: web is not up`, isDown, await project.state('web'))
-    if (mend) {
-      await mend(project)
+    if (repair) {
+      await repair(project)
       const { status, stderr } = await project.attempt('up', '--detach', '--wait', 'web')
-      checks.equal(`${name}: mended as the documentation says`, status === 0 ? '' : stderr, '')
+      checks.equal(`${name}: repaired as documented`, status === 0 ? '' : stderr, '')
     }
   }
   await project.clear()

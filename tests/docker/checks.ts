@@ -1,23 +1,23 @@
 import { isDeepStrictEqual } from 'node:util'
 
-/** Prints each check as it is made, and counts them. */
+/** Prints each check when it is made, and counts them. */
 export class Checks {
   #passed = 0
   #failed = 0
   #skipped = 0
 
-  equal(name: string, got: unknown, wanted: unknown): void {
-    this.#print(name, isDeepStrictEqual(got, wanted), `got ${short(got)}, not ${short(wanted)}`)
+  equal(name: string, got: unknown, expected: unknown): void {
+    this.#print(name, isDeepStrictEqual(got, expected), `got ${short(got)}, not ${short(expected)}`)
   }
 
-  /** @param got is printed beside the name in any case. */
+  /** @param got Printed after the name, also if the check passes. */
   holds(name: string, isTrue: boolean, got?: unknown): void {
     this.#print(got === undefined ? name : `${name}: ${short(got)}`, isTrue)
   }
 
-  skip(name: string, why: string): void {
+  skip(name: string, reason: string): void {
     this.#skipped++
-    console.log(`skip  ${name}: ${why}`)
+    console.log(`skip  ${name}: ${reason}`)
   }
 
   get hasFailed(): boolean {

@@ -14,7 +14,7 @@ export interface Result {
   readonly stderr: string
 }
 
-/** Runs a command to its end, whatever its exit status is. */
+/** Runs a command to its end and returns its exit status and output. */
 export async function attempt(
   [file = '', ...args]: readonly string[],
   { cwd, env, input = '' }: CommandOptions = {},
@@ -25,7 +25,10 @@ export async function attempt(
   return { status: (status as number | null) ?? 1, stdout: stdout.trim(), stderr: stderr.trim() }
 }
 
-/** Runs a command that must succeed. @returns What it printed. */
+/**
+ * Runs a command. Throws if it fails.
+ * @returns Its output.
+ */
 export async function run(command: readonly string[], options?: CommandOptions): Promise<string> {
   const { status, stdout, stderr } = await attempt(command, options)
   if (status !== 0) throw new Error(`${command.join(' ')} ended with ${status}: ${stderr.slice(-2000)}`)

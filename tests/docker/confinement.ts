@@ -1,4 +1,4 @@
-/** What a service may do, as the engine sees it, and how large the image is. */
+/** The confinement of each service as the engine reports it, and the size of the image. */
 import { run } from './command.ts'
 import type { Part } from './part.ts'
 import { SERVICES } from './project.ts'

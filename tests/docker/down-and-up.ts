@@ -1,4 +1,4 @@
-/** `down` and `up` keep all data, and leave no volume without a name. */
+/** `down` and `up` keep all data and leave no anonymous volume. */
 import { list, lost } from './api.ts'
 import { run } from './command.ts'
 import type { Part } from './part.ts'

@@ -1,6 +1,6 @@
 import { run } from './command.ts'
 
-/** Reaches the engine's processes from a container, because the engine may have a namespace of its own. */
+/** Reaches the engine's processes from a container, because the engine may have its own PID namespace. */
 export class EngineProcesses implements AsyncDisposable {
   readonly #id: string
 
@@ -13,7 +13,10 @@ export class EngineProcesses implements AsyncDisposable {
     return new EngineProcesses(await run(['docker', 'run', '--detach', '--rm', ...container]))
   }
 
-  /** As the kernel does when memory is short; unlike `docker kill`, after which the container is not started again. */
+  /**
+   * Kills a process as the kernel does when memory is exhausted. After `docker kill` the engine would not restart the
+   * container.
+   */
   async kill(pid: number): Promise<void> {
     await run(['docker', 'exec', this.#id, 'sh', '-c', `kill -9 ${pid}`])
   }

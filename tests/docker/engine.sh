@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# Runs a command with a Docker engine and Compose, and answers with the command's exit status:
+# Runs a command with a Docker engine and Compose. The exit status is that of the command:
 #
 #   tests/docker/engine.sh docker compose up -d
 #   tests/docker/engine.sh npm run docker
 #
-# The engine is that of DOCKER_HOST, if it is set and answers. Otherwise an engine is started for the command, which needs
-# root and mmdebstrap: Debian 13's packages of engine, Compose and buildx, in a root folder and namespaces of their own.
-# It has stand-ins for the base images, because it needs no registry of images: see images/Dockerfile. Both are kept in
-# ${XDG_CACHE_HOME:-~/.cache}/mediaport/docker. Where no engine can run, the command is skipped; exit status 2 if CI or
-# REQUIRE_SERVICES is set.
+# Uses the engine of DOCKER_HOST if it answers. Otherwise the script starts an engine, which requires root and
+# mmdebstrap: the packages of engine, Compose and buildx of Debian 13, in their own root folder and namespaces. This
+# engine has stand-ins for the base images, because it needs no image registry: see images/Dockerfile. Both are kept in
+# ${XDG_CACHE_HOME:-~/.cache}/mediaport/docker. If no engine can run, the command is skipped. The exit status is then 2
+# if CI or REQUIRE_SERVICES is set.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/services/lib.sh
@@ -20,7 +20,7 @@ fi
 
 if [[ -n ${DOCKER_HOST:-} ]] && docker version >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then run "$@"; fi
 
-# Not having an engine is a failure only where everything must be tested.
+# A missing engine is a failure only if everything must be tested.
 cannot() {
   say "skipped, no Docker engine: $1. Set DOCKER_HOST to use one that runs, such as unix:///var/run/docker.sock"
   [[ -z ${CI:-}${REQUIRE_SERVICES:-} ]] && exit 0
@@ -38,7 +38,7 @@ new_folder
 
 took() { say "$1: $(($(date +%s) - $2)) s"; }
 
-# debian NAME PACKAGES: a Debian 13 as $cache/NAME.tar, from the mirror and with the proxy that apt has here.
+# debian NAME PACKAGES: makes a Debian 13 as $cache/NAME.tar, with the mirror and the proxy of this machine's apt.
 debian() {
   local start mirror
   start=$(date +%s)
@@ -50,7 +50,7 @@ debian() {
     --customize-hook='mkdir -p "$1/etc/ssl/certs" && cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \
     --customize-hook="cp $dir/$1.conf \"\$1/etc/apt/apt.conf.d/90host\"" \
     trixie "$dir/$1.tar" "${mirror%%$'\n'*}" >&2
-  # Under another name until it is whole.
+  # The final name is given only to a complete file.
   mv "$dir/$1.tar" "$cache/$1.tar.new" && mv "$cache/$1.tar.new" "$cache/$1.tar"
   took "$1" "$start"
 }
@@ -66,7 +66,7 @@ if [[ ! -d $root || ! -s $cache/base.tar ]]; then
   mv "$root.new" "$root"
 fi
 
-# A new namespace of processes ends all containers with the engine, and one of mounts takes all mounts with it.
+# The new PID namespace ends all containers with the engine, and the mount namespace removes all mounts.
 start=$(date +%s)
 # shellcheck disable=SC2016 # the inner shell's variables
 unshare --mount --pid --fork --kill-child bash -euc '
@@ -101,7 +101,7 @@ ready || fail 'the engine did not start:'
 server=$(awk '{ print $1 }' "/proc/$unshared/task/$unshared/children")
 took 'engine started' "$start"
 
-# What a walk that was killed has left.
+# Removes the remains of a walk that was killed.
 docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null
 docker volume ls --quiet | xargs --no-run-if-empty docker volume rm >/dev/null
 docker image prune --force >/dev/null

@@ -1,4 +1,4 @@
-/** Each service restarted, killed and stopped under load. Nothing that was acknowledged may be lost. */
+/** Each service is restarted, killed and stopped under load. No acknowledged upload may be lost. */
 import { setTimeout } from 'node:timers/promises'
 import { ADDRESS, doubled, lost, picture, upload } from './api.ts'
 import type { Checks } from './checks.ts'
@@ -23,10 +23,10 @@ const FAULTS: Readonly<Record<string, Fault>> = {
   'stopped for 20 s': stopped(20),
 }
 const SHORT: Readonly<Record<string, Fault>> = { killed: FAULTS['killed'] ?? stopped(0), 'stopped for 5 s': stopped(5) }
-/** Uploads need these; without the others each upload must succeed. */
+/** The services that uploads need. Without the others each upload must succeed. */
 const NEEDED: readonly Service[] = ['web', 'db']
 
-/** @returns The part of the walk that does harm to one service. */
+/** @returns The part of the walk with the faults of one service. */
 export const faultsOf =
   (service: Service): Part =>
   async ({ project, checks, isFull, table }) => {
@@ -37,7 +37,9 @@ export const faultsOf =
       const what = `${service} ${name}`
       const load = await underLoad(() => fault(project, service, processes))
       const [losses, doubles] = [await lost(load.acknowledged), await doubled()]
-      const others = Object.entries(load.others).map(([status, n]) => `${n} × ${status === '0' ? 'no answer' : status}`)
+      const others = Object.entries(load.others).map(
+        ([status, n]) => `${n} × ${status === '0' ? 'no response' : status}`,
+      )
       const seconds = load.outageSeconds.toFixed(1)
       const counts = `${others.join(', ') || 'none'} | ${seconds} s | ${losses.length} | ${doubles.length}`
       table.push(`| ${service} | ${name} | ${load.sent} | ${counts} |`)
@@ -50,19 +52,19 @@ export const faultsOf =
   }
 
 export const TABLE_HEAD = [
-  '| service | fault | uploads | not 201 | until | lost | doubled |',
+  '| service | fault | uploads | not 201 | outage | lost | doubled |',
   '|---|---|---|---|---|---|---|',
 ]
 
-/** A loss and a double of our own making must be seen. */
+/** Plants a lost and a doubled upload, which the checks must find. */
 async function planted(checks: Checks): Promise<void> {
   const first = await upload('planted.jpg', await picture())
   const second = await upload('planted.jpg', await picture())
   const planted = [first, second].flatMap(({ media }) => media ?? [])
-  checks.equal('a planted double is seen', await doubled(), ['planted.jpg'])
+  checks.equal('a planted double is found', await doubled(), ['planted.jpg'])
   for (const { id } of planted) await fetch(`${ADDRESS}/media/${id}/`, { method: 'DELETE' })
   checks.equal(
-    'a planted loss is seen',
+    'a planted loss is found',
     await lost(planted),
     planted.map(({ id }) => `${id}: 404`),
   )

@@ -1,4 +1,4 @@
-/** What all services cost while nothing is to be done. */
+/** The processor time of all services while there is no work. */
 
 import { once } from 'node:events'
 import { get } from 'node:http'
@@ -13,7 +13,7 @@ const MAX_PERCENT = 5
 export const idle: Part = async ({ project, checks, isFull }) => {
   const socket = process.env['DOCKER_HOST']?.replace(/^unix:\/\//, '') ?? '/var/run/docker.sock'
   if (!isFull) return
-  if (!socket.startsWith('/')) return checks.skip('the cost of idling', 'the engine has no socket here')
+  if (!socket.startsWith('/')) return checks.skip('the cost of idling', 'the engine has no local socket')
   await project.up()
   await setTimeout(15_000)
   const before = await usage(project, socket)

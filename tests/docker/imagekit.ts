@@ -1,5 +1,6 @@
-/** The double of ImageKit: its files, its death, and the way back to plain. */
-import { digestOf, lost, picture, sha256, upload } from './api.ts'
+/** The local ImageKit server: uploads to it, its death, and the return to the filesystem. */
+import { sha256 } from '../samples.ts'
+import { digestOf, lost, picture, upload } from './api.ts'
 import { EngineProcesses } from './engine-processes.ts'
 import type { Part } from './part.ts'
 import { becomes } from './project.ts'
@@ -22,17 +23,17 @@ export const imagekit: Part = async ({ project, checks }) => {
   const seconds = ((performance.now() - start) / 1000).toFixed(1)
   checks.holds('an upload succeeds after ImageKit was killed', isBack, `after ${seconds} s`)
   await project.up('--remove-orphans')
-  checks.equal('back to plain: healthy', await project.states(), Array(5).fill('healthy'))
+  checks.equal('back to the filesystem: healthy', await project.states(), Array(5).fill('healthy'))
   checks.equal(
-    'back to plain: ImageKit is gone',
+    'back to the filesystem: no container of ImageKit',
     await project.compose('ps', '--all', '--orphans', '--services'),
     [...(await services(project))].join('\n'),
   )
-  checks.holds('back to plain: an upload', await uploads('plain-again.jpg'))
-  checks.equal('back to plain: earlier bytes', plain.media && (await lost([plain.media])), [])
+  checks.holds('back to the filesystem: an upload', await uploads('plain-again.jpg'))
+  checks.equal('back to the filesystem: earlier bytes', plain.media && (await lost([plain.media])), [])
   const doctor = await project.attempt('exec', '-T', 'web', 'mediaport', 'doctor')
   checks.holds(
-    'doctor names what ImageKit has, and goes on',
+    'doctor reports the files at ImageKit and completes',
     /[1-9]\d* findings?/.test(doctor.stdout),
     doctor.stdout + doctor.stderr,
   )

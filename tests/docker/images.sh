@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Makes the stand-ins of the images that the project's files name, in the engine of DOCKER_HOST: images/Dockerfile. The
-# engine keeps what it made, by its content.
+# Builds the stand-ins of the images that the project's files name, in the engine of DOCKER_HOST: images/Dockerfile. The
+# engine keeps them under a tag of their content.
 #
 #   tests/docker/images.sh BASE       BASE: a tar file with a Debian 13
 set -euo pipefail
@@ -15,7 +15,7 @@ trap 'rm -rf "$context"' EXIT
 cp -r "$here/images/." "$context"
 ln "$base" "$context/base.tar" 2>/dev/null || cp "$base" "$context/base.tar"
 cp "$here/../../node_modules/node/bin/node" "$context/node"
-# FerretDB, unless there is a mongod; its service script builds it.
+# FerretDB, unless mongod is installed. Its service script builds it.
 "$here/../services/mongo.sh" sh -c 'cp "$FERRETDB" "$1"' - "$context/ferretdb"
 (cd "$context" && tar -xzf "$(npm pack --silent npm@11.6.0)" && mv package npm)
 {

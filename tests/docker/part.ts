@@ -5,11 +5,11 @@ export interface Walk {
   readonly project: Project
   readonly checks: Checks
   readonly isFull: boolean
-  /** The commit that an upgrade starts from. */
+  /** The commit from which the upgrade starts. */
   readonly from: string
   /** Rows that are printed at the end. */
   readonly table: string[]
 }
 
-/** A part of the walk. It finds the project as the part before left it. */
+/** A part of the walk. The previous part leaves the project in any state. */
 export type Part = (walk: Walk) => Promise<void>

@@ -5,7 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { attempt, type CommandOptions, type Result, run } from './command.ts'
 
 const ROOT = new URL('../../', import.meta.url).pathname
-/** Not that of the compose file: an installation on the same engine must not be touched. */
+/** Differs from the name in the compose file, so that an installation on the same engine is not affected. */
 const NAME = 'mediaport-walk'
 const IMAGEKIT = ['-f', 'docker-compose.yml', '-f', 'docker-compose.imagekit.yml']
 
@@ -13,7 +13,7 @@ export const SERVICES = ['web', 'worker', 'db', 'mongo', 'redis'] as const
 export type Service = (typeof SERVICES)[number]
 export type State = 'running' | 'healthy' | 'absent' | (string & {})
 
-/** The project's files without what git ignores, such as an .env, as a new user has them; and its containers. */
+/** A copy of the project's files as a new user has them, without files that git ignores, and its containers. */
 export class Project {
   readonly folder: string
 
@@ -60,7 +60,7 @@ export class Project {
     return this.compose('up', '--detach', '--wait', ...args)
   }
 
-  /** Ends it and removes its data. */
+  /** Removes the containers and their data. */
   async clear(): Promise<void> {
     await this.withImagekit('down', '--volumes', '--remove-orphans', '--timeout', '2')
     await rm(join(this.folder, '.env'), { force: true })
@@ -83,7 +83,10 @@ export class Project {
     return container
   }
 
-  /** `healthy`, `starting` or `unhealthy` of a container that runs, else its state; `absent` without a container. */
+  /**
+   * The health of a running container (`healthy`, `starting` or `unhealthy`), or its state. `absent` without a
+   * container.
+   */
   async state(service: string): Promise<string> {
     const ids = await this.compose('ps', '--all', '--quiet', service)
     if (ids === '') return 'absent'
@@ -95,7 +98,7 @@ export class Project {
     return Promise.all(SERVICES.map((service) => this.state(service)))
   }
 
-  /** What tells whether a container was replaced or started again. */
+  /** The ids and start times of the containers, which change if one is replaced or restarted. */
   lives(): Promise<readonly string[]> {
     return Promise.all(
       SERVICES.map(async (service) => {
@@ -129,7 +132,10 @@ export interface Container {
   }
 }
 
-/** @returns whether it became true in time. */
+/**
+ * Waits until a condition is true.
+ * @returns Whether it became true in time.
+ */
 export async function becomes(isTrue: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
   const until = performance.now() + timeoutMs
   while (!(await isTrue())) {

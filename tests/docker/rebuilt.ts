@@ -1,4 +1,4 @@
-/** `up --build` without a change. */
+/** `up --build` without a change must replace no container. */
 import type { Part } from './part.ts'
 
 export const rebuilt: Part = async ({ project, checks, isFull }) => {

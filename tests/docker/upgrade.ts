@@ -1,4 +1,4 @@
-/** From the image of an earlier commit, with its data. */
+/** An upgrade from the image of an earlier commit with its data. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { lost, picture, upload } from './api.ts'
@@ -7,21 +7,21 @@ import { becomes, Project } from './project.ts'
 
 export const upgrade: Part = async ({ project, checks, from }) => {
   const before = await Project.copyOfCommit(from)
-  if (!before) return checks.skip('an upgrade', `${from} is not in this clone`)
-  // A frontend would come from a registry; the engine has one.
+  if (!before) return checks.skip('an upgrade', `this clone has no commit ${from}`)
+  // The frontend would be downloaded from a registry. The engine has a built-in one.
   const dockerfile = join(before.folder, 'Dockerfile')
   await writeFile(dockerfile, (await readFile(dockerfile, 'utf8')).replace(/^# syntax=.*\n/, ''))
   await project.clear()
   await before.compose('up', '--detach', '--build', '--wait')
   const { media } = await upload('before.jpg', await picture())
-  if (!media) throw new Error(`${from} takes no upload`)
+  if (!media) throw new Error(`The version ${from} accepts no upload.`)
   await project.up('--build', '--remove-orphans')
-  checks.equal('an upgrade keeps what was uploaded', await lost([media]), [])
-  const isWell = await becomes(
+  checks.equal('an upgrade keeps earlier uploads', await lost([media]), [])
+  const isRecovered = await becomes(
     async () => (await upload(`after-${performance.now()}.jpg`, await picture())).status === 201,
     10_000,
   )
-  checks.holds('an upgrade takes uploads', isWell)
+  checks.holds('uploads succeed after an upgrade', isRecovered)
   const doctor = await project.attempt('exec', '-T', 'web', 'mediaport', 'doctor')
   checks.holds('doctor finds nothing after an upgrade', doctor.status === 0, doctor.stdout + doctor.stderr)
   await before.remove()

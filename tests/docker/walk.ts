@@ -1,11 +1,11 @@
 /**
- * A new user's walk on a Docker engine, with the project's own Dockerfile, compose files and documents:
+ * The steps of a new user on a Docker engine, with the project's own Dockerfile, compose files and documentation:
  *
- *   npm run docker [-- --only NAME]       the part of it that every change has to pass
- *   npm run docker:full [-- --only NAME]  all of it
+ *   npm run docker [-- --only NAME]       the parts that every change must pass
+ *   npm run docker:full [-- --only NAME]  all parts
  *
- * Prints each check and counts them; the exit status is 1 when one failed. The upgrade starts from `--from COMMIT`, by
- * default the commit before.
+ * Prints each check and counts them. The exit status is 1 if one failed. The upgrade starts from `--from COMMIT`, by
+ * default the previous commit.
  */
 import { parseArgs } from 'node:util'
 import { backup } from './backup.ts'
@@ -45,7 +45,7 @@ const { values } = parseArgs({
 })
 const unknown = values.only?.find((name) => !(name in PARTS))
 if (unknown !== undefined) {
-  console.error(`--only names one of ${Object.keys(PARTS).join(', ')}`)
+  console.error(`--only must be one of ${Object.keys(PARTS).join(', ')}`)
   process.exit(2)
 }
 
@@ -59,7 +59,7 @@ try {
     const start = performance.now()
     const { full: isFull, from } = values
     await part({ project, checks, isFull, from, table }).catch((error: unknown) =>
-      checks.holds(`${name} came to its end`, false, String(error)),
+      checks.holds(`${name} was completed`, false, String(error)),
     )
     console.log(`--- ${name}: ${((performance.now() - start) / 1000).toFixed(0)} s`)
   }

@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import type { AddressInfo, Socket } from 'node:net'
 import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { expect, vi } from 'vitest'
+import { afterAll, afterEach, expect, vi } from 'vitest'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 import { SCOPES } from '../../src/adapters/http/access.ts'
 import { createApp } from '../../src/adapters/http/app.ts'
@@ -12,54 +12,22 @@ import { closeServer, createHttpServer, serveApp } from '../../src/adapters/http
 import type { Pace } from '../../src/adapters/http/upload/pace.ts'
 import { MemoryJobs } from '../../src/adapters/memory/memory-jobs.ts'
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
-import { createMediaport, type Mediaport } from '../../src/application/mediaport.ts'
+import { createMediaport } from '../../src/application/mediaport.ts'
 import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { Ports } from '../../src/application/ports/index.ts'
 import type { Media, Stored } from '../../src/domain/media/media.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
-import { file, form, post } from './multipart.ts'
-import { type Answer, Wire } from './wire.ts'
+import { pngOf } from '../samples.ts'
+import { type Bytes, field, file, form, post } from './multipart.ts'
+import { type Answer, json, Wire } from './wire.ts'
 
-/** The largest file that the servers here take, in bytes. */
-export const MAX_FILE = 1024 * 1024
+/** The largest file that the test servers accept by default. */
+export const MAX_FILE_BYTES = 1024 * 1024
 
-export interface TestServer {
-  readonly url: string
-  readonly port: number
-  readonly mediaport: Mediaport
-  /** A connection, which `close` ends if the test doesn't. */
-  connect(): Wire
-  /** Sends the request on a connection of its own and gives the answer. */
-  exchange(request: Uint8Array, options?: { toHead?: boolean }): Promise<Answer>
-  /** Sends the pieces so that the server reads each by itself. */
-  sendApart(wire: Wire, pieces: readonly Uint8Array[]): Promise<void>
-  /** Sends what has to be refused, and looks at the answer and at what it leaves. */
-  refuses(request: Uint8Array, status: number, code: string): Promise<Answer>
-  /** Sends what has to be refused while more is coming: `head`, and then `filler` again and again. */
-  refusesMeanwhile(head: Uint8Array, filler: Uint8Array, status: number, code: string): Promise<void>
-  /** Sends what has to be accepted. */
-  accepts(request: Uint8Array): Promise<Accepted>
-  /** Every row, in any state, the newest last. */
-  rows(): Promise<Media[]>
-  stored(): Promise<Stored[]>
-  /** Names of all files in the storage's folder, unfinished ones too. */
-  filesOnDisk(): Promise<string[]>
-  /** An upload is under way, and its file is being written. */
-  hasBegun(): Promise<void>
-  /** No upload is under way, and each stored row has its one file, and no other file is there. */
-  settled(): Promise<void>
-  /** An ordinary upload is taken, and all is settled. */
-  works(): Promise<void>
-  /** What was logged, by level. */
-  readonly log: readonly { readonly level: string; readonly request_id?: string; readonly code?: string }[]
-  /** Turns away what comes from now on. */
-  drain(): void
-  /** Settles when the last connection is closed, which is after `drainMs` at the latest. */
-  stop(drainMs?: number): Promise<void>
-  close(): Promise<void>
-}
+export type TestServer = Awaited<ReturnType<typeof startServer>>
 
+/** The media item in the answer to an upload. */
 export interface Accepted {
   readonly id: string
   readonly filename: string
@@ -71,19 +39,36 @@ export interface Accepted {
   readonly url: string
 }
 
-export interface Given {
+export interface ServerOptions {
   readonly policy?: Partial<Policy>
   readonly pace?: Partial<Pace>
   readonly headerTimeoutSeconds?: number
-  /** Puts a fault in front of the storage. */
+  /** Replaces the storage, for example by one that fails. `folder` is deleted when the server is closed. */
   readonly wrapStorage?: (storage: FileStorage, folder: string) => FileStorage
   readonly ports?: Partial<Pick<Ports, 'metadata' | 'titles' | 'extract'>>
   readonly showsLocation?: boolean
 }
 
-/** The HTTP server as `serve` puts it together, over rows in memory and files in a folder of its own. */
-export async function startServer(given: Given = {}): Promise<TestServer> {
-  const { policy, pace, headerTimeoutSeconds = 10, wrapStorage = same, ports, showsLocation } = given
+interface LogLine {
+  readonly level: string
+  readonly request_id?: string
+  readonly code?: string
+}
+
+/** The expected status and code of a refusal. By default those in the title of the test; see `expectProblem`. */
+type Refusal = [status?: number, code?: string]
+
+/** Starts a server for all tests of a file. After each test the server must still accept an upload. */
+export async function serverForFile(options?: ServerOptions): Promise<TestServer> {
+  const server = await startServer(options)
+  afterEach(() => server.works())
+  afterAll(() => server.close())
+  return server
+}
+
+/** Starts the HTTP server as `serve` does, with rows in memory and files in a temporary folder. */
+export async function startServer(options: ServerOptions = {}) {
+  const { policy, pace, headerTimeoutSeconds = 10, wrapStorage, ports, showsLocation } = options
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-e2e-'))
   const jobs = new MemoryJobs()
   const media = new MemoryMediaRepository({
@@ -92,130 +77,170 @@ export async function startServer(given: Given = {}): Promise<TestServer> {
       void setImmediate().then(() => jobs.run(mediaport.work))
     },
   })
-  const storage = wrapStorage(new FilesystemFileStorage(join(folder, 'files')), folder)
+  const files = new FilesystemFileStorage(join(folder, 'files'))
+  const storage = wrapStorage?.(files, folder) ?? files
   const mediaport = createMediaport(
     { ...memoryPorts(), ...ports, media, storages: [storage] },
-    { maxFileSize: MAX_FILE, ...policy },
+    { maxFileSize: MAX_FILE_BYTES, ...policy },
   )
 
-  const server = createHttpServer(headerTimeoutSeconds)
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
+  const httpServer = createHttpServer(headerTimeoutSeconds)
+  await once(httpServer.listen(0, '127.0.0.1'), 'listening')
+  const { port } = httpServer.address() as AddressInfo
   const url = `http://127.0.0.1:${port}`
-  const log: { level: string }[] = []
-  const logged = (level: string) => (fields: object) => void log.push({ level, ...fields })
-  const peers = new Map<number, Socket>()
-  let draining = false
-  let cutOff = false
+  const log: LogLine[] = []
+  const logAs = (level: string) => (fields: object) => void log.push({ level, ...fields })
+  let isDraining = false
+  let isCutOff = false
   const app = createApp(mediaport, {
     access: { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: url },
     pace: { idleSeconds: 15, minRate: 4096, ...pace },
     showsLocation,
-    isDraining: () => draining,
-    isCutOff: () => cutOff,
-    log: { debug: logged('debug'), info: logged('info'), warn: logged('warn'), error: logged('error') },
+    isDraining: () => isDraining,
+    isCutOff: () => isCutOff,
+    log: { debug: logAs('debug'), info: logAs('info'), warn: logAs('warn'), error: logAs('error') },
   })
-  serveApp(server, app)
-  server.on('connection', (socket) => peers.set(socket.remotePort ?? 0, socket))
-
+  serveApp(httpServer, app)
+  /** The server's ends of the connections, by the port of the client. */
+  const sockets = new Map<number, Socket>()
+  httpServer.on('connection', (socket) => sockets.set(socket.remotePort ?? 0, socket))
   const wires: Wire[] = []
-  const connect = (): Wire => {
-    const wire = new Wire(port)
-    wires.push(wire)
-    return wire
-  }
 
-  const exchange: TestServer['exchange'] = async (request, options) => {
-    const wire = connect()
-    await wire.send(request)
-    const answer = await wire.answer(options)
-    wire.leave()
-    return answer
-  }
-
-  const sendApart: TestServer['sendApart'] = async (wire, pieces) => {
-    for (const piece of pieces) {
-      await wire.send(piece)
-      while ((peers.get(wire.port)?.bytesRead ?? 0) < wire.sent) await setImmediate()
-    }
-  }
-
-  const rows = async (): Promise<Media[]> => {
-    const found = (await media.scan(undefined, Number.POSITIVE_INFINITY))._unsafeUnwrap()
-    return found.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
-  }
-
-  const stored = async (): Promise<Stored[]> => (await rows()).filter((row) => row.state === 'stored')
-
-  const filesOnDisk = async (): Promise<string[]> => {
-    const entries = await readdir(join(folder, 'files'), { recursive: true, withFileTypes: true }).catch(() => [])
-    return entries.filter((entry) => entry.isFile()).map(({ name }) => basename(name))
-  }
-
-  const settled = () =>
-    vi.waitFor(async () => {
-      expect((await rows()).filter(({ state }) => state === 'receiving')).toEqual([])
-      expect((await filesOnDisk()).toSorted()).toEqual((await stored()).map(({ storageKey }) => storageKey).toSorted())
-    }, WAIT)
-
-  const accepts = async (request: Uint8Array): Promise<Accepted> => {
-    const answer = await exchange(request)
-    expect([answer.status, answer.status === 201 || answer.body.toString()]).toEqual([201, true])
-    return JSON.parse(answer.body.toString())
-  }
-
-  return {
+  const server = {
     url,
     port,
     mediaport,
-    connect,
-    exchange,
-    sendApart,
-    accepts,
-    rows,
-    stored,
-    filesOnDisk,
-    settled,
-    log,
-    refuses: async (request, status, code) => {
-      const before = await stored()
-      const answer = await exchange(request)
-      expectProblem(answer, status, code)
-      await settled()
-      expect(await stored()).toEqual(before)
-      expect(linesOf(log, answer)).toEqual([expect.objectContaining({ level: status < 500 ? 'warn' : 'error', code })])
+    log: log as readonly LogLine[],
+
+    /** Opens a connection. `close` closes it if the test does not. */
+    connect(): Wire {
+      const wire = new Wire(port)
+      wires.push(wire)
+      return wire
+    },
+
+    /** Sends the request on a new connection and returns the answer. Set `toHead` for a HEAD request. */
+    async exchange(request: Uint8Array, { toHead = false } = {}): Promise<Answer> {
+      const wire = await server.connect().send(request)
+      const answer = await wire.answer({ toHead })
+      wire.leave()
       return answer
     },
-    refusesMeanwhile: async (head, filler, status, code) => {
-      const before = await stored()
-      const wire = connect()
-      await wire.send(head)
-      expect(await wire.sendUntilAnswered(filler)).toBe(true)
-      expectProblem(await wire.answer(), status, code)
-      await wire.closed()
-      await settled()
-      expect(await stored()).toEqual(before)
+
+    /** Sends each piece after the server has received the one before. */
+    async sendSeparately(wire: Wire, pieces: readonly Uint8Array[]): Promise<void> {
+      for (const piece of pieces) {
+        await wire.send(piece)
+        while ((sockets.get(wire.port)?.bytesRead ?? 0) < wire.sent) await setImmediate()
+      }
     },
-    hasBegun: () =>
-      vi.waitFor(async () => expect(await filesOnDisk()).toContainEqual(expect.stringMatching(/\.part$/)), WAIT),
-    works: async () => {
-      await accepts(post(form(file())))
-      await settled()
+
+    /** Sends an upload that must be accepted. */
+    async accepts(request: Uint8Array): Promise<Accepted> {
+      const answer = await server.exchange(request)
+      expect([answer.status, answer.status === 201 || answer.body.toString()]).toEqual([201, true])
+      return json(answer)
     },
-    drain: () => {
-      draining = true
+
+    /** Sends a request that must be refused, logged once, and leave nothing behind. */
+    async refuses(request: Uint8Array, ...refusal: Refusal): Promise<Answer> {
+      const { answer, code } = await server.keepsNothing(async () => {
+        const answer = await server.exchange(request)
+        return { answer, code: expectProblem(answer, ...refusal) }
+      })
+      const level = answer.status < 500 ? 'warn' : 'error'
+      const lines = log.filter((line) => line.request_id === answer.headers['x-request-id'])
+      expect(lines).toEqual([expect.objectContaining({ level, code })])
+      return answer
     },
-    stop: (drainMs = 10_000) => closeServer(server, drainMs, () => (cutOff = true)),
-    close: async () => {
+
+    /** Sends `head` and then `filler` repeatedly. The request must be refused while bytes are still being sent. */
+    async refusesEndless(head: Uint8Array, filler: Uint8Array, ...refusal: Refusal): Promise<void> {
+      await server.keepsNothing(async () => {
+        const wire = await server.connect().send(head)
+        expect(await wire.sendUntilAnswered(filler)).toBe(true)
+        expectProblem(await wire.answer(), ...refusal)
+        await wire.closed()
+      })
+    },
+
+    /** Sends an upload with a field that must be refused before the file and after it. */
+    async refusesField(name: string, value: Bytes, ...refusal: Refusal): Promise<void> {
+      await server.refuses(post(form(field(name, value), file())), ...refusal)
+      await server.refuses(post(form(file(pngOf(50_000)), field(name, value))), ...refusal)
+    },
+
+    /** Expects that `send` leaves no media item and no file behind. */
+    async keepsNothing<T>(send: () => Promise<T>): Promise<T> {
+      const before = await server.stored()
+      const result = await send()
+      await server.untilSettled()
+      expect(await server.stored()).toEqual(before)
+      return result
+    },
+
+    /** Sends an upload that must be accepted, and waits for its end. */
+    async works(): Promise<void> {
+      await server.accepts(post(form(file())))
+      await server.untilSettled()
+    },
+
+    /** All rows, oldest first. */
+    async rows(): Promise<Media[]> {
+      const rows = (await media.scan(undefined, Number.POSITIVE_INFINITY))._unsafeUnwrap()
+      return rows.toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
+    },
+
+    /** The stored media items, oldest first. */
+    async stored(): Promise<Stored[]> {
+      return (await server.rows()).filter((row) => row.state === 'stored')
+    },
+
+    /** The names of all files of the storage, including incomplete ones. */
+    async filesOnDisk(): Promise<string[]> {
+      const entries = await readdir(join(folder, 'files'), { recursive: true, withFileTypes: true }).catch(() => [])
+      return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+    },
+
+    /** Waits until the storage writes a file. */
+    async untilReceiving(): Promise<void> {
+      await vi.waitFor(
+        async () => expect(await server.filesOnDisk()).toContainEqual(expect.stringMatching(/\.part$/)),
+        WAIT,
+      )
+    },
+
+    /** Waits until no upload is in progress and the storage has exactly the files of the stored media items. */
+    async untilSettled(): Promise<void> {
+      await vi.waitFor(async () => {
+        expect((await server.rows()).map(({ state }) => state)).not.toContain('receiving')
+        const keys = (await server.stored()).map(({ storageKey }) => storageKey)
+        expect((await server.filesOnDisk()).toSorted()).toEqual(keys.toSorted())
+      }, WAIT)
+    },
+
+    /** From now on the server refuses requests with `shutting-down`. */
+    drain(): void {
+      isDraining = true
+    },
+
+    /** Stops the server. Connections that are still open after `drainMs` are destroyed. */
+    async stop(drainMs = 10_000): Promise<void> {
+      await closeServer(httpServer, drainMs, () => (isCutOff = true))
+    },
+
+    /** Closes all connections, stops the server and deletes its files. */
+    async close(): Promise<void> {
       for (const wire of wires) wire.leave()
-      if (server.listening) await closeServer(server, 0)
+      if (httpServer.listening) await closeServer(httpServer, 0)
       await mediaport.close()
       await rm(folder, { recursive: true })
     },
   }
+  return server
 }
 
-/** For `vi.waitFor`: long enough for a busy machine. */
+/** For `vi.waitFor`. Long enough for a busy machine. */
 const WAIT = { timeout: 10_000, interval: 5 }
 
 const SECURITY_HEADERS = {
@@ -224,20 +249,33 @@ const SECURITY_HEADERS = {
   'cache-control': 'no-store',
 }
 
-/** RFC 9457, with everything that each answer of ours has. */
-export function expectProblem(answer: Answer, status: number, code: string): void {
+/**
+ * Expects a problem document (RFC 9457) with all headers that every answer has.
+ *
+ * @param refusal The expected status and code. By default those in the title of the test: `… is refused with 400 bad-host`.
+ * @returns The code.
+ */
+export function expectProblem(answer: Answer, ...refusal: Refusal): string | undefined {
+  const [status = refusalInTitle().statuses[0], code = refusalInTitle().code] = refusal
   const text = answer.body.toString()
   expect([answer.status, text]).toEqual([status, expect.stringContaining(`"/problems/${code}"`)])
-  const problem: { request_id: string; title: string } = JSON.parse(text)
+  const problem: { request_id: string; title: string } = json(answer)
   expect(problem).toMatchObject({ type: `/problems/${code}`, status, title: expect.stringMatching(/\w/) })
   expect(answer.headers).toMatchObject({ ...SECURITY_HEADERS, 'x-request-id': problem.request_id })
   expect(answer.headers['content-type']).toMatch(/^application\/problem\+json(;|$)/)
   expect(problem.request_id).toMatch(/^[0-9a-f-]{36}$/)
   expect(text).not.toMatch(/[\p{Cc}\u2028\u2029\u202A-\u202E]|node_modules|node:|\w\.[jt]s\b|\/tmp\//u)
+  return code
 }
 
-function linesOf(log: TestServer['log'], { headers }: Answer): object[] {
-  return log.filter((line) => line.request_id === headers['x-request-id'])
-}
+/** The form of the titles of tests about one refused input. A refusal by the HTTP parser of Node.js has no code. */
+export const REFUSAL =
+  /(?<input>.+) is refused with (?<status>\d{3}(?:(?:, | or )\d{3})*)(?: (?<code>[a-z][a-z0-9-]*))?(?=:|$)/
 
-const same = (storage: FileStorage): FileStorage => storage
+/** The status, or the possible statuses, and the code in the title of the test. */
+export function refusalInTitle(): { statuses: number[]; code: string | undefined } {
+  const { currentTestName = '' } = expect.getState()
+  const { status, code } = REFUSAL.exec(currentTestName)?.groups ?? {}
+  if (status === undefined) throw new Error(`The title does not say "is refused with …": ${currentTestName}`)
+  return { statuses: status.split(/\D+/).map(Number), code }
+}

@@ -21,10 +21,10 @@ interface Document {
   >
 }
 
-/** `fetch` would otherwise ask for a full answer. */
+/** Without it `fetch` adds `Cache-Control: no-cache`, which asks for a full answer. */
 const REVALIDATE = { 'Cache-Control': 'max-age=0' }
 
-/** Addresses for people, which no program calls. */
+/** The routes of the HTML pages, which the document does not describe. */
 const PAGES = ['/', '/swagger', '/swagger/assets/:name', '/redoc', '/redoc/assets/:name']
 
 describe('The OpenAPI document', () => {
@@ -40,8 +40,8 @@ describe('The OpenAPI document', () => {
   })
   afterAll(() => server.close())
 
-  /** Checks an answer against what the document says of this route, status and media type. */
-  const expectAsDescribed = async (path: string, method: string, answer: globalThis.Response): Promise<void> => {
+  /** Expects that the document describes an answer of this route with this status, these headers and this body. */
+  const expectDescribed = async (path: string, method: string, answer: globalThis.Response): Promise<void> => {
     const described = document.paths[path]?.[method]?.responses[String(answer.status)]
     expect(described, `${method} ${path} ${answer.status}`).toBeDefined()
     for (const [header, { required }] of Object.entries(described?.headers ?? {}))
@@ -49,10 +49,10 @@ describe('The OpenAPI document', () => {
     const type = answer.headers.get('content-type')?.split(';')[0]
     if (type === undefined) return
     const content = described?.content ?? {}
-    const named = type in content ? type : '*/*'
-    expect(Object.keys(content), `${method} ${path} ${answer.status} ${type}`).toContain(named)
+    const contentType = type in content ? type : '*/*'
+    expect(Object.keys(content), `${method} ${path} ${answer.status} ${type}`).toContain(contentType)
     if (!type.endsWith('json')) return
-    const pointer = ['paths', path, method, 'responses', String(answer.status), 'content', named, 'schema']
+    const pointer = ['paths', path, method, 'responses', String(answer.status), 'content', contentType, 'schema']
     const escaped = pointer.map((part) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1')))
     const validate = ajv.getSchema(`api#/${escaped.join('/')}`)
     const body: unknown = await answer.json()
@@ -69,7 +69,7 @@ describe('The OpenAPI document', () => {
   }
   const png = () => new Blob([Uint8Array.from(PNG)])
 
-  it('is valid OpenAPI 3.1, the same as JSON and as YAML', async () => {
+  it('is valid OpenAPI 3.1 and the same in JSON and YAML', async () => {
     expect(document.openapi).toMatch(/^3\.1\./)
     const validity = await new Validator().validate({ ...document })
     expect(validity).toMatchObject({ valid: true })
@@ -80,7 +80,7 @@ describe('The OpenAPI document', () => {
     expect(await json.json()).toEqual(document)
   })
 
-  it('has an entry for every route there is', () => {
+  it('describes every route', () => {
     const access = { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: server.url }
     const pace = { idleSeconds: 1, minRate: 1 }
     const log = { debug: ignore, info: ignore, warn: ignore, error: ignore }
@@ -96,19 +96,19 @@ describe('The OpenAPI document', () => {
     expect(described.toSorted()).toEqual(served.toSorted())
   })
 
-  it('tells people what each route is for', () => {
+  it('has a summary and a tag for every operation', () => {
     for (const item of Object.values(document.paths))
       for (const operation of Object.values(item))
         expect(operation).toMatchObject({ summary: expect.stringMatching(/\w/), tags: [expect.stringMatching(/\w/)] })
   })
 
-  it('describes what every route answers', async () => {
+  it('describes the answers of every route', async () => {
     const uploaded = await upload({ title: 'Été', file: png(), tags: 'a, b' })
     const { id } = (await uploaded.clone().json()) as { id: string }
-    await expectAsDescribed('/upload/', 'post', uploaded)
+    await expectDescribed('/upload/', 'post', uploaded)
     const get = async (path: string, address: string, headers: Record<string, string> = {}) => {
       const answer = await fetch(server.url + address, { headers })
-      await expectAsDescribed(path, 'get', answer)
+      await expectDescribed(path, 'get', answer)
       return answer.status
     }
     expect(await get('/ping/', '/ping/')).toBe(200)
@@ -128,7 +128,7 @@ describe('The OpenAPI document', () => {
       const init =
         body === undefined ? { headers } : { body, headers: { 'Content-Type': 'application/json', ...headers } }
       const answer = await fetch(`${server.url}/media/${id}/`, { method, ...init })
-      await expectAsDescribed('/media/{id}/', method.toLowerCase(), answer)
+      await expectDescribed('/media/{id}/', method.toLowerCase(), answer)
       return answer.status
     }
     expect(await send('PATCH', '{"title":"Hiver","tags":["b"]}')).toBe(200)
@@ -144,17 +144,17 @@ describe('The OpenAPI document', () => {
     expect(await send('PATCH', '{"title":"A"}')).toBe(404)
   })
 
-  it('describes what an Idempotency-Key makes of an upload', async () => {
+  it('describes the answers to uploads with an Idempotency-Key', async () => {
     const key = 'described'
     const first = await upload({ file: png() }, key)
     const { id } = (await first.clone().json()) as { id: string }
     const replayed = await upload({ file: png() }, key)
     const other = await upload({ file: png(), title: 'another' }, key)
     await fetch(`${server.url}/media/${id}/`, { method: 'DELETE' })
-    const gone = await upload({ file: png() }, key)
-    const answers = [first, replayed, other, gone, await upload({ file: png() }, 'no key')]
+    const deleted = await upload({ file: png() }, key)
+    const answers = [first, replayed, other, deleted, await upload({ file: png() }, 'no key')]
     expect(answers.map(({ status }) => status)).toEqual([201, 201, 422, 410, 400])
-    for (const answer of answers) await expectAsDescribed('/upload/', 'post', answer)
+    for (const answer of answers) await expectDescribed('/upload/', 'post', answer)
   })
 
   it.each([
@@ -165,18 +165,18 @@ describe('The OpenAPI document', () => {
     [422, { file: png(), title: 'two\nlines' }],
     [422, { file: png(), sha256: 'x' }],
     [422, { file: new Blob([]) }],
-  ])('describes the %i of an upload', async (status, fields) => {
+  ])('describes the answer %i to an upload', async (status, fields) => {
     const answer = await upload(fields)
     expect(answer.status).toBe(status)
-    await expectAsDescribed('/upload/', 'post', answer)
+    await expectDescribed('/upload/', 'post', answer)
   })
 
-  it('names every error on some route, under its status, with an example that is valid', () => {
+  it('describes every error with a valid example under its status', () => {
     const responses = Object.values(document.paths).flatMap((item) =>
       Object.values(item).flatMap((operation) => Object.entries(operation.responses)),
     )
     const validate = ajv.getSchema('api#/components/schemas/Problem')
-    // A path or method that is not there belongs to no route.
+    // An unknown method belongs to no operation.
     for (const code of CODES.filter((code) => code !== 'method-not-allowed')) {
       const { status } = summary(code)
       const examples = responses
@@ -188,7 +188,7 @@ describe('The OpenAPI document', () => {
     }
   })
 
-  it('describes the problem of an error with all that it tells', () => {
+  it('describes a problem with its dependency and without its cause', () => {
     const validate = ajv.getSchema('api#/components/schemas/Problem')
     const { body } = toProblem(
       { type: 'unavailable', dependency: 'database', cause: new Error('down') },

@@ -4,27 +4,28 @@ import { errAsync } from 'neverthrow'
 import { afterEach, describe, expect, it } from 'vitest'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
-import { eventually, over } from '../unit/world.ts'
-import { type Given, startServer, type TestServer } from './harness.ts'
+import { eventually, override } from '../unit/world.ts'
+import { type ServerOptions, startServer, type TestServer } from './harness.ts'
 import { file, form, post } from './multipart.ts'
 
 let server: TestServer | undefined
 afterEach(() => server?.close())
 
-async function start(given: Given = {}) {
-  const started = await startServer(given)
-  server = started
+/** Starts a server and uploads a photograph with EXIF tags. */
+async function start(options?: ServerOptions) {
+  server = await startServer(options)
+  const { url } = server
   const photo = await readFile(join(import.meta.dirname, '../samples/picture.jpg'))
-  const { id } = await started.accepts(post(form(file(photo, 'photo.jpg'))))
-  const get = async (what: string) => {
-    const answer = await fetch(`${started.url}/media/${id}/${what}/`)
+  const { id } = await server.accepts(post(form(file(photo, 'photo.jpg'))))
+  const get = async (resource: 'metadata' | 'title') => {
+    const answer = await fetch(`${url}/media/${id}/${resource}/`)
     return { status: answer.status, body: (await answer.json()) as Record<string, unknown> }
   }
-  return { ...started, id, get }
+  return { url, id, get }
 }
 
 describe('The metadata of a photograph', () => {
-  it('is there soon after the upload, without where it was taken', async () => {
+  it('is ready soon after the upload and has no location by default', async () => {
     const { get } = await start()
     await eventually(async () => (await get('metadata')).body['status']).toBe('ready')
     const { status, body } = await get('metadata')
@@ -42,7 +43,7 @@ describe('The metadata of a photograph', () => {
     expect(body).not.toHaveProperty('location')
   })
 
-  it('tells where it was taken when the server was told to', async () => {
+  it('has the location if the server is configured to show it', async () => {
     const { get } = await start({ showsLocation: true })
     await eventually(async () => (await get('metadata')).body['location']).toEqual({
       latitude: 48.8577,
@@ -53,14 +54,14 @@ describe('The metadata of a photograph', () => {
 
   it('is pending while its store does not answer', async () => {
     const { metadata } = memoryPorts()
-    const away = () => errAsync(unavailable('metadata')(new Error('away')))
-    const { get } = await start({ ports: { metadata: over(metadata, { find: away, save: away }) } })
+    const fail = () => errAsync(unavailable('metadata')(new Error('down')))
+    const { get } = await start({ ports: { metadata: override(metadata, { find: fail, save: fail }) } })
     expect(await get('metadata')).toEqual({ status: 200, body: { status: 'pending' } })
   })
 })
 
-describe('The title', () => {
-  it('is that of the media, at once after a change', async () => {
+describe('The title of a media item', () => {
+  it('is current immediately after a change', async () => {
     const { url, id, get } = await start()
     expect(await get('title')).toEqual({ status: 200, body: { id, title: 'photo', tags: [] } })
     const headers = { 'Content-Type': 'application/json' }
@@ -73,19 +74,19 @@ describe('The title', () => {
   })
 })
 
-it.each(['title', 'metadata'])('The %s of a deleted media does not exist', async (what) => {
+it.each(['title', 'metadata'] as const)('The %s of a deleted media item does not exist', async (resource) => {
   const { url, id, get } = await start()
   await fetch(`${url}/media/${id}/`, { method: 'DELETE' })
-  expect(await get(what)).toMatchObject({ status: 404, body: { type: '/problems/not-found' } })
+  expect(await get(resource)).toMatchObject({ status: 404, body: { type: '/problems/not-found' } })
 })
 
 it.each([
   [true, 'ok', 'up'],
   [false, 'degraded', 'down'],
-])('With stores that answer: %s, the server is %s', async (isUp, status, check) => {
+])('If the projection stores answer (%s), the health check is %s', async (isUp, status, check) => {
   const { metadata, titles } = memoryPorts()
   const answers = { isUp: async () => isUp }
-  server = await startServer({ ports: { metadata: over(metadata, answers), titles: over(titles, answers) } })
+  server = await startServer({ ports: { metadata: override(metadata, answers), titles: override(titles, answers) } })
   const answer = await fetch(`${server.url}/healthcheck/`)
   expect(answer.status).toBe(200)
   expect(await answer.json()).toEqual({

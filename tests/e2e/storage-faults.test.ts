@@ -7,23 +7,23 @@ import type { FileStorage, PutError } from '../../src/application/ports/file-sto
 import { pngOf } from '../samples.ts'
 import { startServer, type TestServer } from './harness.ts'
 import { field, file, form, get, post } from './multipart.ts'
+import { json } from './wire.ts'
 
-const request = post(form(field('title', 'kept?'), file(pngOf(500_000))))
+const request = post(form(field('title', 'incomplete'), file(pngOf(500_000))))
 
-/** Nothing of a refused upload can be seen, now or after the storage has recovered. */
-async function showsNothing(server: TestServer): Promise<void> {
-  const { body } = await server.exchange(get('/media/'))
-  expect(JSON.parse(body.toString())).toEqual({ items: [], next: null })
+/** Expects that the only upload was abandoned and cannot be seen. */
+async function expectNothingShown(server: TestServer): Promise<void> {
+  expect(json(await server.exchange(get('/media/')))).toEqual({ items: [], next: null })
   expect(await server.filesOnDisk()).toEqual([])
   expect((await server.rows()).map(({ state }) => state)).toEqual(['abandoned'])
 }
 
-describe('a storage whose folder can not be written', () => {
+describe('A storage whose folder cannot be written', () => {
   let server: TestServer
   beforeAll(async () => {
     server = await startServer({
       wrapStorage: (_, folder) => {
-        const path = join(folder, 'in-the-way')
+        const path = join(folder, 'not-a-folder')
         writeFileSync(path, '')
         return new FilesystemFileStorage(path)
       },
@@ -31,14 +31,14 @@ describe('a storage whose folder can not be written', () => {
   })
   afterAll(() => server.close())
 
-  it('is unavailable, and nothing is kept', async () => {
-    const { headers, body } = await server.refuses(request, 503, 'unavailable')
-    expect(headers).toMatchObject({ 'retry-after': '2' })
-    expect(JSON.parse(body.toString())).toMatchObject({ dependency: 'storage' })
-    expect(body.toString()).not.toContain('in-the-way')
-    await showsNothing(server)
+  it('makes uploads fail with 503, keeps nothing, and is down in the health check', async () => {
+    const answer = await server.refuses(request, 503, 'unavailable')
+    expect(answer.headers).toMatchObject({ 'retry-after': '2' })
+    expect(json(answer)).toMatchObject({ dependency: 'storage' })
+    expect(answer.body.toString()).not.toContain('not-a-folder')
+    await expectNothingShown(server)
     const health = await server.exchange(get('/healthcheck/'))
-    expect([health.status, JSON.parse(health.body.toString())]).toEqual([
+    expect([health.status, json(health)]).toEqual([
       503,
       { status: 'down', checks: { database: 'up', storage: 'down' } },
     ])
@@ -50,34 +50,34 @@ describe.each([
   ['is full', 507, { type: 'insufficient-storage', cause: new Error('ENOSPC') }],
   ['refuses', 502, { type: 'storage-error', cause: new Error('403 from the vendor') }],
   ['does not answer', 503, { type: 'unavailable', dependency: 'storage', cause: new Error('ECONNRESET') }],
-] as const)('a storage that %s', (_, status, error) => {
+] as const)('A storage that %s', (_, status, error) => {
   let server: TestServer
-  let broken = true
+  let isBroken = true
   beforeAll(async () => {
-    server = await startServer({ wrapStorage: (storage) => failing(storage, error, () => broken) })
+    server = await startServer({ wrapStorage: (storage) => failing(storage, error, () => isBroken) })
   })
   afterEach(() => {
-    broken = true
+    isBroken = true
   })
   afterAll(() => server.close())
 
-  it(`in the middle of a file is a ${status}, nothing is kept, and later all is well`, async () => {
+  it(`makes an upload fail with ${status}, keeps nothing, and accepts the same upload later`, async () => {
     const { body } = await server.refuses(request, status, error.type)
     expect(body.toString()).not.toContain(error.cause.message)
-    await showsNothing(server)
-    broken = false
+    await expectNothingShown(server)
+    isBroken = false
     await server.accepts(request)
     await server.works()
   })
 })
 
-/** Takes 100 KB of every file and then says no. */
+/** Reads 100 KB of every file and then fails with `error`. */
 function failing(storage: FileStorage, error: PutError, isBroken: () => boolean): FileStorage {
   return {
     name: storage.name,
     put: (key, body, hints) =>
       isBroken()
-        ? ResultAsync.fromSafePromise(takeSome(body)).andThen(() => errAsync(error))
+        ? ResultAsync.fromSafePromise(readSome(body)).andThen(() => errAsync(error))
         : storage.put(key, body, hints),
     open: (key, range) => storage.open(key, range),
     delete: (key) => storage.delete(key),
@@ -85,10 +85,10 @@ function failing(storage: FileStorage, error: PutError, isBroken: () => boolean)
   }
 }
 
-async function takeSome(body: AsyncIterable<Uint8Array>): Promise<void> {
-  let taken = 0
+async function readSome(body: AsyncIterable<Uint8Array>): Promise<void> {
+  let bytes = 0
   for await (const chunk of body) {
-    taken += chunk.length
-    if (taken > 100_000) return
+    bytes += chunk.length
+    if (bytes > 100_000) return
   }
 }

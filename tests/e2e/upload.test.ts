@@ -1,20 +1,13 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { PDF, pngOf, sha256 } from '../samples.ts'
-import { type Accepted, expectProblem, MAX_FILE, startServer, type TestServer } from './harness.ts'
+import { type Accepted, expectProblem, MAX_FILE_BYTES, serverForFile, startServer } from './harness.ts'
 import { begin, chunk, concat, field, file, form, get, headOf, LAST_CHUNK, post, postChunked } from './multipart.ts'
-import type { Answer } from './wire.ts'
+import { json } from './wire.ts'
 
-let server: TestServer
-beforeAll(async () => {
-  server = await startServer()
-})
-afterEach(() => server.works())
-afterAll(() => server.close())
+const server = await serverForFile()
 
-const json = ({ body }: Answer) => JSON.parse(body.toString())
-
-describe('an upload', () => {
-  it('is answered with all that is known of the media', async () => {
+describe('An upload', () => {
+  it('returns the whole media item and its headers', async () => {
     const bytes = pngOf(20_000)
     const answer = await server.exchange(
       post(
@@ -53,7 +46,7 @@ describe('an upload', () => {
     })
   })
 
-  it('can be looked at and fetched again', async () => {
+  it('can be read and downloaded', async () => {
     const bytes = pngOf(300_000)
     const uploaded = await server.exchange(post(form(file(bytes))))
     const { id } = json(uploaded)
@@ -75,7 +68,7 @@ describe('an upload', () => {
     expect(some.headers['repr-digest']).toBe(content.headers['repr-digest'])
   })
 
-  it('works from a browser or any other client', async () => {
+  it('accepts a form of fetch', async () => {
     const data = new FormData()
     data.append('title', 'Größe')
     data.append('file', new Blob([Uint8Array.from(PDF)]), 'Ä "1".pdf')
@@ -84,14 +77,14 @@ describe('an upload', () => {
     expect(await response.json()).toMatchObject({ title: 'Größe', filename: 'Ä "1".pdf', mime_type: 'application/pdf' })
   })
 
-  it('may have a known length or not', async () => {
+  it('gets the same answer with and without a Content-Length', async () => {
     const body = form(field('title', 'T'), file(pngOf(200_000)))
-    const { id: _, file_id: __, url: ___, created_at: ____, ...known } = json(await server.exchange(post(body)))
+    const { id: _, file_id: __, url: ___, created_at: ____, ...common } = json(await server.exchange(post(body)))
     const chunks = [body.subarray(0, 10), body.subarray(10, 100_000), body.subarray(100_000)].map(chunk)
-    expect(await server.accepts(concat(postChunked(), ...chunks, LAST_CHUNK))).toMatchObject(known)
+    expect(await server.accepts(concat(postChunked(), ...chunks, LAST_CHUNK))).toMatchObject(common)
   })
 
-  it('may be the next of many on one connection', async () => {
+  it('can follow others on one connection, also without waiting for their answers', async () => {
     const wire = server.connect()
     for (let index = 0; index < 5; index++) {
       await wire.send(post(form(field('title', `${index}`), file(pngOf(50_000)))))
@@ -102,92 +95,89 @@ describe('an upload', () => {
     expectProblem(await wire.answer(), 415, 'unsupported-file-type')
   })
 
-  it('is asked for its body when the client waits to be asked', async () => {
+  it('gets 100 Continue if the client expects it', async () => {
     const body = form(file(pngOf(50_000)))
-    const wire = server.connect()
-    await wire.send(headOf(post(body, 'Expect: 100-continue')))
+    const wire = await server.connect().send(headOf(post(body, 'Expect: 100-continue')))
     expect(await wire.status()).toBe(100)
     await wire.send(body)
     expect((await wire.answer()).status).toBe(201)
   })
 
   it.each([
-    ['that is too large', `Content-Length: ${3 * MAX_FILE}`, 413, 'too-large'],
-    ['of the wrong type', 'Content-Type: text/plain', 415, 'unsupported-media-type'],
-    ['that is encoded', 'Content-Encoding: gzip', 415, 'unsupported-content-encoding'],
-    ['from another site', 'Sec-Fetch-Site: cross-site', 403, 'cross-site'],
-    ['with a key that nobody gave out', 'Authorization: Bearer x', 401, 'unauthenticated'],
-  ])('A15: is not asked for a body %s', async (_, header, status, code) => {
-    const wire = server.connect()
-    await wire.send(headOf(post(form(file()), 'Expect: 100-continue', header)))
+    ['too large', `Content-Length: ${3 * MAX_FILE_BYTES}`, 413, 'too-large'],
+    ['another type', 'Content-Type: text/plain', 415, 'unsupported-media-type'],
+    ['compressed', 'Content-Encoding: gzip', 415, 'unsupported-content-encoding'],
+    ['another site', 'Sec-Fetch-Site: cross-site', 403, 'cross-site'],
+    ['credentials', 'Authorization: Bearer x', 401, 'unauthenticated'],
+  ])('gets no 100 Continue if it is refused by its headers: %s', async (_, header, status, code) => {
+    const wire = await server.connect().send(headOf(post(form(file()), 'Expect: 100-continue', header)))
     const answer = await wire.answer()
     expectProblem(answer, status, code)
     expect(answer.interim).toEqual([])
     await wire.closed()
   })
 
-  it('does not wait for another one that hangs', async () => {
-    const wire = server.connect()
-    await wire.send(post(begin(file(pngOf(50_000))), 'Content-Length: 500000'))
-    await server.hasBegun()
+  it('does not wait for another upload that makes no progress', async () => {
+    const wire = await server.connect().send(post(begin(file(pngOf(50_000))), 'Content-Length: 500000'))
+    await server.untilReceiving()
     await server.accepts(post(form(file())))
     wire.leave()
   })
 })
 
-describe('every path', () => {
+describe('Every path', () => {
   it.each(['/ping', '/healthcheck', '/media', '/media/{id}', '/media/{id}/content'])(
-    '%s is the same with a slash at its end',
+    'is the same with and without a trailing slash: %s',
     async (path) => {
       const { id } = await server.accepts(post(form(file())))
       const target = path.replace('{id}', id)
-      const [without, with_] = [await server.exchange(get(target)), await server.exchange(get(`${target}/`))]
-      expect([without.status, without.body]).toEqual([200, with_.body])
-      expect(with_.status).toBe(200)
+      const answers = [await server.exchange(get(target)), await server.exchange(get(`${target}/`))]
+      expect(answers.map(({ status }) => status)).toEqual([200, 200])
+      expect(answers[0]?.body).toEqual(answers[1]?.body)
     },
   )
 
-  it('/upload is the same with a slash at its end', async () => {
+  it('is the same with and without a trailing slash: /upload', async () => {
     const request = post(form(file())).toString('latin1').replace('/upload/', '/upload')
     await server.accepts(Buffer.from(request, 'latin1'))
   })
 })
 
-describe('a probe', () => {
+describe('A request', () => {
   it.each([
     ['/ping', 'debug'],
     ['/healthcheck/', 'debug'],
     ['/media/', 'info'],
-  ])('is logged so that it hides nothing: %s at %s', async (path, level) => {
+  ])('is logged at a level that suits its frequency: %s at %s', async (path, level) => {
     await server.exchange(get(path))
     expect(server.log.at(-1)).toMatchObject({ path, level })
   })
 })
 
-describe('the list', () => {
-  it('shows every media once, newest first, page by page', async () => {
+describe('The list', () => {
+  it('shows every media item once, newest first, in pages', async () => {
     const other = await startServer()
+    onTestFinished(() => other.close())
     const titles = Array.from({ length: 25 }, (_, index) => `${index}`)
     for (const title of titles) await other.accepts(post(form(field('title', title), field('tags', 'a'), file())))
     await other.refuses(post(form(file(), file())), 400, 'too-many-files')
     const page = async (query: string): Promise<{ items: Accepted[]; next: string | null }> =>
       json(await other.exchange(get(`/media/${query}`)))
 
-    const seen: string[] = []
+    const shown: string[] = []
     let { items, next } = await page('?limit=10')
     while (next !== null) {
-      seen.push(...items.map(({ title }) => title))
+      shown.push(...items.map(({ title }) => title))
       await other.accepts(post(form(field('title', 'newer'), file())))
       ;({ items, next } = await page(`?limit=10&cursor=${next}`))
     }
-    seen.push(...items.map(({ title }) => title))
-    expect(seen).toEqual(titles.toReversed())
+    shown.push(...items.map(({ title }) => title))
+    expect(shown).toEqual(titles.toReversed())
 
     expect((await page('')).items).toHaveLength(20)
     expect((await page('?tag=A&limit=100')).items).toHaveLength(25)
     expect(await page('?tag=b')).toEqual({ items: [], next: null })
     const [first] = (await page('?limit=1&tag=a')).items
     expect(first).toEqual(json(await other.exchange(get(`/media/${first?.id}/`))))
-    await other.close()
   })
 })

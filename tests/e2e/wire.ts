@@ -3,25 +3,26 @@ import { setImmediate } from 'node:timers/promises'
 
 export interface Answer {
   readonly status: number
-  /** By lower-case name; lines of one name are joined by commas. */
+  /** By name in lower case. The values of a repeated header are joined by ", ". */
   readonly headers: Readonly<Record<string, string>>
   readonly body: Buffer
-  /** Statuses of the interim answers (1xx) that came before. */
+  /** The statuses of the interim answers (1xx) before this one. */
   readonly interim: readonly number[]
-  /** From the connection's begin to the answer's end; for a person to look at, no test decides by it. */
-  readonly milliseconds: number
 }
 
-const HEAD_END = Buffer.from('\r\n\r\n')
-/** While what had begun is put away, which a slow disk may take long for, what comes is passed over at the speed of memory. */
-const MOST = 1024 * 1024 * 1024
+/** The body of the answer as JSON. */
+export const json = ({ body }: Answer) => JSON.parse(body.toString())
 
-/** One TCP connection, byte by byte: for what no well-behaved client would send. */
+const LINE_END = Buffer.from('\r\n')
+const HEAD_END = Buffer.from('\r\n\r\n')
+/** Much, because a server that waits for a slow disk before it answers discards bytes at the speed of memory. */
+const MAX_SENT_BYTES = 1024 * 1024 * 1024
+
+/** A TCP connection to a server. It sends any bytes, also those that no correct HTTP client would send. */
 export class Wire {
-  /** Bytes handed to the kernel or waiting for it. */
+  /** The number of bytes passed to `send`. */
   sent = 0
   readonly #socket: Socket
-  readonly #began = performance.now()
   #received = Buffer.alloc(0)
   #ended = false
   #changed = Promise.withResolvers<void>()
@@ -36,16 +37,16 @@ export class Wire {
       this.#ended = true
       this.#wake()
     }
-    // A reset is one way for the server to close; what was received before it counts.
+    // A server may close with a reset. The bytes before it count.
     this.#socket.on('error', end).on('end', end).on('close', end)
   }
 
-  /** Of this side. */
+  /** The local port. */
   get port(): number {
     return this.#socket.localPort ?? 0
   }
 
-  /** Settles when the kernel has taken the bytes. */
+  /** Resolves when the kernel has accepted the bytes. */
   async send(bytes: string | Uint8Array): Promise<this> {
     const written = Promise.withResolvers<void>()
     this.#socket.write(bytes, () => written.resolve())
@@ -55,36 +56,36 @@ export class Wire {
   }
 
   /**
-   * Sends `chunk` again and again until an answer begins or the connection ends.
-   * @returns whether that happened while bytes were still being sent; false after 1 GiB.
+   * Sends `chunk` repeatedly until the server answers or closes the connection.
+   * @returns `false` if it did neither within 1 GiB.
    */
   async sendUntilAnswered(chunk: Uint8Array): Promise<boolean> {
     while (!this.#ended && this.#received.length === 0) {
-      if (this.sent > MOST) return false
+      if (this.sent > MAX_SENT_BYTES) return false
       await this.send(chunk)
-      // The kernel may take it at once, and then nothing would let this process's server run.
+      // If the kernel accepts everything at once, only this lets the server run, which is in the same process.
       await setImmediate()
     }
     return true
   }
 
-  /** Says that nothing more is coming, and still listens. */
+  /** Ends the sending side. The answer can still be received. */
   finish(): this {
     this.#socket.end()
     return this
   }
 
-  /** Is gone at once, in the middle of whatever it was. */
+  /** Closes the connection immediately. */
   leave(): void {
     this.#socket.destroy()
   }
 
-  /** The same with a reset, whatever is still on its way. */
+  /** Closes the connection with a reset (RST). Bytes that are still in transit are lost. */
   reset(): void {
     this.#socket.resetAndDestroy()
   }
 
-  /** The next answer, which must have the length it says. An answer to HEAD has no body. */
+  /** Returns the next answer. Throws if the connection closes before its end. Set `toHead` for an answer to HEAD. */
   async answer({ toHead = false } = {}): Promise<Answer> {
     const interim: number[] = []
     for (;;) {
@@ -94,18 +95,18 @@ export class Wire {
         continue
       }
       const body = toHead || status === 204 || status === 304 ? Buffer.alloc(0) : await this.#body(headers)
-      return { status, headers, body, interim, milliseconds: Math.round(performance.now() - this.#began) }
+      return { status, headers, body, interim }
     }
   }
 
-  /** The status of the next answer, an interim one too, as soon as its head is there. */
+  /** Returns the status of the next answer as soon as its head has arrived. Interim answers (1xx) count. */
   async status(): Promise<number> {
     return parseHead(await this.#until(HEAD_END)).status
   }
 
-  /** Settles when the server has closed the connection; gives what came and was not asked for. */
+  /** Waits until the server closes the connection. Returns the bytes that were received and not read. */
   async closed(): Promise<Buffer> {
-    while (!this.#ended) await this.#change()
+    while (!this.#ended) await this.#changed.promise
     return this.#received
   }
 
@@ -115,33 +116,29 @@ export class Wire {
     if (transfer === undefined) return this.#take((await this.closed()).length)
     const chunks: Buffer[] = []
     for (;;) {
-      const size = Number.parseInt((await this.#until(HEAD_END.subarray(2))).toString('latin1'), 16)
-      const chunk = await this.#take(size + 2)
+      const size = Number.parseInt((await this.#until(LINE_END)).toString('latin1'), 16)
+      const chunk = await this.#take(size + LINE_END.length)
       if (size === 0) return Buffer.concat(chunks)
       chunks.push(chunk.subarray(0, size))
     }
   }
 
-  async #until(mark: Buffer): Promise<Buffer> {
-    while (!this.#received.includes(mark)) await this.#more()
-    return this.#take(this.#received.indexOf(mark) + mark.length)
+  async #until(delimiter: Buffer): Promise<Buffer> {
+    while (!this.#received.includes(delimiter)) await this.#more()
+    return this.#take(this.#received.indexOf(delimiter) + delimiter.length)
   }
 
   async #take(length: number): Promise<Buffer> {
     while (this.#received.length < length) await this.#more()
-    const taken = this.#received.subarray(0, length)
+    const bytes = this.#received.subarray(0, length)
     this.#received = this.#received.subarray(length)
-    return taken
+    return bytes
   }
 
   async #more(): Promise<void> {
     if (this.#ended)
-      throw new Error(`closed after ${JSON.stringify(this.#received.subarray(0, 200).toString('latin1'))}`)
-    await this.#change()
-  }
-
-  #change(): Promise<void> {
-    return this.#changed.promise
+      throw new Error(`The connection was closed after ${excerpt(this.#received.toString('latin1', 0, 200))}.`)
+    await this.#changed.promise
   }
 
   #wake(): void {
@@ -153,13 +150,15 @@ export class Wire {
 function parseHead(bytes: Buffer): { status: number; headers: Record<string, string> } {
   const [statusLine = '', ...lines] = bytes.toString('latin1').trimEnd().split('\r\n')
   const status = /^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]
-  if (status === undefined) throw new Error(`no HTTP: ${statusLine.slice(0, 200)}`)
+  if (status === undefined) throw new Error(`Not a status line: ${excerpt(statusLine)}`)
   const headers: Record<string, string> = {}
   for (const line of lines) {
     const [, name = '', value = ''] = /^([^:\s]+): ?(.*)$/.exec(line) ?? []
-    if (name === '') throw new Error(`no header line: ${line.slice(0, 200)}`)
+    if (name === '') throw new Error(`Not a header line: ${excerpt(line)}`)
     const lower = name.toLowerCase()
     headers[lower] = lower in headers ? `${headers[lower]}, ${value}` : value
   }
   return { status: Number(status), headers }
 }
+
+const excerpt = (text: string): string => JSON.stringify(text.slice(0, 200))

@@ -6,12 +6,12 @@ import { ImagekitFileStorage } from '../../src/adapters/imagekit/imagekit-file-s
 import { readConfig } from '../../src/main/config.ts'
 import { fileStorageContract } from '../contract/file-storage.contract.ts'
 
-// Run by verify.ts alone, with what it found out before.
-const { VERIFY_FOLDER = '', VERIFY_LAG = '0' } = process.env
+// verify.ts sets both variables.
+const { VERIFY_FOLDER = '', VERIFY_LAG_MS = '0' } = process.env
 const { imagekit: account, policy } = readConfig(process.env)._unsafeUnwrap()
-if (!account || VERIFY_FOLDER === '') throw new Error('npm run imagekit:verify runs this')
+if (!account || VERIFY_FOLDER === '') throw new Error('Run this file with `npm run imagekit:verify`.')
 const { spools, ...options } = account
-const lag = Number(VERIFY_LAG)
+const lagMs = Number(VERIFY_LAG_MS)
 
 fileStorageContract('the account at ImageKit', async () => ({
   storage: new ImagekitFileStorage({
@@ -19,6 +19,6 @@ fileStorageContract('the account at ImageKit', async () => ({
     folder: `${VERIFY_FOLDER}/${randomBytes(6).toString('hex')}`,
     spoolFolder: spools ? join(tmpdir(), 'mediaport-verify') : undefined,
   }),
-  largest: policy.maxFileSize,
-  ...(lag > 0 && { settled: () => setTimeout(2 * lag) }),
+  maxBytes: policy.maxFileSize,
+  ...(lagMs > 0 && { untilListed: () => setTimeout(2 * lagMs) }),
 }))

@@ -1,36 +1,28 @@
 import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { Refusal } from './answers.ts'
+import { ApiError, rateLimited } from './answers.ts'
 
-/** What goes wrong with the requests to come, until it is cleared. */
+/** A fault that affects every following request until it is cleared. */
 export type Fault =
-  /** The upload is kept, and the connection cut instead of an answer. */
+  /** Stores the upload and closes the connection without an answer. */
   | { readonly type: 'answer lost' }
-  /** @param ms what `X-RateLimit-Reset` says; @param times how often. */
+  /** @param ms The value of `X-RateLimit-Reset`. @param times The number of requests that fail. */
   | { readonly type: 'rate limit'; readonly ms: number; times: number }
-  | { readonly type: 'error page'; readonly status: 500 | 502 | 503 | 504 }
+  | { readonly type: 'error page'; readonly status: 500 | 502 | 503 }
+  /** Reads the request and never answers. */
   | { readonly type: 'no answer' }
   | { readonly type: 'reset'; readonly afterBytes: number }
-  /** Takes no more bytes, and holds the connection. */
+  /** Stops reading and keeps the connection open. */
   | { readonly type: 'stops reading'; readonly afterBytes: number }
-  /** Answers at once, before the body was read, and closes. */
+  /** Answers before the body was read, and closes the connection. */
   | { readonly type: 'early refusal'; readonly status: 400 | 403 }
-  /** Accepted, not finished: an answer without a file. */
+  /** Stores the upload and answers 202 without a `fileId`. */
   | { readonly type: 'accepted' }
+  /** Stores the upload and answers with a size that is one byte too small. */
   | { readonly type: 'wrong size' }
   | { readonly type: 'slow receiver'; readonly bytesPerSecond: number }
-  /** Of many that are to be deleted, the last one is not: 207. */
-  | { readonly type: 'partial success' }
 
-/** `X-RateLimit-Reset` is a duration in ms [S]. */
-export const rateLimited = (limit: number, ms: number): Refusal =>
-  new Refusal(429, 'You have made too many requests', undefined, {
-    'x-ratelimit-limit': String(limit),
-    'x-ratelimit-reset': String(ms),
-    'x-ratelimit-interval': '1000',
-  })
-
-/** @returns whether nothing more is to be done. */
+/** @returns Whether the fault has replaced the answer. */
 export async function disturb(req: IncomingMessage, res: ServerResponse, fault: Fault): Promise<boolean> {
   switch (fault.type) {
     case 'rate limit':
@@ -45,14 +37,14 @@ export async function disturb(req: IncomingMessage, res: ServerResponse, fault: 
       req.resume()
       return true
     case 'reset':
-      await taken(req, fault.afterBytes)
+      await readBytes(req, fault.afterBytes)
       req.socket.resetAndDestroy()
       return true
     case 'stops reading':
-      await taken(req, fault.afterBytes)
+      await readBytes(req, fault.afterBytes)
       return true
     case 'early refusal':
-      throw new Refusal(
+      throw new ApiError(
         fault.status,
         fault.status === 403 ? 'Your storage quota has been exceeded.' : 'Invalid file parameter',
       )
@@ -61,12 +53,11 @@ export async function disturb(req: IncomingMessage, res: ServerResponse, fault: 
   }
 }
 
-/** Settles when so many bytes have come, and takes no more. */
-async function taken(req: IncomingMessage, bytes: number): Promise<void> {
-  let read = 0
-  while (read < bytes) {
+async function readBytes(req: IncomingMessage, count: number): Promise<void> {
+  let size = 0
+  while (size < count) {
     const chunk: Buffer | null = req.read()
-    if (chunk) read += chunk.length
+    if (chunk) size += chunk.length
     else await once(req, 'readable')
   }
 }

@@ -1,111 +1,46 @@
-import type { Account } from './account.ts'
-import { notOffered, Refusal } from './answers.ts'
-import { type Asset, cleaner, cleanFolder, type Folder, pathOf } from './library.ts'
-import type { Condition, Item } from './search-fields.ts'
-import { parseSearch } from './search-query.ts'
+import { ApiError, unsupported } from './answers.ts'
+import { type Account, type Asset, FOLDER } from './library.ts'
 
-const SORTS: Readonly<Record<string, (item: Item) => string | number>> = {
-  NAME: ({ name }) => name,
-  CREATED: ({ createdAt }) => createdAt.getTime(),
-  UPDATED: (item) => (item.type === 'file' ? item.updatedAt : item.createdAt).getTime(),
-  SIZE: (item) => (item.type === 'file' ? item.size : 0),
-  RELEVANCE: () => 0,
-}
+const PARAMETERS = new Set(['path', 'searchQuery', 'sort', 'limit'])
+const MAX_LIMIT = 1000
 
-/** GET /v1/files: one folder, or all; never what is below it, unless a search asks so [S]. */
-export function list(query: URLSearchParams, account: Account): object[] {
-  const limit = wholeNumber(query.get('limit'), 1, 1000, 1000)
-  const skip = wholeNumber(query.get('skip'), 0, Number.MAX_SAFE_INTEGER, 0)
-  const [, direction, by = ''] = /^(ASC|DESC)_([A-Z]+)$/.exec(query.get('sort') ?? 'ASC_CREATED') ?? []
-  const sort = SORTS[by]
-  if (!sort) throw new Refusal(400, 'Invalid sort parameter')
-  const { library, switches } = account
-  const path = query.get('path')
-  const folder = path === null ? undefined : cleanFolder(path, cleaner(switches.keepsUnicodeNames))
-  if (path !== null && folder === undefined) throw new Refusal(400, 'Invalid path parameter', 'INVALID_FOLDER_PATH')
-  if (folder !== undefined && !library.hasFolder(folder) && !switches.unknownFolderIsEmpty)
-    throw new Refusal(404, 'The requested folder does not exist.', 'FOLDER_NOT_FOUND')
-  const isFound = condition(query)
-  const items: Item[] = [...library.listed, ...library.folders]
-  const found = items
-    .filter((item) => folder === undefined || item.folder === folder)
-    .filter(isFound)
-    .toSorted((a, b) => (sort(a) < sort(b) ? -1 : sort(a) > sort(b) ? 1 : 0) * (direction === 'DESC' ? -1 : 1))
-  return found.slice(skip, skip + limit).map((item) => (item.type === 'file' ? toFile(item, account) : toFolder(item)))
-}
-
-/** With a searchQuery, the parameters `name`, `tags` and `type` are ignored [S]. */
-function condition(query: URLSearchParams): Condition {
-  const fileType = oneOf(query, 'fileType', ['all', 'image', 'non-image'])
-  const isOfType: Condition = (item) => fileType === 'all' || (item.type === 'file' && fileTypeOf(item) === fileType)
+/** GET /v1/files: the files of one folder without its subfolders [S], or of all folders. The oldest is first. */
+export function list(query: URLSearchParams, { library, switches }: Account): object[] {
+  const unknown = [...query.keys()].find((name) => !PARAMETERS.has(name))
+  if (unknown !== undefined) throw unsupported(`The parameter ${unknown}`)
+  const sort = query.get('sort') ?? 'ASC_CREATED'
+  if (sort !== 'ASC_CREATED') throw unsupported(`The order ${sort}`)
+  const limit = Number(query.get('limit') ?? MAX_LIMIT)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) throw new ApiError(400, 'Invalid limit parameter')
+  const folder = query.get('path')
+  if (folder !== null && !FOLDER.test(folder)) throw unsupported(`The path ${folder}`)
+  if (folder !== null && !library.hasFolder(folder) && !switches.unknownFolderIsEmpty)
+    throw new ApiError(404, 'The requested folder does not exist.')
   const search = query.get('searchQuery')
-  if (search !== null) {
-    const isSearched = parseSearch(search)
-    return (item) => isOfType(item) && isSearched(item)
-  }
-  const type = oneOf(query, 'type', ['file', 'folder', 'all', 'file-version'])
-  if (type === 'file-version') throw notOffered('The list of earlier versions')
-  const name = query.get('name')
-  const tags = query.get('tags')?.split(',')
-  return (item) =>
-    isOfType(item) &&
-    (type === 'all' || item.type === type) &&
-    (name === null || item.name === name) &&
-    (tags === undefined || (item.type === 'file' && tags.some((tag) => item.tags?.includes(tag))))
+  const conditions = search === null ? [] : parseSearch(search)
+  return library.listed
+    .filter((asset) => folder === null || asset.folder === folder)
+    .filter((asset) => conditions.every((condition) => condition(asset)))
+    .toSorted((a, b) => a.createdAt.getTime() - b.createdAt.getTime())
+    .slice(0, limit)
+    .map(({ fileId, name, size, createdAt }) => ({ fileId, name, size, createdAt: createdAt.toISOString() }))
 }
 
-/** The first one unless told. */
-function oneOf(query: URLSearchParams, parameter: string, values: readonly string[]): string | undefined {
-  const value = query.get(parameter) ?? values[0]
-  if (!values.some((each) => each === value)) throw new Refusal(400, `Invalid ${parameter} parameter`)
-  return value
-}
-
-function wholeNumber(raw: string | null, min: number, max: number, otherwise: number): number {
-  if (raw === null) return otherwise
-  const value = Number(raw)
-  if (raw === '' || !Number.isInteger(value) || value < min || value > max)
-    throw new Refusal(400, 'Invalid limit or skip parameter')
-  return value
-}
-
-const fileTypeOf = ({ mime }: Asset): string => (mime.startsWith('image/') ? 'image' : 'non-image')
-
-export function toFile(asset: Asset, { urlEndpoint }: Account): object {
-  const { type, fileId, name, tags, size, mime, isPrivate, createdAt, updatedAt, versions } = asset
-  const url = `${urlEndpoint}${pathOf(asset)}?updatedAt=${updatedAt.getTime()}`
-  return {
-    type,
-    fileId,
-    name,
-    filePath: pathOf(asset),
-    tags,
-    AITags: null,
-    versionInfo: { id: fileId, name: `Version ${versions}` },
-    isPrivateFile: isPrivate,
-    isPublished: true,
-    customCoordinates: null,
-    url,
-    thumbnail: `${url}&tr=n-ik_ml_thumbnail`,
-    fileType: fileTypeOf(asset),
-    mime,
-    size,
-    customMetadata: {},
-    description: null,
-    createdAt: createdAt.toISOString(),
-    updatedAt: updatedAt.toISOString(),
-  }
-}
-
-function toFolder({ type, folderId, name, folder, createdAt }: Folder): object {
-  const at = createdAt.toISOString()
-  return {
-    type,
-    folderId,
-    name,
-    folderPath: pathOf({ folder, name }),
-    customMetadata: {},
-    createdAt: at,
-    updatedAt: at,
-  }
+/**
+ * The part of the search syntax that mediaport uses: `type = "file"`, then conditions on `name` and `createdAt`.
+ * https://imagekit.io/docs/api-reference/digital-asset-management-dam/list-and-search-assets
+ */
+function parseSearch(search: string): ((asset: Asset) => boolean)[] {
+  const [type, ...conditions] = search.split(' AND ')
+  // Without it, a search finds folders too [S].
+  if (type !== 'type = "file"') throw unsupported(`The search ${search}`)
+  return conditions.map((condition) => {
+    const [, name] = /^name = "([^"]*)"$/.exec(condition) ?? []
+    if (name !== undefined) return (asset) => asset.name === name
+    const [, moment] = /^createdAt >= "([^"]*)"$/.exec(condition) ?? []
+    if (moment === undefined) throw unsupported(`The search ${search}`)
+    const earliest = Date.parse(moment)
+    if (Number.isNaN(earliest)) throw new ApiError(400, 'Your request contains invalid searchQuery parameter.')
+    return (asset) => asset.createdAt.getTime() >= earliest
+  })
 }

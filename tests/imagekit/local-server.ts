@@ -1,124 +1,104 @@
 import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { performance } from 'node:perf_hooks'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { closeAfterAnswer } from '../../src/adapters/http/linger.ts'
-import type { Account } from './account.ts'
-import { Refusal, send } from './answers.ts'
+import { ApiError, HELP, rateLimited, send } from './answers.ts'
 import { deliver } from './delivery-route.ts'
-import { disturb, type Fault, rateLimited } from './faults.ts'
-import { Library } from './library.ts'
+import { disturb, type Fault } from './faults.ts'
+import { type Account, Library } from './library.ts'
 import { mediaApi } from './media-routes.ts'
 import { EXPECTED, type Switches } from './switches.ts'
-import { noKey, uploadFile } from './upload-route.ts'
+import { uploadFile } from './upload-route.ts'
 
-export interface LocalImagekit {
-  /** Uploads, API and delivery are all below it. */
+export interface LocalImagekit extends Account {
+  /** The origin of uploads, the API and delivery. */
   readonly url: string
-  readonly urlEndpoint: string
-  readonly privateKey: string
-  readonly publicKey: string
-  readonly library: Library
-  /** What goes wrong with uploads, or with the API and delivery, until it is cleared. */
+  /** `upload` affects uploads; `api` affects the API and delivery. Set `undefined` to clear a fault. */
   readonly faults: { upload?: Fault | undefined; api?: Fault | undefined }
-  /** To be changed at any time. */
+  /** May be changed at any time. */
   readonly switches: { -readonly [name in keyof Switches]: Switches[name] }
   close(): Promise<void>
 }
 
 export interface LocalOptions {
   readonly switches?: Partial<Switches>
-  /** Loopback unless told: whoever reaches it can read and delete everything. */
+  /** `127.0.0.1` by default. Everyone who can connect can read and delete all files. */
   readonly host?: string
   readonly port?: number
-  /** Where readers reach it, when that is not 127.0.0.1. */
+  /** The origin that clients use, if it is not 127.0.0.1. */
   readonly url?: string | undefined
-  readonly privateKey?: string
-  /** Bytes; of the free plan unless told [S]. */
+  /** Bytes. By default the limits of the free plan [S]. */
   readonly maxFile?: number
   readonly maxVideo?: number
-  /** How far the vendor's clock is ahead, in ms. */
-  readonly clockOffset?: number
 }
 
-const MB = 1e6
-
-/** A double of ImageKit: as strict as its documents say, and able to fail in every way that we fear. */
+/**
+ * Starts a local server with the part of ImageKit's protocol that mediaport uses. It refuses what ImageKit refuses,
+ * answers 501 to other requests, and can fail on demand.
+ *
+ * @example
+ * const vendor = await startLocalImagekit({ switches: { listLag: 500 } })
+ * vendor.faults.upload = { type: 'answer lost' }
+ */
 export async function startLocalImagekit(options: LocalOptions = {}): Promise<LocalImagekit> {
-  const { host = '127.0.0.1', port = 0, privateKey = 'private_local_0123456789', clockOffset = 0 } = options
+  const { host = '127.0.0.1', port = 0, maxFile = 25e6, maxVideo = 100e6 } = options
+  const privateKey = 'private_local_0123456789'
   const switches = { ...EXPECTED, ...options.switches }
-  const library = await Library.open(() => switches.listLag)
+  const directory = await mkdtemp(join(tmpdir(), 'mediaport-imagekit-'))
+  const library = new Library(directory, () => switches.listLag)
   const faults: LocalImagekit['faults'] = {}
   const server = createServer((req, res) => void handle(req, res).catch(() => res.destroy()))
   await once(server.listen(port, host), 'listening')
   const url = options.url ?? `http://127.0.0.1:${(server.address() as AddressInfo).port}`
-  const account: Account = {
-    library,
-    switches,
-    privateKey,
-    publicKey: 'public_local',
-    urlEndpoint: `${url}/local`,
-    maxFile: options.maxFile ?? 25 * MB,
-    maxVideo: options.maxVideo ?? 100 * MB,
-    now: () => Date.now() + clockOffset,
-    usedTokens: new Set(),
-  }
-  const mayCall = limiter(() => switches.callsPerSecond)
+  const urlEndpoint = `${url}/local`
+  const account: Account = { library, switches, privateKey, urlEndpoint, maxFile, maxVideo }
+  const checkRate = limiter(() => switches.callsPerSecond)
 
   async function handle(req: IncomingMessage, res: ServerResponse): Promise<unknown> {
-    const asked = new URL(req.url ?? '/', url)
-    const isUpload = /^\/api\/v[12]\/files\/upload$/.test(asked.pathname) && req.method === 'POST'
-    const isDelivery = asked.pathname.startsWith('/local/')
+    const target = new URL(req.url ?? '/', url)
+    const isUpload = req.method === 'POST' && target.pathname === '/api/v1/files/upload'
+    const isDelivery = target.pathname.startsWith('/local/')
     const fault = isUpload ? faults.upload : faults.api
     try {
-      const isKnown = !isDelivery && isServer(req.headers.authorization, privateKey)
-      if (!isDelivery && !isUpload && !isKnown) throw noKey()
+      if (!isDelivery) authenticate(req.headers.authorization, privateKey)
       if (fault && (await disturb(req, res, fault))) return
       if (isDelivery) return await deliver(req, res, (req.url ?? '').slice('/local/'.length), account)
       if (!isUpload) {
-        // Uploads and delivery have no such limit [S].
-        mayCall()
-        const { status, body } = await mediaApi(req, asked, account, fault)
-        return send(res, status, body)
+        // Rate limits do not apply to uploads [S].
+        checkRate()
+        return send(res, ...(await mediaApi(req, target, account)))
       }
-      const answer = await uploadFile(req, account, isKnown, fault)
+      const answer = await uploadFile(req, account, fault)
       if (fault?.type === 'answer lost') return res.destroy()
       if (fault?.type === 'accepted') return send(res, 202, { message: 'Your request has been queued.' })
       send(res, 200, answer)
     } catch (error) {
-      if (!(error instanceof Refusal)) throw error
-      // As servers do that want their answer to be read; the fault `reset` is for those that don't.
+      if (!(error instanceof ApiError)) throw error
       if (!req.complete) closeAfterAnswer(req, res)
-      send(res, error.status, error.body, error.headers)
+      send(res, error.status, { message: error.message, help: HELP }, error.headers)
     }
   }
 
-  return {
-    url,
-    urlEndpoint: account.urlEndpoint,
-    privateKey,
-    publicKey: account.publicKey,
-    library,
-    faults,
-    switches,
-    close: async () => {
-      server.closeAllConnections()
-      server.close()
-      await library.close()
-    },
+  const close = async () => {
+    server.closeAllConnections()
+    server.close()
+    await rm(directory, { recursive: true, force: true })
   }
+  return { ...account, url, faults, switches, close }
 }
 
-/** Basic, the private key as user and any password; also without base64 [S][M]. Without credentials, a form may bring its own. */
-function isServer(header: string | undefined, privateKey: string): boolean {
+/** Basic authentication: the private key is the user; any password is accepted [S] [M]. */
+function authenticate(header: string | undefined, privateKey: string): void {
   const [, credentials] = /^Basic (.+)$/.exec(header ?? '') ?? []
-  if (credentials === undefined) return false
+  if (credentials === undefined) throw new ApiError(401, 'Your request does not contain private API key.')
   const [user] = Buffer.from(credentials, 'base64').toString().split(':')
-  if (user !== privateKey && credentials !== privateKey) throw new Refusal(403, 'Your account cannot be authenticated.')
-  return true
+  if (user !== privateKey) throw new ApiError(403, 'Your account cannot be authenticated.')
 }
 
-/** So many calls in a second, as by a clock. @returns throws when there were more. */
+/** @returns A function that throws if it is called more than `limit` times in one second. */
 function limiter(limit: () => number): () => void {
   let [second, calls] = [0, 0]
   return () => {

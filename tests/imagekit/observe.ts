@@ -1,143 +1,113 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { noise } from '../samples.ts'
+import { ImagekitFileStorage, type ImagekitOptions } from '../../src/adapters/imagekit/imagekit-file-storage.ts'
+import type { StorageKey } from '../../src/domain/media/ids.ts'
+import type { ContentType } from '../../src/domain/values/content-type.ts'
+import { inChunks, noise } from '../samples.ts'
 import type { Switches } from './switches.ts'
-import type { Answer, VendorClient } from './vendor-client.ts'
 
-export interface Seen {
-  /** Absent where it could not be told. */
+/** An account that can be observed. Every upload of the storage has a Content-Length, because the files are spooled. */
+export type Target = ImagekitOptions & Required<Pick<ImagekitOptions, 'spoolFolder' | 'apiUrl'>>
+
+export interface Observation {
+  /** The value of the switch, or `undefined` if it could not be determined. */
   readonly value: boolean | number | undefined
-  /** What was seen, for people. */
-  readonly what: string
+  /** The facts behind the value, for people. */
+  readonly text: string
 }
 
-const MB = 1e6
-const MIB = 1024 ** 2
-const LAG_AT_MOST = 60_000
-const FILM = join(import.meta.dirname, '../samples/film.mp4')
+const MAX_LAG_MS = 60_000
+const VIDEO = join(import.meta.dirname, '../samples/film.mp4')
+const hints = { contentType: 'application/octet-stream' as ContentType, signal: new AbortController().signal }
 
-/** One for each switch: what an account does. Each makes the files that it needs, in the client's folder. */
-export const OBSERVATIONS: Readonly<Record<keyof Switches, (client: VendorClient) => Promise<Seen>>> = {
-  // First, while nothing has made the folder.
-  unknownFolderIsEmpty: async (client) => {
-    const { status } = await client.api('GET', `/v1/files?path=${encodeURIComponent(client.target.folder)}&limit=1`)
-    return { value: status === 200, what: `the list of a folder that nobody made: ${status}` }
+/** Determines the value of each switch. Each function stores the files that it needs in the target's folder. */
+export const OBSERVATIONS: Readonly<Record<keyof Switches, (target: Target) => Promise<Observation>>> = {
+  // This one runs first, because the first upload makes the folder.
+  unknownFolderIsEmpty: async (target) => {
+    const status = await statusOf(target, async (storage) => storage.list())
+    return { value: status === 200, text: `the list of an unknown folder: ${status}` }
   },
 
-  chunkedUploads: async (client) => {
-    const { status } = await client.upload({ fileName: 'chunked', bytes: [noise(MIB)] })
-    return { value: status === 200, what: `1 MiB without Content-Length: ${status}` }
+  chunkedUploads: async (target) => {
+    const streaming = { ...target, spoolFolder: undefined }
+    const status = await statusOf(streaming, async (storage) => put(storage, 'chunked', noise(1_000_000)))
+    return { value: status === 200, text: `1 MB without Content-Length: ${status}` }
   },
 
-  ranges: async (client) => {
-    await small(client, 'ranges')
-    const { status } = await client.deliver('ranges', { headers: { Range: 'bytes=1-2' } })
-    return { value: status === 206, what: `bytes=1-2 of a raw file: ${status}` }
+  ranges: async (target) => {
+    await put(new ImagekitFileStorage(target), 'ranges')
+    const range = { start: 1, end: 2 }
+    const status = await statusOf(target, async (storage) => {
+      for await (const _ of (await storage.open('ranges' as StorageKey, range)).unwrapOr([]));
+    })
+    return { value: status === 206, text: `bytes=1-2 of a raw file: ${status}` }
   },
 
-  answersHead: async (client) => {
-    await small(client, 'head')
-    const { status } = await client.deliver('head', { method: 'HEAD' })
-    return { value: status === 200, what: `HEAD of a raw file: ${status}` }
-  },
-
-  privateRawFiles: async (client) => {
-    const isPrivateFile = 'true'
-    await small(client, 'private', { isPrivateFile })
-    const film = await readFile(FILM)
-    await client.upload({ fileName: 'private.mp4', bytes: [film], size: film.length, fields: { isPrivateFile } })
-    const [raw, video] = [await client.deliver('private'), await client.deliver('private.mp4')]
-    const isRefused = ({ status }: Response) => status === 401 || status === 403
+  privateRawFiles: async (target) => {
+    const storage = new ImagekitFileStorage({ ...target, isPrivate: true })
+    const files = [await put(storage, 'private'), await put(storage, 'private.mp4', await readFile(VIDEO))]
+    const urls = files.map((file) => file.map(({ url }) => `${url}?tr=orig-true`).unwrapOr(target.urlEndpoint))
+    const [raw, video] = await Promise.all(urls.map(async (url) => (await fetch(url)).status))
     return {
-      value: isRefused(raw) && isRefused(video),
-      what: `without a signature: raw file ${raw.status}, video ${video.status}`,
+      value: [raw, video].every((status) => status === 401 || status === 403),
+      text: `private files without a signature: raw file ${raw}, video ${video}`,
     }
   },
 
-  refusesEmptyFiles: async (client) => {
-    const { status } = await client.upload({ fileName: 'empty', bytes: [], size: 0 })
-    return { value: status !== 200, what: `no bytes at all: ${status}` }
+  refusesEmptyFiles: async (target) => {
+    const status = await statusOf(target, async (storage) => put(storage, 'empty', Buffer.alloc(0)))
+    return { value: status !== 200, text: `an empty file: ${status}` }
   },
 
-  refusesEarly: async (client) => {
-    // More than any listed plan but negotiated ones take of a raw file.
-    const [all, untilLook] = [60 * MB, 55 * MB]
-    let sent = 0
-    async function* bytes() {
-      for (const chunk = noise(MB); sent < all; sent += MB) {
-        // Time for an answer to come.
-        if (sent === untilLook) await setTimeout(3000)
-        yield chunk
-      }
-    }
-    const end = await client.upload({ fileName: 'large', bytes: bytes(), size: all }).catch((error: Error) => error)
-    const at = `${sent / MB} of ${all / MB} MB`
-    if (end instanceof Error) return { value: true, what: `cut off after ${at}: ${end.message}` }
-    if (end.status === 200) return { value: undefined, what: `this plan takes ${all / MB} MB` }
-    return { value: sent < all, what: `${end.status} after ${at}` }
+  listLag: async (target) => {
+    const storage = new ImagekitFileStorage(target)
+    const { fileId } = (await put(storage, 'lag'))._unsafeUnwrap()
+    const isListed = async () => (await storage.list())._unsafeUnwrap().some(({ key }) => key === 'lag')
+    const addedMs = await timeUntil(isListed)
+    await storage.delete('lag' as StorageKey, fileId)
+    const deletedMs = await timeUntil(async () => !(await isListed()))
+    return { value: Math.max(addedMs, deletedMs), text: `a new file: ${addedMs} ms, a deleted file: ${deletedMs} ms` }
   },
 
-  keepsUnicodeNames: async (client) => {
-    const { body } = await small(client, 'é ß')
-    const name = property(body, 'name')
-    return { value: name === 'é_ß', what: `"é ß" is called ${JSON.stringify(name)}` }
-  },
-
-  keepsFileId: async (client) => {
-    const [first, second] = [await small(client, 'again'), await small(client, 'again')]
-    const ids = [first, second].map(({ body }) => property(body, 'fileId'))
-    return { value: ids[0] !== undefined && ids[0] === ids[1], what: `written over: ${ids.join(', then ')}` }
-  },
-
-  refusesVersion101: async (client) => {
-    for (let n = 1; n <= 101; n++) {
-      const { status, body } = await small(client, 'versions')
-      if (status === 200) continue
-      const what = `version ${n}: ${status} ${JSON.stringify(property(body, 'message'))}`
-      return { value: n === 101 ? true : undefined, what }
-    }
-    return { value: false, what: 'version 101: 200' }
-  },
-
-  listLag: async (client) => {
-    const { body } = await small(client, 'lag')
-    const shown = await until(async () => (await client.find('lag')).length === 1)
-    await client.api('DELETE', `/v1/files/${String(property(body, 'fileId'))}`)
-    const gone = await until(async () => (await client.find('lag')).length === 0)
-    return {
-      value: Math.max(shown, gone),
-      what: `a new file is listed after ${shown} ms, a deleted one for ${gone} ms`,
-    }
-  },
-
-  callsPerSecond: async (client) => {
-    const began = performance.now()
-    const ask = () => client.api('GET', '/v1/files?limit=1', undefined, false)
-    const answers = await Promise.all(Array.from({ length: 150 }, ask))
-    const refused = answers.find(({ status }) => status === 429)
-    const passed = `${answers.length} lists in ${Math.round(performance.now() - began)} ms`
-    if (!refused) return { value: 0, what: `${passed}: all answered` }
-    const [limit, interval, reset] = ['limit', 'interval', 'reset'].map((name) =>
-      Number(refused.headers.get(`x-ratelimit-${name}`)),
-    )
-    const value = ((limit ?? 0) * 1000) / (interval ?? 1000)
-    return { value, what: `${passed}: 429 with limit ${limit}, interval ${interval}, reset ${reset}` }
+  callsPerSecond: async ({ apiUrl, privateKey }) => {
+    const start = performance.now()
+    // The adapter would wait and repeat limited requests.
+    const headers = { Authorization: `Basic ${Buffer.from(`${privateKey}:`).toString('base64')}` }
+    const request = () => fetch(`${apiUrl}/v1/files?limit=1`, { headers })
+    const answers = await Promise.all(Array.from({ length: 150 }, request))
+    const limited = answers.find(({ status }) => status === 429)
+    const text = `${answers.length} lists in ${Math.round(performance.now() - start)} ms`
+    if (!limited) return { value: 0, text: `${text}: no rate limit` }
+    const header = (name: string) => Number(limited.headers.get(`x-ratelimit-${name}`))
+    const [limit, intervalMs, resetMs] = [header('limit'), header('interval') || 1000, header('reset')]
+    const facts = `429 with limit ${limit}, interval ${intervalMs} ms, reset ${resetMs} ms`
+    return { value: (limit * 1000) / intervalMs, text: `${text}: ${facts}` }
   },
 }
 
-const small = (client: VendorClient, fileName: string, fields = {}): Promise<Answer> =>
-  client.upload({ fileName, bytes: [noise(1000)], size: 1000, fields })
+const put = (storage: ImagekitFileStorage, key: string, bytes: Uint8Array = noise(1000)) =>
+  storage.put(key as StorageKey, inChunks(bytes), hints)
 
-const property = (body: unknown, name: string): unknown =>
-  typeof body === 'object' && body !== null ? Object.entries(body).find(([key]) => key === name)?.[1] : undefined
-
-/** How long it took in ms; 0 where it was so at once. */
-async function until(isSo: () => Promise<boolean>): Promise<number> {
-  const began = performance.now()
-  for (let looks = 0; ; looks++) {
-    if (await isSo()) return looks === 0 ? 0 : Math.round(performance.now() - began)
-    if (performance.now() - began > LAG_AT_MOST) return Number.POSITIVE_INFINITY
-    await setTimeout(20)
+/** @returns The status of ImageKit's last answer to a call of the adapter. */
+async function statusOf(target: Target, call: (storage: ImagekitFileStorage) => Promise<unknown>): Promise<number> {
+  let status = Number.NaN
+  const observed: typeof fetch = async (...args) => {
+    const response = await fetch(...args)
+    status = response.status
+    return response
   }
+  await call(new ImagekitFileStorage({ ...target, fetch: observed }))
+  return status
+}
+
+/** @returns Milliseconds until the condition holds: 0 if it holds at once, Infinity after MAX_LAG_MS. */
+async function timeUntil(condition: () => Promise<boolean>): Promise<number> {
+  const start = performance.now()
+  if (await condition()) return 0
+  while (performance.now() - start < MAX_LAG_MS) {
+    await setTimeout(20)
+    if (await condition()) return Math.round(performance.now() - start)
+  }
+  return Number.POSITIVE_INFINITY
 }

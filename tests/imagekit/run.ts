@@ -1,9 +1,9 @@
 /**
- * The local server by itself, with the variables that point mediaport at it:
+ * Starts the local ImageKit server and prints the variables that point mediaport at it:
  *
  *   npm run imagekit:local -- [--port 8300] [--host 127.0.0.1] [--url http://127.0.0.1:8300] [--ranges false] [--listLag 500] …
  *
- * Each switch of switches.ts is an option. What it keeps is gone when it ends.
+ * Each switch of switches.ts is an option. The server deletes all files when it ends.
  */
 import { parseArgs } from 'node:util'
 import { startLocalImagekit } from './local-server.ts'
@@ -18,12 +18,11 @@ const { values } = parseArgs({
     ...Object.fromEntries(names.map((name) => [name, { type: 'string', default: String(EXPECTED[name]) } as const])),
   },
 })
-const given = values as Readonly<Record<string, string>>
-const switches = Object.fromEntries(names.map((name) => [name, JSON.parse(given[name] ?? '')]))
+const texts = values as Readonly<Record<string, string>>
+const switches = Object.fromEntries(names.map((name) => [name, JSON.parse(texts[name] ?? '')]))
 const server = await startLocalImagekit({ host: values.host, port: Number(values.port), url: values.url, switches })
 const variables = {
   IMAGEKIT_PRIVATE_KEY: server.privateKey,
-  IMAGEKIT_PUBLIC_KEY: server.publicKey,
   IMAGEKIT_URL_ENDPOINT: server.urlEndpoint,
   IMAGEKIT_UPLOAD_URL: server.url,
   IMAGEKIT_API_URL: server.url,

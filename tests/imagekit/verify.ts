@@ -1,64 +1,66 @@
 /**
- * Looks what the account of the variables IMAGEKIT_* does where ImageKit's documents leave it open, and whether the adapter
- * keeps there what every FileStorage owes:
+ * Prints how the account of the variables IMAGEKIT_* behaves where ImageKit's documentation leaves it open, then runs
+ * the contract of FileStorage against it:
  *
- *   npm run imagekit:verify [-- --look-only]
+ *   npm run imagekit:verify
  *
- * Everything happens in a folder of its own, which is deleted at the end. It sends about 110 MB in 1,250 files, and purges a dozen
- * addresses.
+ * It uses a folder of its own and deletes it at the end.
  */
 import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { ImageKit } from '@imagekit/nodejs'
 import { startVitest } from 'vitest/node'
+import { ImagekitFileStorage } from '../../src/adapters/imagekit/imagekit-file-storage.ts'
 import { readConfig } from '../../src/main/config.ts'
-import { OBSERVATIONS, type Seen } from './observe.ts'
+import { OBSERVATIONS, type Observation } from './observe.ts'
 import { EXPECTED, type Switches } from './switches.ts'
-import { VendorClient } from './vendor-client.ts'
 
 if (existsSync('.env')) process.loadEnvFile('.env')
 const config = readConfig(process.env)
-if (config.isErr()) giveUp(config.error.message)
+if (config.isErr()) exitWith(config.error.message)
 const { imagekit: account } = config.value
-if (!account) giveUp('Set IMAGEKIT_PRIVATE_KEY and IMAGEKIT_URL_ENDPOINT; docs/imagekit.md says where they come from.')
+if (!account) exitWith('Set IMAGEKIT_PRIVATE_KEY and IMAGEKIT_URL_ENDPOINT. docs/imagekit.md says where to find them.')
 
-const client = new VendorClient({
-  privateKey: account.privateKey,
-  urlEndpoint: account.urlEndpoint,
-  uploadUrl: account.uploadUrl ?? 'https://upload.imagekit.io',
-  apiUrl: account.apiUrl ?? 'https://api.imagekit.io',
-  folder: `${account.folder}/verify-${randomBytes(6).toString('hex')}`.replace('//', '/'),
-})
-const { folder, apiUrl } = client.target
-const { status } = await client.api('GET', '/v1/files?limit=1').catch(({ message }) => giveUp(`${apiUrl}: ${message}`))
-if (status !== 200) giveUp(`${apiUrl} answers ${status} to this key.`)
+const folder = `${account.folder}/verify-${randomBytes(6).toString('hex')}`.replace('//', '/')
+const apiUrl = account.apiUrl ?? 'https://api.imagekit.io'
+const target = { ...account, apiUrl, folder, isPrivate: false, spoolFolder: join(tmpdir(), 'mediaport-verify') }
+const list = await new ImagekitFileStorage(target).list()
+if (list.isErr()) exitWith(String(list.error.cause))
 
-let failed: number
+let exitStatus: number
 try {
   console.log(`In ${folder} of ${account.urlEndpoint}:`)
-  const seen = await look()
-  failed = process.argv.includes('--look-only') ? 0 : await runContract(seen.listLag?.value)
+  exitStatus = await runContract(await observeAll())
 } finally {
-  const { status } = await client.api('DELETE', '/v1/folder', { folderPath: folder })
-  console.log(status === 204 || status === 404 ? `${folder} is deleted.` : `${folder} is not deleted (${status}).`)
+  const api = new ImageKit({ privateKey: account.privateKey, baseURL: apiUrl })
+  const outcome = api.folders.delete({ folderPath: folder }).then(
+    () => 'is deleted.',
+    ({ message }) => `is not deleted: ${message}`,
+  )
+  console.log(`${folder} ${await outcome}`)
 }
-process.exit(failed)
+process.exit(exitStatus)
 
-/** Prints each switch of switches.ts with what was seen. */
-async function look(): Promise<Partial<Record<keyof Switches, Seen>>> {
-  const found: Partial<Record<keyof Switches, Seen>> = {}
+/** Prints a line for each switch. @returns The value of `listLag` in milliseconds. */
+async function observeAll(): Promise<number> {
+  let lagMs = 0
   for (const name of Object.keys(OBSERVATIONS) as (keyof Switches)[]) {
-    const seen = await OBSERVATIONS[name](client).catch((error) => ({ value: undefined, what: String(error) }))
-    found[name] = seen
-    const isExpected = seen.value === EXPECTED[name] ? '' : ` (expected: ${EXPECTED[name]})`
-    console.log(`${name.padEnd(21)}${String(seen.value ?? 'unknown').padEnd(9)}${seen.what}${isExpected}`)
+    const { value, text } = await OBSERVATIONS[name](target).catch(
+      (error): Observation => ({ value: undefined, text: String(error) }),
+    )
+    if (name === 'listLag') lagMs = Number(value) || 0
+    const difference = value === EXPECTED[name] ? '' : ` (expected: ${EXPECTED[name]})`
+    console.log(`${name.padEnd(21)}${String(value ?? 'unknown').padEnd(9)}${text}${difference}`)
   }
-  return found
+  return lagMs
 }
 
-/** @returns an exit status. */
-async function runContract(lag: Seen['value']): Promise<number> {
+/** @returns The exit status. */
+async function runContract(lagMs: number): Promise<number> {
   process.env['VERIFY_FOLDER'] = folder
-  process.env['VERIFY_LAG'] = String(Number(lag) || 0)
+  process.env['VERIFY_LAG_MS'] = String(lagMs)
   const vitest = await startVitest('test', [], {
     config: false,
     include: ['tests/imagekit/against-account.ts'],
@@ -70,8 +72,7 @@ async function runContract(lag: Seen['value']): Promise<number> {
   return isPassed ? 0 : 1
 }
 
-/** One line for a person, and exit status 1. */
-function giveUp(message: string): never {
+function exitWith(message: string): never {
   console.error(`imagekit:verify: ${message}`)
   process.exit(1)
 }

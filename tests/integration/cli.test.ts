@@ -15,7 +15,7 @@ const lines = (text: string): Record<string, unknown>[] =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line))
 
-describe.each(['without a server', 'through a server'])('The command line %s', (way) => {
+describe.each(['without a server', 'through a server'])('The command line %s', (mode) => {
   const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
   const photos = join(folder, 'photos')
   const variables = { DATA_DIR: join(folder, 'data'), MAX_FILE_SIZE: '1MiB' }
@@ -31,21 +31,21 @@ describe.each(['without a server', 'through a server'])('The command line %s', (
     writeFileSync(join(folder, 'script.png'), '#!/bin/sh\n')
     writeFileSync(join(folder, 'large.png'), pngOf(1024 * 1024 + 1))
     writeFileSync(join(folder, 'evil\u001b]0;owned\u0007.png'), PNG)
-    if (way === 'through a server') server = await ServerProcess.start(variables)
+    if (mode === 'through a server') server = await ServerProcess.start(variables)
   })
   afterAll(async () => {
     await server?.kill('SIGKILL')
     rmSync(folder, { recursive: true })
   })
 
-  it('uploads all files of a folder, says what it left out, and finds them again', async () => {
+  it('uploads all files of a folder, reports skipped ones, and lists the uploads', async () => {
     const { status, stdout } = await mediaport('upload', photos, '--title', 'Été', '--tag', 'A', '--tag', 'b', '--json')
     const results = lines(stdout)
     expect(status).toBe(1)
     expect(results).toHaveLength(3)
     expect(results).toContainEqual({
       path: join(photos, 'deeper', 'circle'),
-      error: { code: 'not-a-file', message: 'It is a link to a folder; name the folder itself.' },
+      error: { code: 'not-a-file', message: 'The path is a link to a folder. Upload the folder itself.' },
     })
 
     const listed = await mediaport('list', '--tag', 'a', '--json')
@@ -56,41 +56,41 @@ describe.each(['without a server', 'through a server'])('The command line %s', (
     ])
   })
 
-  it('shows a media and saves its content', async () => {
+  it('shows a media item and saves its content', async () => {
     const { stdout } = await mediaport('upload', join(photos, 'été.png'), '--json')
     const [{ media }] = lines(stdout) as [{ media: { id: string } }]
-    const shown = await mediaport('get', media.id)
-    expect(shown.stdout).toContain('été.png')
+    const details = await mediaport('get', media.id)
+    expect(details.stdout).toContain('été.png')
     const output = join(folder, 'saved.png')
     expect((await mediaport('get', media.id, '--output', output)).status).toBe(0)
     expect(readFileSync(output)).toEqual(PNG)
-    const nowhere = await mediaport('get', media.id, '--output', join(folder, 'missing', 'saved.png'))
-    expect(nowhere).toMatchObject({
+    const failure = await mediaport('get', media.id, '--output', join(folder, 'missing', 'saved.png'))
+    expect(failure).toMatchObject({
       status: 1,
-      stderr: expect.stringMatching(/^\S+: It could not be saved whole: ENOENT/),
+      stderr: expect.stringMatching(/^\S+: The file was not saved completely: ENOENT/),
     })
   })
 
-  it('goes on after a file that is refused, and ends with status 1', async () => {
+  it('continues after a rejected file, and exits with status 1', async () => {
     const files = ['script.png', 'large.png', 'missing.png'].map((name) => join(folder, name))
     const { status, stdout, stderr } = await mediaport('upload', ...files, join(photos, 'été.png'))
     expect(status).toBe(1)
     expect(stderr).toContain(
-      'script.png: Files of this type are not accepted. Its bytes are of no known type. [unsupported-file-type]',
+      'script.png: The file type is not accepted. The type of the file is not known. [unsupported-file-type]',
     )
-    expect(stderr).toContain('large.png: The file is too large.')
-    expect(stderr).toContain('missing.png: There is no such file. [unreadable]')
+    expect(stderr).toContain('large.png: The request body is too large.')
+    expect(stderr).toContain('missing.png: The file does not exist. [unreadable]')
     expect(stdout).toContain('été.png')
   })
 
-  it('prints no control characters out of a file name', async () => {
+  it('escapes control characters in file names', async () => {
     const { status, stdout, stderr } = await mediaport('upload', join(folder, 'evil\u001b]0;owned\u0007.png'))
     expect(status).toBe(0)
     expect(stdout).toContain('evil\\u{1b}]0;owned\\u{7}.png')
     expect((stdout + stderr).replaceAll('\n', '')).not.toMatch(/\p{Cc}/u)
   })
 
-  it('uploads nothing twice with --idempotent, until the file or what is said about it is another', async () => {
+  it('uploads a file once with --idempotent, unless the file or its details change', async () => {
     const path = join(folder, `${randomUUID()}.png`)
     writeFileSync(path, PNG)
     const upload = async (...options: string[]) => {
@@ -108,36 +108,36 @@ describe.each(['without a server', 'through a server'])('The command line %s', (
     expect(JSON.parse(stdout).items).toEqual([changed.media, first.media])
   })
 
-  it('says what is wrong with a media that is not there', async () => {
+  it('prints an error for an unknown media item', async () => {
     const { status, stderr } = await mediaport('get', 'nothing')
-    expect({ status, stderr }).toEqual({ status: 1, stderr: 'nothing: There is nothing here. [not-found]\n' })
+    expect({ status, stderr }).toEqual({ status: 1, stderr: 'nothing: The resource does not exist. [not-found]\n' })
   })
 })
 
 describe('The command line', () => {
-  it('says when no server answers', async () => {
+  it('fails with a message if the server does not answer', async () => {
     const { status, stderr } = await run(['list', '--server', 'http://127.0.0.1:1'], {})
     expect(status).toBe(1)
     expect(stderr).toMatch(/^http:\/\/127\.0\.0\.1:1 does not answer/)
   })
 
-  it('moves nothing to a storage that there is not', async () => {
+  it('rejects an unknown storage in `move`', async () => {
     const { status, stderr } = await run(['move', '--from', 'filesystem', '--to', 'elsewhere'], {})
     expect(status).toBe(1)
     expect(stderr).toContain('Allowed choices are filesystem, imagekit.')
   })
 
-  it('sends a file again under the same key, when there was no answer or one that says so', async () => {
+  it('repeats an upload with the same key after a lost connection and after status 503', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
     const path = join(folder, 'a.png')
     writeFileSync(path, pngOf(300_000))
-    const seen: { key: unknown; size: number }[] = []
+    const requests: { key: unknown; size: number }[] = []
     const answer = async (request: IncomingMessage, response: ServerResponse) => {
       let size = 0
       for await (const chunk of request) size += chunk.length
-      seen.push({ key: request.headers['idempotency-key'], size })
-      if (seen.length === 1) return response.socket?.destroy()
-      response.statusCode = seen.length === 2 ? 503 : 201
+      requests.push({ key: request.headers['idempotency-key'], size })
+      if (requests.length === 1) return response.socket?.destroy()
+      response.statusCode = requests.length === 2 ? 503 : 201
       return response.end(JSON.stringify({ id: 'the id', type: '/problems/unavailable', title: 'Later' }))
     }
     const server = createServer((request, response) => void answer(request, response))
@@ -147,9 +147,9 @@ describe('The command line', () => {
     server.close()
     rmSync(folder, { recursive: true })
     expect({ status, stdout }).toEqual({ status: 0, stdout: `${path}  the id\n` })
-    expect(seen).toHaveLength(3)
-    expect(seen[0]?.key).toMatch(/^[\x21-\x7e]{16,255}$/)
-    expect(seen.map(({ key }) => key)).toEqual(Array(3).fill(seen[0]?.key))
-    expect(seen.map(({ size }) => size > 300_000)).toEqual([true, true, true])
+    expect(requests).toHaveLength(3)
+    expect(requests[0]?.key).toMatch(/^[\x21-\x7e]{16,255}$/)
+    expect(requests.map(({ key }) => key)).toEqual(Array(3).fill(requests[0]?.key))
+    expect(requests.map(({ size }) => size > 300_000)).toEqual([true, true, true])
   })
 })

@@ -18,7 +18,7 @@ describe('The image', () => {
     .replaceAll(/\\\n/g, ' ')
     .split('\n')
     .filter((line) => line.trim() !== '')
-  const of = (name: string): string[] => instructions.filter((line) => line.startsWith(`${name} `))
+  const instructionsOf = (name: string): string[] => instructions.filter((line) => line.startsWith(`${name} `))
   const stage = (from: string): string[] => {
     const start = instructions.indexOf(from)
     const end = instructions.findIndex((line, index) => index > start && line.startsWith('FROM '))
@@ -26,8 +26,8 @@ describe('The image', () => {
   }
   const final = stage('FROM runtime')
 
-  it('is built in some stages and run in another, on a Node of one named version', () => {
-    expect(of('FROM')).toEqual([
+  it('has separate stages to build and to run, on one fixed version of Node.js', () => {
+    expect(instructionsOf('FROM')).toEqual([
       'FROM node:26-slim AS dependencies',
       'FROM dependencies AS build',
       'FROM dependencies AS production',
@@ -37,37 +37,37 @@ describe('The image', () => {
       'FROM runtime AS imagekit',
       'FROM runtime',
     ])
-    expect(of('ADD')).toEqual([])
+    expect(instructionsOf('ADD')).toEqual([])
     for (const line of [...stage('FROM scratch AS runtime'), ...final].filter((each) => each.startsWith('COPY ')))
       expect(line).toMatch(/^COPY --from=(base|production|build) /)
   })
 
-  it('is run by somebody who is not root, behind a process that hands signals on', () => {
+  it('runs as a user other than root, with an init process that forwards signals', () => {
     expect(final.filter((line) => line.startsWith('USER '))).toEqual(['USER node'])
     expect(stage('FROM scratch AS runtime')).toContain('ENTRYPOINT ["tini", "--"]')
     expect(final).toContain('CMD ["mediaport", "serve"]')
   })
 
-  it('installs what it needs and keeps no lists of packages', () => {
-    for (const line of of('RUN').filter((run) => run.includes('apt-get install'))) {
+  it('installs packages without recommended ones and without package lists', () => {
+    for (const line of instructionsOf('RUN').filter((line) => line.includes('apt-get install'))) {
       expect(line).toContain('--no-install-recommends')
       expect(line).toContain('rm -rf /var/lib/apt/lists/*')
     }
-    expect(of('RUN').join()).toContain('npm ci')
+    expect(instructionsOf('RUN').join()).toContain('npm ci')
   })
 
-  it('is healthy while its ping is answered', async () => {
-    const [, command = ''] = /CMD (\[.*\])/.exec(of('HEALTHCHECK').join()) ?? []
-    const server = await answering('/ping/')
-    expect(await runs(JSON.parse(command), { PORT: server.port })).toBe(true)
+  it('has a health check that requests /ping/', async () => {
+    const [, command = ''] = /CMD (\[.*\])/.exec(instructionsOf('HEALTHCHECK').join()) ?? []
+    const server = await startServer('/ping/')
+    expect(await succeeds(JSON.parse(command), { PORT: server.port })).toBe(true)
     server.status = 503
-    expect(await runs(JSON.parse(command), { PORT: server.port })).toBe(false)
-    expect(await runs(JSON.parse(command), { PORT: '1' })).toBe(false)
+    expect(await succeeds(JSON.parse(command), { PORT: server.port })).toBe(false)
+    expect(await succeeds(JSON.parse(command), { PORT: '1' })).toBe(false)
   })
 
-  it('has variables that the configuration takes, once somebody said what everybody may do', () => {
+  it('has variables that are valid once ANONYMOUS_SCOPES is set', () => {
     const env = Object.fromEntries(
-      of('ENV').flatMap((line) =>
+      instructionsOf('ENV').flatMap((line) =>
         line
           .slice(4)
           .split(' ')
@@ -85,42 +85,43 @@ describe('The image', () => {
 describe('The compose file', () => {
   const { services, volumes } = parse(read('docker-compose.yml'), { merge: true })
 
-  it('publishes the web service alone, to this machine alone', () => {
+  it('publishes only the web service, and only to the local machine', () => {
     expect(services.web.ports).toEqual([`127.0.0.1:\${PORT:-8000}:8000`])
     for (const [name, service] of Object.entries<{ ports?: string[] }>(services))
       if (name !== 'web') expect(service.ports, name).toBeUndefined()
   })
 
-  it('builds one image, once', () => {
-    const built = Object.values<{ build?: string }>(services).filter(({ build }) => build)
-    expect(built).toEqual([services.web])
+  it('builds one image for both services', () => {
+    const buildServices = Object.values<{ build?: string }>(services).filter(({ build }) => build)
+    expect(buildServices).toEqual([services.web])
     expect(services.worker).toMatchObject({ image: services.web.image, pull_policy: 'never' })
     expect(services.worker.depends_on).toHaveProperty('web', { condition: 'service_started' })
   })
 
-  it('starts web and worker when the database answers, whatever else does, and each of them again by itself', () => {
+  it('starts web and worker when the database is healthy, and restarts every service', () => {
     expect(Object.keys(services)).toEqual(['web', 'worker', 'db', 'mongo', 'redis'])
     expect(services.web.depends_on).toEqual({ db: { condition: 'service_healthy' } })
     expect(services.worker.depends_on).toHaveProperty('db', { condition: 'service_healthy' })
     expect(services.db.healthcheck.test).toEqual(['CMD', 'pg_isready', '--username=media', '--dbname=media'])
     for (const [name, service] of Object.entries<Service>(services)) {
       expect(service.restart, name).toBe('unless-stopped')
-      // Engines before 25 know no shorter interval for the start.
-      expect(Number.parseInt(service.healthcheck.interval, 10), name).toBeLessThanOrEqual(10)
     }
+    // Docker Engine before version 25 has no `start_interval`, so `up --wait` waits for the interval.
+    for (const { healthcheck } of [services.web, services.worker, services.db])
+      expect(Number.parseInt(healthcheck.interval, 10)).toBeLessThanOrEqual(10)
     expect(Number.parseInt(services.web.stop_grace_period, 10)).toBeGreaterThan(30)
   })
 
-  it('is healthy once uploads are taken', async () => {
-    const server = await answering('/healthcheck/')
+  it('has a health check for the web service that requests /healthcheck/', async () => {
+    const server = await startServer('/healthcheck/')
     const command = services.web.healthcheck.test.slice(1).map((word: string) => word.replaceAll('$$', '$'))
     const probe = command.map((word: string) => word.replace('/8000', `/${server.port}`))
-    expect(await runs(probe)).toBe(true)
+    expect(await succeeds(probe)).toBe(true)
     server.status = 503
-    expect(await runs(probe)).toBe(false)
+    expect(await succeeds(probe)).toBe(false)
   })
 
-  it.each(Object.entries<Service>(services))('confines %s', (_, service) => {
+  it.each(Object.entries<Service>(services))('restricts the service %s', (_, service) => {
     expect(service).toMatchObject({
       read_only: true,
       cap_drop: ['ALL'],
@@ -135,34 +136,36 @@ describe('The compose file', () => {
     )
   })
 
-  it('keeps its data in named volumes', () => {
-    const used = Object.values<Service>(services).flatMap((service) =>
+  it('stores data in named volumes only', () => {
+    const names = Object.values<Service>(services).flatMap((service) =>
       service.volumes.map((volume) => volume.split(':')[0]),
     )
-    expect([...new Set(used)].toSorted()).toEqual(Object.keys(volumes).toSorted())
+    expect([...new Set(names)].toSorted()).toEqual(Object.keys(volumes).toSorted())
   })
 
-  it('hands on what a service needs of an .env, and nothing else', () => {
-    const asked = new Set<string>()
-    readConfig(new Proxy({}, { get: (_, name) => void asked.add(String(name)) }))
-    const known = [...asked, 'PGPASSWORD']
+  it('passes only the variables of .env that a service needs', () => {
+    const readNames = new Set<string>()
+    readConfig(new Proxy({}, { get: (_, name) => void readNames.add(String(name)) }))
+    const variables = [...readNames, 'PGPASSWORD']
     expect(Object.keys(services.web.environment).toSorted()).toEqual(
-      known.filter((name) => name !== 'REAP_EVERY_SECONDS').toSorted(),
+      variables.filter((name) => name !== 'REAP_EVERY_SECONDS').toSorted(),
     )
     const worker = Object.keys(services.worker.environment)
-    expect(worker.filter((name) => !known.includes(name))).toEqual([])
+    expect(worker.filter((name) => !variables.includes(name))).toEqual([])
     expect(worker).toContain('REAP_EVERY_SECONDS')
     for (const name of ['ANONYMOUS_SCOPES', 'ALLOWED_HOSTS', 'API_KEYS', 'PUBLIC_URL'])
       expect(worker).not.toContain(name)
     for (const service of Object.values<Service>(services)) expect(service.env_file).toBeUndefined()
   })
 
-  it('needs no .env, and gives web and worker variables that they take', () => {
-    const fillIn = (value: string): string =>
-      value.replaceAll(/\$\{\w+:-((?:\$\{[^}]*\}|[^{}])*)\}/g, (_, otherwise: string) => fillIn(otherwise))
+  it('works without .env, with valid variables for web and worker', () => {
+    const substituteDefaults = (value: string): string =>
+      value.replaceAll(/\$\{\w+:-((?:\$\{[^}]*\}|[^{}])*)\}/g, (_, fallback: string) => substituteDefaults(fallback))
     const environmentOf = ({ environment }: Service) =>
       Object.fromEntries(
-        Object.entries(environment).flatMap(([name, value]) => (value === null ? [] : [[name, fillIn(String(value))]])),
+        Object.entries(environment).flatMap(([name, value]) =>
+          value === null ? [] : [[name, substituteDefaults(String(value))]],
+        ),
       )
     const env = environmentOf(services.web)
     expect(readConfig(env)._unsafeUnwrap()).toMatchObject({
@@ -179,10 +182,10 @@ describe('The compose file', () => {
     const worker = readConfig(environmentOf(services.worker))._unsafeUnwrap()
     expect(worker).toMatchObject({ databaseUrl, dataDir, mongodbUrl, redis })
     expect(services.worker.command).toEqual(['mediaport', 'worker'])
-    expect(env['PGPASSWORD']).toBe(fillIn(services.db.environment.POSTGRES_PASSWORD))
+    expect(env['PGPASSWORD']).toBe(substituteDefaults(services.db.environment.POSTGRES_PASSWORD))
   })
 
-  it('builds from what the build needs and nothing else', () => {
+  it('has a build context with only the necessary files', () => {
     const allowed = read('.dockerignore').match(/^!.*/gm)
     expect(allowed).toEqual([
       '!package.json',
@@ -197,20 +200,20 @@ describe('The compose file', () => {
 
 describe('The compose file for a local ImageKit', () => {
   const text = read('docker-compose.imagekit.yml')
-  const plain = parse(read('docker-compose.yml'), { merge: true })
+  const base = parse(read('docker-compose.yml'), { merge: true })
   const { services } = parse(text, { merge: true })
   const { imagekit, web, worker } = services
   const DELIVERY = 'http://imagekit.localhost:8300/local'
 
-  it('adds that server and changes nobody but web and worker', () => {
+  it('adds the server and changes only web and worker', () => {
     expect(Object.keys(services)).toEqual(['imagekit', 'web', 'worker'])
-    const confined = ['restart', 'read_only', 'tmpfs', 'cap_drop', 'security_opt', 'pids_limit', 'logging', 'mem_limit']
-    for (const key of confined) expect(imagekit[key], key).toEqual(plain.services.web[key])
+    const keys = ['restart', 'read_only', 'tmpfs', 'cap_drop', 'security_opt', 'pids_limit', 'logging', 'mem_limit']
+    for (const key of keys) expect(imagekit[key], key).toEqual(base.services.web[key])
     expect(Object.keys(web)).toEqual(['depends_on', 'environment'])
     expect(Object.keys(worker)).toEqual(['environment'])
   })
 
-  it('gives it a name that is this machine to readers, and the container to web and worker', () => {
+  it('has a host name for the server that works on the local machine and in the containers', () => {
     const { host, hostname, port } = new URL(DELIVERY)
     expect(hostname).toMatch(/\.localhost$/)
     expect(imagekit.networks.default.aliases).toEqual([hostname])
@@ -219,7 +222,7 @@ describe('The compose file for a local ImageKit', () => {
     for (const service of [imagekit, web, worker]) expect(service.network_mode).toBeUndefined()
   })
 
-  it('sends files to it, by variables that the server takes', async () => {
+  it('stores files at the server, with valid variables', async () => {
     expect(worker.environment).toEqual(web.environment)
     const env = { HOST: '127.0.0.1', ...web.environment }
     const { storage, imagekit: account } = readConfig(env)._unsafeUnwrap()
@@ -231,7 +234,7 @@ describe('The compose file for a local ImageKit', () => {
     expect(local.urlEndpoint).toBe(DELIVERY)
   })
 
-  it('is built of what its command needs, and listens where the container is reached', () => {
+  it('has an image with all files of its command, which listens on all interfaces', () => {
     const dockerfile = read('Dockerfile')
     expect(imagekit.command.slice(0, 4)).toEqual(['node', 'tests/imagekit/run.ts', '--host', '0.0.0.0'])
     expect(imagekit.build).toEqual({ context: '.', target: 'imagekit' })
@@ -239,10 +242,10 @@ describe('The compose file for a local ImageKit', () => {
     expect(stage).toContain('USER node\n')
     const [, command = ''] = /^CMD (.*)$/m.exec(stage) ?? []
     expect(JSON.parse(command)).toEqual(['node', 'tests/imagekit/run.ts', '--host', '0.0.0.0'])
-    const copied = [...stage.matchAll(/^COPY (\S+) \1$/gm)].map(([, path]) => path)
+    const folders = [...stage.matchAll(/^COPY (\S+) \1$/gm)].map(([, path]) => path)
     for (const path of importedBy('tests/imagekit/run.ts'))
       expect(
-        copied.some((folder) => path.startsWith(`${folder}/`)),
+        folders.some((folder) => path.startsWith(`${folder}/`)),
         path,
       ).toBe(true)
   })
@@ -259,8 +262,8 @@ interface Service {
   readonly healthcheck: { readonly interval: string }
 }
 
-/** A server whose answer to this path, and no other, has its `status`. */
-async function answering(path: string) {
+/** Starts a server that answers requests for `path` with `status`, and all others with 404. */
+async function startServer(path: string) {
   const server = createServer((req, res) => res.writeHead(req.url === path ? state.status : 404).end('{}'))
   await once(server.listen(0, '127.0.0.1'), 'listening')
   onTestFinished(() => void server.close())
@@ -268,16 +271,16 @@ async function answering(path: string) {
   return state
 }
 
-/** Whether a command ends with status 0. */
-async function runs([program = '', ...args]: string[], env: Record<string, string> = {}): Promise<boolean> {
+/** Returns whether a command exits with status 0. */
+async function succeeds([program = '', ...args]: string[], env: Record<string, string> = {}): Promise<boolean> {
   const [status] = await once(spawn(program, args, { env: { PATH: process.env['PATH'] ?? '', ...env } }), 'close')
   return status === 0
 }
 
-/** A file and all of ours that it needs, by their paths. */
-function importedBy(path: string, found = new Set<string>()): Set<string> {
-  if (found.has(path)) return found
-  found.add(path)
-  for (const [, name = ''] of read(path).matchAll(/ from '(\.[^']+)'/g)) importedBy(join(dirname(path), name), found)
-  return found
+/** Returns the path of a file and of all project files that it imports. */
+function importedBy(path: string, paths = new Set<string>()): Set<string> {
+  if (paths.has(path)) return paths
+  paths.add(path)
+  for (const [, name = ''] of read(path).matchAll(/ from '(\.[^']+)'/g)) importedBy(join(dirname(path), name), paths)
+  return paths
 }

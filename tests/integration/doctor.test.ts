@@ -1,18 +1,10 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  renameSync,
-  rmSync,
-  truncateSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { pngOf } from '../samples.ts'
+import { filesIn } from '../support/files.ts'
 import { run, ServerProcess } from './mediaport-process.ts'
 
 describe('mediaport doctor', () => {
@@ -24,10 +16,7 @@ describe('mediaport doctor', () => {
     const { status, stdout } = await run(['doctor', ...options], variables)
     return { status, stdout }
   }
-  const files = () =>
-    readdirSync(join(folder, 'data', 'files'), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile())
-      .map(({ parentPath, name }) => join(parentPath, name))
+  const files = () => filesIn(join(folder, 'data', 'files'))
 
   beforeAll(async () => {
     for (const name of ['a.png', 'b.png', 'c.png']) {
@@ -39,28 +28,32 @@ describe('mediaport doctor', () => {
   })
   afterAll(() => rmSync(folder, { recursive: true }))
 
-  it('finds nothing where all is well', async () => {
+  it('reports nothing if everything agrees', async () => {
     expect(await doctor()).toEqual({ status: 0, stdout: '3 rows, 3 files, 0 documents, 0 titles, 0 findings\n' })
   })
 
-  it('names a file that is gone and one that was cut off, and mends neither', async () => {
-    const [gone = '', cut = ''] = [paths.get('a.png'), paths.get('b.png')]
-    renameSync(gone, join(folder, 'aside'))
-    truncateSync(cut, 4999)
+  it('reports a missing file and a truncated one, and repairs neither', async () => {
+    const [missing = '', truncated = ''] = [paths.get('a.png'), paths.get('b.png')]
+    renameSync(missing, join(folder, 'aside'))
+    truncateSync(truncated, 4999)
     const { status, stdout } = await doctor('--repair')
     expect(status).toBe(1)
-    expect(stdout).toContain(`file-missing           ${basename(gone)}  5000 bytes  only a backup has it\n`)
-    expect(stdout).toContain(`file-of-another-size   ${basename(cut)}  4999 of 5000 bytes  only a backup has it\n`)
+    expect(stdout).toContain(
+      `file-missing           ${basename(missing)}  5000 bytes  only a backup can have its file\n`,
+    )
+    expect(stdout).toContain(
+      `file-of-another-size   ${basename(truncated)}  4999 of 5000 bytes  only a backup can have its file\n`,
+    )
     expect(stdout).toContain('3 rows, 2 files, 0 documents, 0 titles, 2 findings\n')
-    renameSync(join(folder, 'aside'), gone)
-    writeFileSync(cut, pngOf(5000, 'b.png'))
+    renameSync(join(folder, 'aside'), missing)
+    writeFileSync(truncated, pngOf(5000, 'b.png'))
   })
 
-  it('names a file that no row knows, spares a young one, and deletes it only when it is asked to with all its words', async () => {
+  it('reports an old file without a row but not a new one, and deletes it only with --repair --delete-unknown --yes', async () => {
     const shard = join(dirname(paths.get('a.png') ?? ''), '..', 'xx')
-    const [old, young] = [join(shard, 'stray-xx'), join(shard, 'young-xx')]
+    const [old, recent] = [join(shard, 'stray-xx'), join(shard, 'young-xx')]
     mkdirSync(shard)
-    for (const path of [old, young]) writeFileSync(path, 'x')
+    for (const path of [old, recent]) writeFileSync(path, 'x')
     utimesSync(old, 0, 0)
     const { status, stdout } = await doctor('--json')
     expect(status).toBe(1)
@@ -71,15 +64,15 @@ describe('mediaport doctor', () => {
         { problem: 'unknown-file', storage: 'filesystem', storageKey: 'stray-xx', detail: '1 bytes', mended: '' },
       ],
     })
-    expect((await doctor('--repair', '--delete-unknown')).stdout).toContain('kept: 1 of 5 files are unknown')
+    expect((await doctor('--repair', '--delete-unknown')).stdout).toContain('kept; 1 of 5 files are unknown')
     expect(files()).toContain(old)
     await doctor('--repair', '--delete-unknown', '--yes')
     expect(files()).not.toContain(old)
-    expect(files()).toContain(young)
-    rmSync(young)
+    expect(files()).toContain(recent)
+    rmSync(recent)
   })
 
-  it('lets the jobs of a row be done again that never were, by the next server', async () => {
+  it('adds the missing jobs of a row again, and the next server runs them', async () => {
     const path = paths.get('c.png') ?? ''
     const database = await PGlite.create(join(folder, 'data', 'db'))
     await database.query(
@@ -89,7 +82,7 @@ describe('mediaport doctor', () => {
     await database.close()
     const { status, stdout } = await doctor('--repair')
     expect(status).toBe(1)
-    expect(stdout).toContain(`never-discarded        ${basename(path)}  deleted  its jobs are done again\n`)
+    expect(stdout).toContain(`never-discarded        ${basename(path)}  deleted  its jobs are added again\n`)
     expect(files()).toContain(path)
 
     const server = await ServerProcess.start({ ...variables, REAP_EVERY_SECONDS: '3600' })

@@ -1,27 +1,30 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type LocalImagekit, startLocalImagekit } from '../imagekit/local-server.ts'
 import { PNG, sha256 } from '../samples.ts'
-import { type Ended, ServerProcess } from './mediaport-process.ts'
+import { filesIn } from '../support/files.ts'
+import { imagekitVariables } from '../support/imagekit-variables.ts'
+import { uploadForm } from '../support/upload-form.ts'
+import { type ProcessResult, ServerProcess } from './mediaport-process.ts'
 
 const WAIT = { timeout: 30_000, interval: 50 }
 
-interface Answered {
+interface MediaJson {
   id: string
   file_id: string
   url: string
 }
 
-describe('An installation that began on the filesystem and gets a key of ImageKit', () => {
+describe('A server that changes from the filesystem to ImageKit', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
-  const told: Ended[] = []
+  const results: ProcessResult[] = []
   const answers: string[] = []
   let vendor: LocalImagekit
   let server: ServerProcess
-  let early: Answered
-  let late: Answered
+  let earlier: MediaJson
+  let later: MediaJson
 
   const request = async (path: string, options: RequestInit = {}) => {
     const answer = await fetch(`${server.url}${path}`, { redirect: 'manual', ...options })
@@ -29,10 +32,8 @@ describe('An installation that began on the filesystem and gets a key of ImageKi
     answers.push(JSON.stringify([...answer.headers]), body.toString('latin1'))
     return { status: answer.status, headers: answer.headers, body }
   }
-  const upload = async (): Promise<Answered> => {
-    const body = new FormData()
-    body.append('file', new Blob([Uint8Array.from(PNG)]), 'a.png')
-    const answer = await request('/upload/', { method: 'POST', body })
+  const upload = async (): Promise<MediaJson> => {
+    const answer = await request('/upload/', { method: 'POST', body: uploadForm() })
     expect(answer.status).toBe(201)
     return JSON.parse(answer.body.toString())
   }
@@ -41,15 +42,11 @@ describe('An installation that began on the filesystem and gets a key of ImageKi
   beforeAll(async () => {
     vendor = await startLocalImagekit()
     server = await ServerProcess.start({ DATA_DIR: folder })
-    early = await upload()
-    told.push(await server.kill('SIGTERM'))
+    earlier = await upload()
+    results.push(await server.kill('SIGTERM'))
     server = await ServerProcess.start({
       DATA_DIR: folder,
-      IMAGEKIT_PRIVATE_KEY: vendor.privateKey,
-      IMAGEKIT_URL_ENDPOINT: vendor.urlEndpoint,
-      IMAGEKIT_UPLOAD_URL: vendor.url,
-      IMAGEKIT_API_URL: vendor.url,
-      IMAGEKIT_PRIVATE: 'on',
+      ...imagekitVariables(vendor),
     })
   })
   afterAll(async () => {
@@ -58,61 +55,55 @@ describe('An installation that began on the filesystem and gets a key of ImageKi
     rmSync(folder, { recursive: true })
   })
 
-  it('says where new files go', () => {
+  it('logs the storage of new files', () => {
     expect(server.messages).toContainEqual(`storage: ImageKit (${vendor.urlEndpoint})`)
   })
 
-  it('keeps new files there, under the name and the address that ImageKit gives them', async () => {
-    late = await upload()
-    const [kept] = vendor.library.all
-    expect(late).toMatchObject({ file_id: kept?.fileId, url: expect.stringContaining(vendor.urlEndpoint) })
-    expect(
-      readdirSync(join(folder, 'files'), { recursive: true, withFileTypes: true }).filter((e) => e.isFile()),
-    ).toHaveLength(1)
-    expect(JSON.parse((await request(`/media/${late.id}/`)).body.toString())).toEqual(late)
+  it('stores new files at ImageKit, with the file id and the URL of ImageKit', async () => {
+    later = await upload()
+    const [stored] = vendor.library.all
+    expect(later).toMatchObject({ file_id: stored?.fileId, url: expect.stringContaining(vendor.urlEndpoint) })
+    expect(filesIn(join(folder, 'files'))).toHaveLength(1)
+    expect(JSON.parse((await request(`/media/${later.id}/`)).body.toString())).toEqual(later)
   })
 
-  it('sends readers to the signed original', async () => {
+  it('redirects readers to the signed original', async () => {
     for (const method of ['GET', 'HEAD']) {
-      const { status, headers } = await request(`/media/${late.id}/content/`, { method })
+      const { status, headers } = await request(`/media/${later.id}/content/`, { method })
       expect(status).toBe(307)
       const original = await fetch(headers.get('location') ?? '')
       expect(sha256(Buffer.from(await original.arrayBuffer()))).toBe(sha256(PNG))
     }
-    expect((await fetch(late.url)).status).toBe(401)
+    expect((await fetch(later.url)).status).toBe(401)
   })
 
-  it('still serves earlier files itself', async () => {
-    const { status, body } = await request(`/media/${early.id}/content/`)
+  it('serves earlier files itself', async () => {
+    const { status, body } = await request(`/media/${earlier.id}/content/`)
     expect([status, PNG.equals(body)]).toEqual([200, true])
   })
 
-  it('reads what a file there says of itself', async () => {
+  it('reads the metadata of a file at ImageKit', async () => {
     await vi.waitFor(async () => {
-      const { body } = await request(`/media/${late.id}/metadata/`)
+      const { body } = await request(`/media/${later.id}/metadata/`)
       expect(JSON.parse(body.toString())).toMatchObject({ format: 'png' })
     }, WAIT)
   })
 
-  it('deletes there what is deleted here', async () => {
-    expect(originals()).toEqual([late.file_id])
-    expect((await request(`/media/${late.id}/`, { method: 'DELETE' })).status).toBe(204)
+  it('deletes the file at ImageKit when the media item is deleted', async () => {
+    expect(originals()).toEqual([later.file_id])
+    expect((await request(`/media/${later.id}/`, { method: 'DELETE' })).status).toBe(204)
     await vi.waitFor(() => expect(originals()).toEqual([]), WAIT)
     await vi.waitFor(() => expect(vendor.library.purged).toHaveLength(1), WAIT)
   })
 
-  it('tells the key to nobody, whatever goes wrong', async () => {
+  it('never logs or returns the private key, also after errors', async () => {
     vendor.faults.upload = { type: 'early refusal', status: 403 }
-    const body = new FormData()
-    body.append('file', new Blob([Uint8Array.from(PNG)]), 'a.png')
-    expect((await request('/upload/', { method: 'POST', body })).status).toBe(507)
+    expect((await request('/upload/', { method: 'POST', body: uploadForm() })).status).toBe(507)
     vendor.faults.upload = { type: 'error page', status: 502 }
-    const again = new FormData()
-    again.append('file', new Blob([Uint8Array.from(PNG)]), 'a.png')
-    expect((await request('/upload/', { method: 'POST', body: again })).status).toBe(503)
-    told.push(await server.kill('SIGTERM'))
-    const everything = [...answers, ...told.flatMap(({ stdout, stderr }) => [stdout, stderr])].join('\n')
-    expect(everything).not.toContain(vendor.privateKey)
-    expect(everything).not.toContain(Buffer.from(`${vendor.privateKey}:`).toString('base64').slice(0, 20))
+    expect((await request('/upload/', { method: 'POST', body: uploadForm() })).status).toBe(503)
+    results.push(await server.kill('SIGTERM'))
+    const output = [...answers, ...results.flatMap(({ stdout, stderr }) => [stdout, stderr])].join('\n')
+    expect(output).not.toContain(vendor.privateKey)
+    expect(output).not.toContain(Buffer.from(`${vendor.privateKey}:`).toString('base64').slice(0, 20))
   })
 })

@@ -5,53 +5,53 @@ import { fileURLToPath } from 'node:url'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
 
-export interface Ended {
+export interface ProcessResult {
   readonly status: number | null
   readonly stdout: string
   readonly stderr: string
 }
 
-/** Environment of a process that shares nothing with the one that runs the tests. */
+/** The environment of a process. It contains only PATH and `variables`. */
 const environment = (variables: Record<string, string>) => ({ PATH: process.env['PATH'] ?? '', ...variables })
 
-/** Runs `mediaport` to its end. */
-export async function run(args: string[], variables: Record<string, string>, cwd?: string): Promise<Ended> {
+/** Runs `mediaport` and waits until it exits. */
+export async function run(args: string[], variables: Record<string, string>, cwd?: string): Promise<ProcessResult> {
   const child = spawn(process.execPath, [CLI, ...args], { env: environment(variables), cwd })
-  return ended(child)
+  return waitForExit(child)
 }
 
 export class ServerProcess {
   readonly child: ChildProcess
-  readonly ended: Promise<Ended>
-  /** What the log says, as far as it has come. */
+  readonly ended: Promise<ProcessResult>
+  /** The messages of the log so far. */
   readonly messages: string[] = []
 
   private constructor(child: ChildProcess) {
     this.child = child
-    let rest = ''
+    let partialLine = ''
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (rest + text).split('\n')
-      rest = lines.pop() ?? ''
+      const lines = (partialLine + text).split('\n')
+      partialLine = lines.pop() ?? ''
       for (const line of lines) if (line.endsWith('}')) this.messages.push(JSON.parse(line).msg)
     })
-    this.ended = ended(child)
+    this.ended = waitForExit(child)
   }
 
-  /** Settles when the server listens and has opened its database; a worker, when it works. */
+  /** Resolves when the server listens and has opened its database, or when the worker runs jobs. */
   static async start(variables: Record<string, string>, command: 'serve' | 'worker' = 'serve'): Promise<ServerProcess> {
     const server = ServerProcess.launch(variables, command)
     await server.ready(command === 'serve' ? 'ready for uploads' : 'working')
     return server
   }
 
-  /** Without waiting for anything. */
+  /** Starts the process without waiting for it. */
   static launch(variables: Record<string, string>, command: 'serve' | 'worker' = 'serve', cli = CLI): ServerProcess {
     return new ServerProcess(spawn(process.execPath, [cli, command], { env: environment({ PORT: '0', ...variables }) }))
   }
 
-  /** Settles when the process has said so. */
+  /** Resolves when the process has logged `message`. Rejects if it exits first. */
   async ready(message = 'ready for uploads'): Promise<void> {
-    await Promise.race([this.#sees(message), this.ended.then(failed)])
+    await Promise.race([this.#waitForMessage(message), this.ended.then(throwFailure)])
   }
 
   get url(): string {
@@ -63,23 +63,23 @@ export class ServerProcess {
     )
   }
 
-  /** Of memory that it has by now; where there is no /proc, none. */
+  /** The resident memory of the process. 0 if there is no /proc. */
   async residentBytes(): Promise<number> {
     const status = await readFile(`/proc/${this.child.pid}/status`, 'utf8').catch(() => '')
     return Number(/VmRSS:\s+(\d+) kB/.exec(status)?.[1] ?? 0) * 1024
   }
 
-  kill(signal: NodeJS.Signals): Promise<Ended> {
+  kill(signal: NodeJS.Signals): Promise<ProcessResult> {
     this.child.kill(signal)
     return this.ended
   }
 
-  async #sees(text: string): Promise<void> {
+  async #waitForMessage(text: string): Promise<void> {
     while (!this.messages.some((message) => message.includes(text))) await once(this.child.stdout ?? this.child, 'data')
   }
 }
 
-async function ended(child: ChildProcess): Promise<Ended> {
+async function waitForExit(child: ChildProcess): Promise<ProcessResult> {
   let stdout = ''
   let stderr = ''
   child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text))
@@ -88,6 +88,6 @@ async function ended(child: ChildProcess): Promise<Ended> {
   return { status, stdout, stderr }
 }
 
-function failed({ status, stdout, stderr }: Ended): never {
-  throw new Error(`mediaport ended with ${status}: ${stdout}${stderr}`)
+function throwFailure({ status, stdout, stderr }: ProcessResult): never {
+  throw new Error(`mediaport exited with status ${status}: ${stdout}${stderr}`)
 }

@@ -14,18 +14,18 @@ describe('The first start on an embedded database', () => {
   afterEach(() => rmSync(DATA_DIR, { recursive: true, maxRetries: 5 }))
   const databases = () => readdirSync(DATA_DIR).filter((name) => /^db(\.new|$)/.test(name))
 
-  it('may be killed while it makes the database, and the next one makes it anew', async () => {
-    const killed = ServerProcess.launch({ DATA_DIR })
+  it('may be killed while it creates the database, and the next start creates it again', async () => {
+    const firstServer = ServerProcess.launch({ DATA_DIR })
     await vi.waitUntil(() => databases().length > 0, { timeout: 30_000 })
     expect(databases()).toEqual([expect.stringMatching(/^db\.new-/)])
-    await killed.kill('SIGKILL')
+    await firstServer.kill('SIGKILL')
     const server = await ServerProcess.start({ DATA_DIR })
     expect(databases()).toEqual(['db'])
     expect((await fetch(`${server.url}/healthcheck/`)).status).toBe(200)
     await server.kill('SIGKILL')
   })
 
-  it('keeps none of the memory that making it takes', async () => {
+  it('releases the memory that creating the database needs', async () => {
     const server = await ServerProcess.start({ DATA_DIR })
     const resident = await server.residentBytes()
     await server.kill('SIGKILL')

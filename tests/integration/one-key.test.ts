@@ -27,34 +27,36 @@ withServices(['POSTGRES_URL'], 'Two servers on one PostgreSQL', () => {
   })
 
   it.each([1, 2, 3, 4, 5])(
-    'make one media of fifty uploads under one key, released together at the first byte of the body (round %d)',
+    'create one media item for fifty concurrent uploads with the same key (round %d)',
     async (round) => {
       const bytes = pngOf(200_000, `${round}`)
       const key = randomUUID()
-      const whole = post(form(file(bytes)), `Idempotency-Key: ${key}`)
-      const head = whole.indexOf('\r\n\r\n') + 5
+      const request = post(form(file(bytes)), `Idempotency-Key: ${key}`)
+      const head = request.indexOf('\r\n\r\n') + 5
       const wires = Array.from({ length: 50 }, (_, n) => new Wire(Number(new URL(servers[n % 2]?.url ?? '').port)))
-      await Promise.all(wires.map((wire) => wire.send(whole.subarray(0, head))))
+      await Promise.all(wires.map((wire) => wire.send(request.subarray(0, head))))
 
       const answers = await Promise.all(
         wires.map(async (wire) => {
-          await wire.send(whole.subarray(head))
+          await wire.send(request.subarray(head))
           const { status, headers, body } = await wire.answer()
           return { status, replayed: headers['idempotency-replayed'] === 'true', body: JSON.parse(body.toString()) }
         }),
       )
       for (const wire of wires) wire.leave()
-      const made = answers.filter(({ status }) => status === 201)
-      expect(made.filter(({ replayed }) => !replayed)).toHaveLength(1)
-      expect(new Set(made.map(({ body }) => body.id)).size).toBe(1)
+      const created = answers.filter(({ status }) => status === 201)
+      expect(created.filter(({ replayed }) => !replayed)).toHaveLength(1)
+      expect(new Set(created.map(({ body }) => body.id)).size).toBe(1)
       for (const { status, body } of answers)
         if (status !== 201) expect([status, body.type]).toEqual([409, '/problems/idempotency-in-progress'])
 
-      const { rows } = await database.query(`select id, state, sha256 from media_job where id = '${made[0]?.body.id}'`)
-      expect(rows).toEqual([{ id: made[0]?.body.id, state: 'stored', sha256: sha256(bytes) }])
-      const { rows: all } = await database.query('select count(*)::int as count from media_job')
-      expect(all).toEqual([{ count: round }])
-      const content = await fetch(`${servers[round % 2]?.url}/media/${made[0]?.body.id}/content/`)
+      const { rows } = await database.query(
+        `select id, state, sha256 from media_job where id = '${created[0]?.body.id}'`,
+      )
+      expect(rows).toEqual([{ id: created[0]?.body.id, state: 'stored', sha256: sha256(bytes) }])
+      const { rows: counts } = await database.query('select count(*)::int as count from media_job')
+      expect(counts).toEqual([{ count: round }])
+      const content = await fetch(`${servers[round % 2]?.url}/media/${created[0]?.body.id}/content/`)
       expect(sha256(Buffer.from(await content.arrayBuffer()))).toBe(sha256(bytes))
     },
   )

@@ -4,18 +4,18 @@ import { type Dialect, PostgresDialect } from 'kysely'
 import { Client, type DatabaseError, Pool, type PoolConfig, type QueryResult } from 'pg'
 import { addressOf } from '../services.ts'
 
-/** SQLSTATE of PostgreSQL, appendix A. */
+/** SQLSTATE, see the PostgreSQL documentation, appendix A. */
 const INSUFFICIENT_PRIVILEGE = '42501'
 
 export interface TestDatabase {
   readonly url: string
   dialect(options?: PoolConfig): Dialect
   query(statement: string): Promise<QueryResult>
-  /** Also while others are connected to it. */
+  /** Drops the database, also if clients are connected to it. */
   drop(): Promise<void>
 }
 
-/** A database of its own on that server. */
+/** Creates a database with a random name on `server`. */
 export async function newDatabase(server: string = addressOf('POSTGRES_URL')): Promise<TestDatabase> {
   const database = `integration_${randomBytes(8).toString('hex')}`
   await query(server, `create database ${database}`)
@@ -24,7 +24,7 @@ export async function newDatabase(server: string = addressOf('POSTGRES_URL')): P
     url: href,
     dialect: (options) => {
       const pool = new Pool({ connectionString: href, ...options })
-      // Of a pool that was ended, connections that the server has not seen leave yet may still be cut off by `drop`.
+      // `drop` may terminate connections of an ended pool that the server has not closed yet.
       pool.on('error', () => {})
       return new PostgresDialect({ pool })
     },
@@ -37,7 +37,7 @@ async function drop(server: string, database: string): Promise<void> {
   try {
     await query(server, `drop database ${database} with (force)`)
   } catch (error) {
-    // A worker of autovacuum, which only a superuser may end, will soon be done.
+    // Only a superuser may terminate an autovacuum worker. It ends soon.
     if ((error as DatabaseError).code !== INSUFFICIENT_PRIVILEGE) throw error
     await setTimeout(100)
     await drop(server, database)

@@ -11,12 +11,12 @@ import { newDatabase } from './postgres.ts'
 
 const root = new URL('../../', import.meta.url)
 const readme = readFileSync(new URL('README.md', root), 'utf8')
-const embedding = readFileSync(new URL('docs/embedding.md', root), 'utf8')
+const embeddingGuide = readFileSync(new URL('docs/embedding.md', root), 'utf8')
 const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { exports: Exports }
 type Exports = Record<string, { default: string }>
 const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
 
-/** What a file of this code prints, with the package's sources in place of the package. */
+/** Runs code and returns its output. The imports of the package are replaced by the source files. */
 function run(code: string): string {
   const script = join(root.pathname, 'tests', `example-${randomUUID()}.ts`)
   const sources = code.replaceAll(/'mediaport(\/[a-z-]+)?'/g, (_, path = '') => {
@@ -36,19 +36,19 @@ const examplesIn = (text: string): string[] => [...text.matchAll(/```ts\n([^]*?)
 afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('The README', () => {
-  it('has an example in code that runs as it stands', () => {
+  it('has a code example that runs unchanged', () => {
     const [code = ''] = examplesIn(readme)
     expect(run(code)).toBe('dot image/gif 42\n1\n42\n')
     expect(code.split('\n').length).toBeLessThanOrEqual(21)
   })
 
-  it('and .env.example name every variable there is', () => {
-    const asked = new Set<string>()
-    const spy = new Proxy({}, { get: (_, name) => void asked.add(String(name)) })
-    readConfig(spy)
-    const supported = [...asked].filter((name) => !/KEY/.test(name))
+  it('and .env.example name every variable', () => {
+    const readNames = new Set<string>()
+    const environment = new Proxy({}, { get: (_, name) => void readNames.add(String(name)) })
+    readConfig(environment)
+    const names = [...readNames].filter((name) => !/KEY/.test(name))
     const example = readFileSync(new URL('.env.example', root), 'utf8')
-    for (const name of supported) {
+    for (const name of names) {
       expect(readme, name).toContain(`\`${name}\``)
       expect(example, name).toMatch(new RegExp(`^#${name}=`, 'm'))
     }
@@ -56,24 +56,26 @@ describe('The README', () => {
 })
 
 describe('The page on embedding', () => {
-  const [inMemory = '', onPostgres = ''] = examplesIn(embedding)
+  const [memoryExample = '', postgresExample = ''] = examplesIn(embeddingGuide)
 
-  it('has an example in memory that runs as it stands', () => {
-    expect(run(inMemory)).toBe('pending\nnone\n')
+  it('has an example in memory that runs unchanged', () => {
+    expect(run(memoryExample)).toBe('pending\nnone\n')
   })
 
-  withServices(['POSTGRES_URL'], 'and one on PostgreSQL', () => {
-    it('that describes what is uploaded', async () => {
+  withServices(['POSTGRES_URL'], 'has an example on PostgreSQL', () => {
+    it('that reads the metadata of an upload', async () => {
       const database = await newDatabase()
-      const code = onPostgres.replace('postgres://localhost/app', database.url).replace('/var/lib/app/media', folder)
-      const use = `
+      const code = postgresExample
+        .replace('postgres://localhost/app', database.url)
+        .replace('/var/lib/app/media', folder)
+      const usage = `
         const body = (async function* () { yield Buffer.from('${PNG.toString('base64')}', 'base64') })()
         const { id } = (await mediaport.uploadMedia({ filename: 'a.png', body }))._unsafeUnwrap()
         const status = async () => (await mediaport.readMetadata(id))._unsafeUnwrap().status
         while ((await status()) === 'pending') await new Promise((resolve) => setTimeout(resolve, 50))
         console.log(await status())
         await stop()`
-      expect(run(code + use)).toBe('none\n')
+      expect(run(code + usage)).toBe('none\n')
       await database.drop()
     })
   })

@@ -1,53 +1,54 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { file, form, post } from '../e2e/multipart.ts'
 import { Wire } from '../e2e/wire.ts'
-import { PNG, pngOf } from '../samples.ts'
+import { pngOf } from '../samples.ts'
 import { withServices } from '../services.ts'
+import { filesIn } from '../support/files.ts'
+import { uploadForm } from '../support/upload-form.ts'
 import { ServerProcess } from './mediaport-process.ts'
 import { newDatabase, type TestDatabase } from './postgres.ts'
 
 const WAIT = { timeout: 30_000, interval: 50 }
 const FAST = { UPLOAD_LEASE_SECONDS: '2', REAP_EVERY_SECONDS: '1', FORGET_AFTER_SECONDS: '3' }
 
-const filesIn = (folder: string): string[] =>
-  readdirSync(join(folder, 'files'), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .map(({ name }) => name)
+const fileNames = (folder: string): string[] => filesIn(join(folder, 'files')).map((path) => basename(path))
 
-/** Sends the first half of an upload; settles when its bytes are being written. */
+/** Sends the first half of an upload. Resolves when the storage writes its bytes. Returns the whole request. */
 async function sendHalf({ url }: ServerProcess, folder: string): Promise<Buffer> {
-  const whole = post(form(file(pngOf(2_000_000))), `Idempotency-Key: ${randomUUID()}`)
+  const request = post(form(file(pngOf(2_000_000))), `Idempotency-Key: ${randomUUID()}`)
   const wire = new Wire(Number(new URL(url).port))
-  await wire.send(whole.subarray(0, 1_000_000))
-  await vi.waitFor(() => expect(filesIn(folder)).toContainEqual(expect.stringMatching(/\.part$/)), WAIT)
-  return whole
+  await wire.send(request.subarray(0, 1_000_000))
+  await vi.waitFor(() => expect(fileNames(folder)).toContainEqual(expect.stringMatching(/\.part$/)), WAIT)
+  return request
 }
 
 async function upload({ url }: ServerProcess, key: string) {
-  const body = new FormData()
-  body.append('file', new Blob([Uint8Array.from(PNG)]), 'a.png')
-  const answer = await fetch(`${url}/upload/`, { method: 'POST', body, headers: { 'Idempotency-Key': key } })
+  const answer = await fetch(`${url}/upload/`, {
+    method: 'POST',
+    body: uploadForm(),
+    headers: { 'Idempotency-Key': key },
+  })
   return { status: answer.status, media: (await answer.json()) as { id: string; file_id: string } }
 }
 
-/** Uploads, deletes, and waits until the file is gone and the key is free again, because its row was forgotten. */
-async function deletesAndForgets(server: ServerProcess, folder: string): Promise<string> {
+/** Uploads and deletes a media item. Waits until its file is deleted and its row is forgotten, so that its key is free. */
+async function deleteAndForget(server: ServerProcess, folder: string): Promise<string> {
   const key = randomUUID()
   const { status, media } = await upload(server, key)
   expect(status).toBe(201)
   expect((await fetch(`${server.url}/media/${media.id}/`, { method: 'DELETE' })).status).toBe(204)
   expect((await upload(server, key)).status).toBe(410)
-  await vi.waitFor(() => expect(filesIn(folder)).not.toContain(media.file_id), WAIT)
+  await vi.waitFor(() => expect(fileNames(folder)).not.toContain(media.file_id), WAIT)
   await vi.waitFor(async () => expect((await upload(server, key)).status).toBe(201), WAIT)
   return media.id
 }
 
-describe('On the embedded defaults', () => {
+describe('With the embedded database,', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
   const variables = { DATA_DIR: folder, ...FAST }
   let server: ServerProcess
@@ -59,18 +60,18 @@ describe('On the embedded defaults', () => {
     rmSync(folder, { recursive: true })
   })
 
-  it('nothing is left of an upload that kill -9 cut off, nor of a media that was deleted', {
+  it('no file is left of an upload that kill -9 interrupts, or of a deleted media item', {
     timeout: 90_000,
   }, async () => {
     await sendHalf(server, folder)
     await server.kill('SIGKILL')
-    expect(filesIn(folder)).toHaveLength(1)
+    expect(fileNames(folder)).toHaveLength(1)
     server = await ServerProcess.start(variables)
-    await vi.waitFor(() => expect(filesIn(folder)).toEqual([]), WAIT)
-    const id = await deletesAndForgets(server, folder)
+    await vi.waitFor(() => expect(fileNames(folder)).toEqual([]), WAIT)
+    const id = await deleteAndForget(server, folder)
     await server.kill('SIGTERM')
 
-    // What was put away first was forgotten first.
+    // The abandoned upload was discarded first, so its row was forgotten first.
     const database = await PGlite.create(join(folder, 'db'))
     const { rows } = await database.query('select id, state from media_job')
     const { rows: jobs } = await database.query(
@@ -79,26 +80,28 @@ describe('On the embedded defaults', () => {
     await database.close()
     expect(rows).toEqual([{ id, state: 'stored' }])
     expect(jobs).toEqual([])
-    expect(filesIn(folder)).toHaveLength(1)
+    expect(fileNames(folder)).toHaveLength(1)
   })
 
-  it('an upload that kill -9 cut off is taken under its key once its lease is over', { timeout: 90_000 }, async () => {
+  it('an upload that kill -9 interrupts can be repeated with its key after its lease expires', {
+    timeout: 90_000,
+  }, async () => {
     server = await ServerProcess.start(variables)
-    const whole = await sendHalf(server, folder)
+    const request = await sendHalf(server, folder)
     await server.kill('SIGKILL')
     server = await ServerProcess.start(variables)
     await vi.waitFor(async () => {
       const wire = new Wire(Number(new URL(server.url).port))
-      await wire.send(whole)
+      await wire.send(request)
       const { status } = await wire.answer()
       wire.leave()
       expect(status).toBe(201)
     }, WAIT)
-    await vi.waitFor(() => expect(filesIn(folder)).toHaveLength(2), WAIT)
+    await vi.waitFor(() => expect(fileNames(folder)).toHaveLength(2), WAIT)
   })
 })
 
-withServices(['POSTGRES_URL'], 'On PostgreSQL with a worker apart', () => {
+withServices(['POSTGRES_URL'], 'With PostgreSQL and a separate worker,', () => {
   const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
   let database: TestDatabase
   let variables: Record<string, string>
@@ -117,7 +120,7 @@ withServices(['POSTGRES_URL'], 'On PostgreSQL with a worker apart', () => {
     rmSync(folder, { recursive: true })
   })
 
-  it('nothing is left of an upload that kill -9 cut off, nor of a media that was deleted', {
+  it('no file is left of an upload that kill -9 interrupts, or of a deleted media item', {
     timeout: 90_000,
   }, async () => {
     await sendHalf(server, folder)
@@ -126,14 +129,14 @@ withServices(['POSTGRES_URL'], 'On PostgreSQL with a worker apart', () => {
     expect(await states()).toMatchObject([{ state: 'receiving' }])
     worker = await ServerProcess.start(variables, 'worker')
     await vi.waitFor(async () => {
-      expect(filesIn(folder)).toEqual([])
+      expect(fileNames(folder)).toEqual([])
       expect(await states()).toEqual([])
     }, WAIT)
-    const id = await deletesAndForgets(server, folder)
+    const id = await deleteAndForget(server, folder)
     expect(await states()).toEqual([{ id, state: 'stored' }])
   })
 
-  it('what is deleted while no worker runs is done by the next one, also after kill -9', {
+  it('the next worker discards a media item that is deleted while no worker runs', {
     timeout: 90_000,
   }, async () => {
     await worker.kill('SIGKILL')
@@ -143,15 +146,15 @@ withServices(['POSTGRES_URL'], 'On PostgreSQL with a worker apart', () => {
       `select name, state from pgboss.job where data->>'id' = '${media.id}' and name = 'discard-media'`,
     )
     expect(rows).toEqual([{ name: 'discard-media', state: 'created' }])
-    expect(filesIn(folder)).toContain(media.file_id)
+    expect(fileNames(folder)).toContain(media.file_id)
     worker = await ServerProcess.start(variables, 'worker')
     await vi.waitFor(async () => {
-      expect(filesIn(folder)).not.toContain(media.file_id)
+      expect(fileNames(folder)).not.toContain(media.file_id)
       expect(await states()).not.toContainEqual(expect.objectContaining({ id: media.id }))
     }, WAIT)
   })
 
-  it('a worker ends with status 0 when it is asked to', async () => {
+  it('a worker exits with status 0 on SIGTERM', async () => {
     expect((await worker.kill('SIGTERM')).status).toBe(0)
   })
 })

@@ -1,3 +1,10 @@
+/**
+ * Compares the metadata that mediaport reads from photographs with that of ExifTool:
+ *
+ *   node tests/photos/compare.ts PHOTO…
+ *
+ * Prints the number of equal fields, and each difference. Only fields that ExifTool has are counted.
+ */
 import { execFile } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
@@ -8,11 +15,7 @@ import { SandboxedExtraction } from '../../src/adapters/extraction/sandboxed-ext
 import type { Metadata } from '../../src/domain/metadata.ts'
 import type { ContentType } from '../../src/domain/values/content-type.ts'
 
-/**
- * Compares what we read from photographs with what ExifTool reads: `node tests/photos/compare.ts PHOTO…`. Prints how many
- * fields agree, and each that does not; a field counts where ExifTool has it.
- */
-interface Judged {
+interface ExifToolFields {
   readonly [name: string]: string | number | undefined
 }
 
@@ -35,21 +38,21 @@ const matches = new Map(Object.keys(FIELDS).map((name) => [name, { agree: 0, all
 const makers = new Set<string>()
 const misses: string[] = []
 for (const photo of photos) {
-  const [judged, metadata] = [await judge(photo), await read(photo)]
-  if (judged['Make'] !== undefined) makers.add(String(judged['Make']).toUpperCase().split(' ')[0] ?? '')
-  for (const [name, ours] of Object.entries(FIELDS)) {
-    const expected = normal(judged[name])
+  const [reference, metadata] = [await readWithExifTool(photo), await read(photo)]
+  if (reference['Make'] !== undefined) makers.add(String(reference['Make']).toUpperCase().split(' ')[0] ?? '')
+  for (const [name, actual] of Object.entries(FIELDS)) {
+    const expected = normalise(reference[name])
     const count = matches.get(name)
     if (expected === undefined || !count) continue
     count.all++
-    if (isSame(expected, normal(ours(metadata)))) count.agree++
-    else misses.push(`${basename(photo)}: ${name} is ${expected}, and not ${ours(metadata)} (${metadata.status})`)
+    if (isSame(expected, normalise(actual(metadata)))) count.agree++
+    else misses.push(`${basename(photo)}: ${name} is ${expected}, not ${actual(metadata)} (${metadata.status})`)
   }
 }
 await extraction.close()
 
 for (const miss of misses) console.log(miss)
-/** Enough for real photographs; what remains is printed above. */
+/** The minimum share of equal fields. The differences are printed above. */
 const ENOUGH = 0.98
 const total = { agree: 0, all: 0 }
 for (const [name, { agree, all }] of matches) {
@@ -62,12 +65,12 @@ console.log(
 )
 if (total.all === 0 || total.agree < total.all * ENOUGH) process.exitCode = 1
 
-/** Raw values; `ExifIFD` and its kind first, so that no maker's note is taken for a field. */
-async function judge(photo: string): Promise<Judged> {
+/** Reads raw values, and only of the standard groups, so that no maker note is taken for a field. */
+async function readWithExifTool(photo: string): Promise<ExifToolFields> {
   const names = Object.keys(FIELDS).map((name) => `-${name.startsWith('Image') ? 'File' : 'EXIF'}:${name}`)
   const { stdout } = await promisify(execFile)('exiftool', ['-j', '-n', ...names, photo])
-  const [judged = {}] = JSON.parse(stdout) as Judged[]
-  return judged
+  const [fields = {}] = JSON.parse(stdout) as ExifToolFields[]
+  return fields
 }
 
 async function read(photo: string): Promise<Metadata> {
@@ -89,15 +92,15 @@ async function read(photo: string): Promise<Metadata> {
   }
 }
 
-/** As both would write it: no blanks around it, dates without their separators; a blank, or zero, is no value. */
-function normal(value: string | number | undefined): string | number | undefined {
+/** Normalises a value: no surrounding blanks, dates without separators. A blank or zero is no value. */
+function normalise(value: string | number | undefined): string | number | undefined {
   if (typeof value !== 'string') return value === 0 ? undefined : value
   const text = value.trim().replace(/^(\d{4}).(\d\d).(\d\d).(\d\d:\d\d:\d\d)$/, '$1-$2-$3 $4')
   return /[^\s:]/.test(text) && !text.startsWith('0000') ? text : undefined
 }
 
-function isSame(expected: string | number, ours: string | number | undefined): boolean {
-  return typeof expected === 'number' && typeof ours === 'number'
-    ? Math.abs(expected - ours) <= Math.abs(expected) * 1e-6
-    : String(expected) === String(ours)
+function isSame(expected: string | number, actual: string | number | undefined): boolean {
+  return typeof expected === 'number' && typeof actual === 'number'
+    ? Math.abs(expected - actual) <= Math.abs(expected) * 1e-6
+    : String(expected) === String(actual)
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compares what we read from real photographs with what ExifTool reads. The photographs come with a Go module, because
-# they are not ours to keep; those that were made to break readers are left out.
+# Compares the metadata that mediaport reads from real photographs with that of ExifTool. The photographs are part of a
+# Go module, because this project has no right to copy them. Photographs that were made to break readers are left out.
 set -euo pipefail
 module=github.com/bep/imagemeta@v0.12.0
 folder=$(mktemp -d)

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs a command with PostgreSQL, Redis and a server that speaks MongoDB's protocol, each of its own and on a free port, and
-# answers with the command's exit status:
+# Runs a command with a new PostgreSQL server, a new Redis server and a new server that speaks MongoDB's protocol, each
+# on a free port. The exit status is that of the command:
 #
 #   tests/services/all.sh npm test
 #
-# Without a command it prints POSTGRES_URL, REDIS_URL and MONGODB_URL, and keeps them up until it is interrupted.
+# Without a command it prints POSTGRES_URL, REDIS_URL and MONGODB_URL, and runs the servers until it is interrupted.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 if (($# == 0)); then

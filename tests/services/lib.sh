@@ -1,5 +1,5 @@
-# Sourced by the scripts beside it, each of which runs a command with a server of its own. The server is a child of the
-# script and its files are in a new folder of /tmp; both are gone when the command has ended or the script was
+# Sourced by the other scripts of this folder, each of which runs a command with a new server. The server is a child of
+# the script and its files are in a new folder of /tmp. Both are removed when the command ends or the script is
 # interrupted.
 # shellcheck shell=bash
 
@@ -7,7 +7,7 @@ name=$(basename "$0")
 dir=
 server=
 child=
-# How the server is asked to end, and how it is made to.
+# The signals that end the server gracefully, and by force.
 polite=TERM
 last=KILL
 
@@ -19,13 +19,13 @@ needs_command() {
   exit 2
 }
 
-# Not in TMPDIR: its path may be too long for a socket (107 bytes), or closed to another user.
+# Not in TMPDIR, because its path may be too long for a socket (107 bytes) or inaccessible to another user.
 new_folder() { dir=$(mktemp -d "/tmp/mediaport-${name%.sh}.XXXXXX"); }
 
-# Below the ports that the kernel hands out. Only binding tells for certain whether one is free; if not, the next.
+# Below the ephemeral ports of the kernel. Only binding shows whether the port is free; if not, another one is tried.
 random_port() { echo $((20000 + (RANDOM % 12000))); }
 
-# Ends a process that we started: politely, and after ten seconds for certain.
+# Ends a process of this script: gracefully, and by force after ten seconds.
 end() {
   local signal=$1 pid=$2 last=$3
   kill "-$signal" "$pid" 2>/dev/null || return 0
@@ -56,9 +56,9 @@ fail() {
   exit 1
 }
 
-# Starts the server on port after port until one is free, and waits until it answers. The caller has defined `start`,
-# which sets `server` and logs to $dir/log, and `answers`; a log with "address already in use" or "could not bind" means
-# another port.
+# Starts the server on random ports until one is free, and waits until it answers. The caller defines `start`, which
+# sets `server` and logs to $dir/log, and `answers`. A log with "address already in use" or "could not bind" means that
+# the port is not free.
 start_somewhere() {
   for attempt in {1..20}; do
     port=$(random_port)
@@ -80,7 +80,7 @@ ready() {
   fail 'the server was not ready within a minute:'
 }
 
-# In the background, for a trap runs at once only while the shell waits.
+# In the background, because Bash runs a trap immediately only while it waits.
 run() {
   "$@" <&0 &
   child=$!

@@ -1,18 +1,18 @@
 #!/usr/bin/env bash
-# Runs a command with a PostgreSQL server of its own, and answers with the command's exit status.
+# Runs a command with a new PostgreSQL server. The exit status is that of the command.
 #
 #   tests/services/postgres.sh npm test
 #   tests/services/postgres.sh sh -c 'psql "$POSTGRES_URL"'
 #
-# The command finds POSTGRES_URL=postgres://media@127.0.0.1:PORT/media in its environment: a role that is no superuser
-# but may create databases, and owns the database. The cluster is new and empty, and fsync is on. Exit status 2:
-# PostgreSQL isn't installed, or there was no command.
+# The command has POSTGRES_URL=postgres://media@127.0.0.1:PORT/media in its environment. The role is no superuser, may
+# create databases, and owns the database. The cluster is empty, and fsync is on. Exit status 2: PostgreSQL is not
+# installed, or there is no command.
 set -euo pipefail
 # shellcheck source=tests/services/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 needs_command "$@"
 
-# The newest of Debian's, else what PATH has.
+# The newest version of Debian, or else that of PATH.
 initdb=
 mapfile -t candidates < <(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -rV)
 for candidate in "${candidates[@]}" "$(command -v initdb || true)" /usr/local/bin/initdb; do
@@ -28,7 +28,7 @@ if [[ -z $initdb ]]; then
 fi
 bin=${initdb%/*}
 
-# Another cluster's settings must reach neither our tools nor the command.
+# The settings of another cluster must not affect the tools or the command.
 unset "${!PG@}"
 
 # PostgreSQL refuses to run as root.
@@ -39,7 +39,7 @@ if ((EUID == 0)); then
 fi
 in_dir() { cd "$dir" && exec "${as_user[@]}" "$@"; }
 
-# INT is PostgreSQL's fast shutdown, QUIT its immediate one; KILL would leave its shared memory behind.
+# INT is the fast shutdown of PostgreSQL and QUIT the immediate one. KILL would leave its shared memory allocated.
 polite=INT
 last=QUIT
 new_folder
@@ -48,7 +48,7 @@ if ((EUID == 0)); then chown "$user" "$dir"; fi
 (in_dir "$bin/initdb" -D data -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync) >"$dir/log" 2>&1 ||
   fail 'initdb failed:'
 
-# Job control gives the server a process group of its own, so that Ctrl-C ends the command first.
+# Job control gives the server its own process group, so that Ctrl-C ends the command first.
 start() {
   set -m
   in_dir "$bin/postgres" -D data -p "$port" -c listen_addresses=127.0.0.1 -c "unix_socket_directories=$dir" \
@@ -56,14 +56,14 @@ start() {
   server=$!
   set +m
 }
-# Over the socket in our own folder: on the port somebody else's server might answer.
+# Over the socket in the new folder, because another server might answer on the port.
 answers() { "$bin/pg_isready" -q -h "$dir" -p "$port"; }
 start_somewhere
 
 "$bin/psql" -Xq -v ON_ERROR_STOP=1 -h "$dir" -p "$port" -U postgres -d postgres \
   -c 'create role media login createdb' -c 'create database media owner media'
 
-# For those that need one of their own to kill.
+# For tests that start their own server.
 export POSTGRES_BIN=$bin
 export POSTGRES_URL="postgres://media@127.0.0.1:$port/media"
 run "$@"

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Runs a command with a Redis server of its own, and answers with the command's exit status.
+# Runs a command with a new Redis server. The exit status is that of the command.
 #
 #   tests/services/redis.sh sh -c 'redis-cli -u "$REDIS_URL" monitor'
 #
-# The command finds REDIS_URL=redis://127.0.0.1:PORT in its environment: an empty server that keeps nothing on disk. Exit
-# status 2: Redis isn't installed, or there was no command.
+# The command has REDIS_URL=redis://127.0.0.1:PORT in its environment. The server is empty and stores nothing on disk.
+# Exit status 2: Redis is not installed, or there is no command.
 set -euo pipefail
 # shellcheck source=tests/services/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"

@@ -1,15 +1,15 @@
 import type { Uploaded } from '../../src/application/upload/upload-media.ts'
 import type { Attempt } from '../../src/domain/media/ids.ts'
 import type { Stored } from '../../src/domain/media/media.ts'
-import { Broken } from './promises.ts'
-import { type Answer, OPEN, Requests, type Sending } from './requests.ts'
+import { BrokenPromise } from './promises.ts'
+import { type Answer, Requests, UNDECIDED, type UploadRequest } from './requests.ts'
 import { bytesOf } from './sent-files.ts'
 import { touchesProjectionOnly, type World } from './world.ts'
 
-const AGAIN_AFTER = 250
+const RETRY_MS = 250
 const TRIES = 120
 
-export interface Expecting {
+export interface Expectation {
   readonly expect:
     | 'stored'
     | 'replayed'
@@ -19,14 +19,14 @@ export interface Expecting {
     | 'reset'
     | 'no-answer'
     | 'unavailable'
-  /** Another answer is right, too, when something went wrong meanwhile or before. */
+  /** Whether another answer is also right after any earlier fault. */
   readonly dependsOnTime?: boolean
-  /** Asks so often and then gives up. */
-  readonly triesAtMost?: number
+  /** The maximum number of tries. */
+  readonly maxTries?: number
 }
 
-/** One media as the client knows it: what it was told, and what it may therefore rely on. */
-export interface Known {
+/** A media item as the client knows it from the answers. */
+export interface KnownMedia {
   readonly media: Uploaded
   readonly bytes: Buffer
   title: string
@@ -34,11 +34,11 @@ export interface Known {
   isDeleted: boolean
 }
 
-/** Sends what people send, asks again where a careful client would, and remembers every answer. */
+/** Sends requests, repeats them as a careful client does, and records every answer. */
 export class Client {
-  readonly known = new Map<Attempt, Known>()
+  readonly known = new Map<Attempt, KnownMedia>()
   readonly deleted: Stored[] = []
-  /** Names of files that were refused for good. */
+  /** The names of files that were refused permanently. */
   readonly refused = new Set<string>()
   readonly #world: World
   readonly #requests: Requests
@@ -48,21 +48,21 @@ export class Client {
     this.#requests = new Requests(world)
   }
 
-  async upload(sending: Sending & Expecting): Promise<Known | undefined> {
-    const { name, key, expect } = sending
+  async upload(request: UploadRequest & Expectation): Promise<KnownMedia | undefined> {
+    const { name, key, expect } = request
     const before = this.#world.disturbances.length
-    const ask = () => this.#requests.upload(sending)
-    const answer = key === undefined ? await ask() : await this.#untilClear(ask, sending.triesAtMost)
+    const send = () => this.#requests.upload(request)
+    const answer = key === undefined ? await send() : await this.#retryUntilDecided(send, request.maxTries)
     const isDisturbed = this.#isDisturbedSince(before)
     const found = answer.isOk() ? (answer.value.replayed ? 'replayed' : 'stored') : answer.error.type
     this.#world.note('client', `${name}: ${found}`)
-    // A key makes every retry safe, so its client gets an answer in the end; without one, nobody may ask again.
+    // With a key every retry is safe, so the client gets an answer in the end. Without a key it must not retry.
     const isEither = key !== undefined && answer.isOk() && (expect === 'stored' || expect === 'replayed')
-    const isExcused = isDisturbed && (isEither || key === undefined || sending.triesAtMost !== undefined)
-    if (found !== expect && !isExcused && !(sending.dependsOnTime && this.#isDisturbedSince(0)))
-      this.#broke(before, `the upload of ${name} was answered ${found} instead of ${expect}`)
+    const isExcused = isDisturbed && (isEither || key === undefined || request.maxTries !== undefined)
+    if (found !== expect && !isExcused && !(request.dependsOnTime && this.#isDisturbedSince(0)))
+      this.#broke(before, `the upload of ${name} returned ${found} instead of ${expect}`)
     if (answer.isErr()) {
-      if (key === undefined && (answer.error.type === 'unavailable' || !OPEN.has(answer.error.type)))
+      if (key === undefined && (answer.error.type === 'unavailable' || !UNDECIDED.has(answer.error.type)))
         this.refused.add(name)
       return undefined
     }
@@ -70,75 +70,79 @@ export class Client {
   }
 
   /**
-   * Gives it a new title; of a lost answer nothing is known until the next one.
-   * @param whatever also where somebody else may have changed it meanwhile.
+   * Changes the title. After a lost answer the outcome is not known until the next answer.
+   * @param isUnconditional Without an expected version, if another request may change the media item at the same time.
    */
-  async rename(known: Known | undefined, title: string, whatever = false): Promise<void> {
+  async rename(known: KnownMedia | undefined, title: string, isUnconditional = false): Promise<void> {
     if (!known || known.isDeleted) return
     const { id } = known.media
     const before = this.#world.disturbances.length
-    // With the version it may ask again without harm: a first try that comes late changes nothing.
-    const condition = whatever ? {} : { precondition: isVersion(known.version) }
-    const answer = await this.#untilClear(() => this.#requests.rename(id, { title, ...condition }))
+    // With the version the request can be repeated: a first try that arrives late changes nothing.
+    const condition = isUnconditional ? {} : { precondition: isVersion(known.version) }
+    const answer = await this.#retryUntilDecided(() => this.#requests.rename(id, { title, ...condition }))
     this.#world.note('client', `rename: ${answer.isOk() ? answer.value.version : answer.error.type}`)
     const wasDone = answer.isErr() && answer.error.type === 'precondition-failed' && this.#isDisturbedSince(before)
     const isGone = answer.isErr() && answer.error.type === 'not-found' && known.isDeleted
-    if (answer.isErr() && !wasDone && !isGone) return this.#broke(before, `a rename was answered ${answer.error.type}`)
+    if (answer.isErr() && !wasDone && !isGone) return this.#broke(before, `a rename returned ${answer.error.type}`)
     known.title = title
     known.version++
   }
 
-  async delete(known: Known | undefined): Promise<void> {
+  async delete(known: KnownMedia | undefined): Promise<void> {
     if (!known) return
     const { id, attempt } = known.media
     const before = this.#world.disturbances.length
     known.isDeleted = true
-    const answer = await this.#untilClear(() => this.#requests.delete(id))
+    const answer = await this.#retryUntilDecided(() => this.#requests.delete(id))
     this.#world.note('client', `delete: ${answer.isOk() ? 'done' : answer.error.type}`)
-    // The first try may have done it already.
+    // The first try may have deleted it.
     const isGone = answer.isOk() || (answer.error.type === 'not-found' && this.#isDisturbedSince(before))
-    if (!isGone) return this.#broke(before, `a delete was answered ${answer.isOk() || answer.error.type}`)
+    if (!isGone) return this.#broke(before, `a delete returned ${answer.isOk() || answer.error.type}`)
     this.deleted.push(known.media)
     this.known.delete(attempt)
-    const seen = await this.#untilClear(() => this.#requests.get(id))
-    if (seen.isOk() && seen.value.attempt === attempt) throw new Broken('R6', 'a deleted media is there')
+    const read = await this.#retryUntilDecided(() => this.#requests.get(id))
+    if (read.isOk() && read.value.attempt === attempt) throw new BrokenPromise('R6', 'a deleted media item exists')
   }
 
-  async read(known: Known | undefined): Promise<void> {
+  async read(known: KnownMedia | undefined): Promise<void> {
     if (!known || known.isDeleted) return
     const { media, bytes } = known
     const before = this.#world.disturbances.length
-    const whole = await this.#untilClear(() => this.#requests.read(media.id))
-    if (whole.isErr()) throw new Broken('R1', `a stored media can't be read: ${whole.error.type}`)
-    if (!whole.value.equals(bytes)) throw new Broken('R7', 'a media has other bytes than were sent')
-    const listed = await this.#untilClear(() => this.#requests.list())
-    if (listed.isErr()) return this.#broke(before, `a list was answered ${listed.error.type}`)
+    const whole = await this.#retryUntilDecided(() => this.#requests.read(media.id))
+    if (whole.isErr()) throw new BrokenPromise('R1', `a stored media item cannot be read: ${whole.error.type}`)
+    if (!whole.value.equals(bytes)) throw new BrokenPromise('R7', 'a media item has other bytes than were sent')
+    const listed = await this.#retryUntilDecided(() => this.#requests.list())
+    if (listed.isErr()) return this.#broke(before, `a list returned ${listed.error.type}`)
     const { title } = listed.value.items.find(({ attempt }) => attempt === media.attempt) ?? {}
-    if (title !== known.title) throw new Broken('R1', `a media is listed as ${title} instead of ${known.title}`)
+    if (title !== known.title)
+      throw new BrokenPromise('R1', `a media item is listed as ${title} instead of ${known.title}`)
   }
 
-  /** As an operator would: again, until it has come to its end. */
+  /** Repeats the move until it completes, as an operator would. */
   async move(from: string, to: string): Promise<void> {
     const before = this.#world.disturbances.length
-    const answer = await this.#untilClear(() => this.#requests.move(from, to))
+    const answer = await this.#retryUntilDecided(() => this.#requests.move(from, to))
     this.#world.note('client', `move: ${answer.isOk() ? answer.value.media : answer.error.type}`)
-    if (answer.isErr()) return this.#broke(before, `a move was answered ${answer.error.type}`)
+    if (answer.isErr()) return this.#broke(before, `a move returned ${answer.error.type}`)
     const [failure] = answer.value.failures
-    if (failure && !this.#isDisturbedSince(before)) this.#broke(before, `a media was not moved: ${failure.reason}`)
+    if (failure && !this.#isDisturbedSince(before)) this.#broke(before, `a media item was not moved: ${failure.reason}`)
   }
 
-  /** Sees where its bytes are by now, which made a new version of it. */
-  async isAt(known: Known | undefined, storage: string): Promise<void> {
+  /** Checks in which storage the file is. A move makes a new version. */
+  async checkStorage(known: KnownMedia | undefined, storage: string): Promise<void> {
     if (!known || known.isDeleted) return
-    const found = await this.#untilClear(() => this.#requests.get(known.media.id))
-    if (found.isErr()) return this.#broke(0, `a media was answered ${found.error.type}`)
+    const found = await this.#retryUntilDecided(() => this.#requests.get(known.media.id))
+    if (found.isErr()) return this.#broke(0, `a read returned ${found.error.type}`)
     known.version = found.value.version
     if (found.value.storage !== storage && !this.#isDisturbedSince(0))
-      this.#broke(0, `${known.media.filename} is still at ${found.value.storage}`)
+      this.#broke(0, `${known.media.filename} is still in ${found.value.storage}`)
   }
 
-  /** Nobody should want that; but a queue may be restored from a backup, or be written to by hand. */
-  discardByMistake(known: Known | undefined): void {
+  /**
+   * Adds a discard job for a media item in use. This can happen if a queue is restored from a backup or changed by
+   * hand.
+   */
+  discardByMistake(known: KnownMedia | undefined): void {
     if (!known) return
     const { id, storage, storageKey } = known.media
     this.#world.enqueue({ name: 'discard-media', id, storage, storageKey, afterSeconds: 0 })
@@ -148,11 +152,11 @@ export class Client {
     return this.#world.clock.sleep(ms)
   }
 
-  #remember(media: Uploaded, key: string | undefined): Known {
-    const there = this.known.get(media.attempt)
-    if (there) return there
-    const twin = [...this.known.values()].find(({ media: { id } }) => id === media.id)
-    if (twin && key !== undefined) throw new Broken('R4', `two uploads were stored under the key ${key}`)
+  #remember(media: Uploaded, key: string | undefined): KnownMedia {
+    const existing = this.known.get(media.attempt)
+    if (existing) return existing
+    const duplicate = [...this.known.values()].find(({ media: { id } }) => id === media.id)
+    if (duplicate && key !== undefined) throw new BrokenPromise('R4', `two uploads were stored under the key ${key}`)
     const known = {
       media,
       bytes: bytesOf(media.filename),
@@ -164,12 +168,12 @@ export class Client {
     return known
   }
 
-  async #untilClear<T>(ask: () => Answer<T>, triesAtMost = TRIES): Answer<T> {
+  async #retryUntilDecided<T>(send: () => Answer<T>, maxTries = TRIES): Answer<T> {
     for (let tries = 1; ; tries++) {
-      const answer = await ask()
-      if (answer.isOk() || !OPEN.has(answer.error.type) || tries === triesAtMost) return answer
-      this.#world.note('client', `${answer.error.type}, again`)
-      await this.sleep(AGAIN_AFTER)
+      const answer = await send()
+      if (answer.isOk() || !UNDECIDED.has(answer.error.type) || tries === maxTries) return answer
+      this.#world.note('client', `${answer.error.type}, retries`)
+      await this.sleep(RETRY_MS)
     }
   }
 
@@ -177,9 +181,9 @@ export class Client {
     return this.#world.disturbances.slice(before).some((fired) => !touchesProjectionOnly(fired))
   }
 
-  /** What should have worked did not: because of the cache, or because of nothing at all. */
+  /** Throws for a failed request: R5 if a fault of a projection may be the reason, otherwise R0. */
   #broke(before: number, what: string): void {
-    throw new Broken(this.#world.disturbances.slice(before).some(touchesProjectionOnly) ? 'R5' : 'R0', what)
+    throw new BrokenPromise(this.#world.disturbances.slice(before).some(touchesProjectionOnly) ? 'R5' : 'R0', what)
   }
 }
 

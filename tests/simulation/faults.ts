@@ -1,31 +1,31 @@
-/** Where files are: in one storage, or on their way from one to another. */
+/** The storage of the files. With `moving` they are moved from one storage to another. */
 export const STORAGE_KINDS = ['memory', 'filesystem', 'imagekit', 'moving'] as const
 
 export type StorageKind = (typeof STORAGE_KINDS)[number]
 
-/** What can go wrong at one effect. */
+/** The faults of one effect. */
 export const MODES = [
   'crash before',
   'crash after',
-  /** Half of the bytes are written, and the process dies. */
+  /** Half of the bytes are written, then the process dies. */
   'torn',
-  /** Nothing is done, and the caller is told that it failed. */
+  /** Nothing is done, and the caller receives an error. */
   'refused',
-  /** It is done, and the caller is told that it failed. */
+  /** It is done, but the caller receives an error. */
   'answer lost',
-  /** The caller is told that it failed; it is done afterwards, when others have cleaned up once. */
+  /** The caller receives an error. It is done later, after other processes have cleaned up once. */
   'lands later',
-  /** Nothing is done, and the caller is told so: the database refused it because of one of its items. */
+  /** Nothing is done, and the caller knows it: the database refused the batch because of one item. */
   'rolled back',
-  /** The process is paused before it, until others have cleaned up once; then it goes on. */
+  /** The process is paused before it until others have cleaned up once. Then it continues. */
   'late',
-  /** The same, and it dies as soon as the effect is done. */
+  /** As `late`, but the process dies after the effect. */
   'late, then dead',
-  /** The process is paused, and before it goes on the cache loses all that it knew. */
+  /** As `late`, and the cache loses its data before the process continues. */
   'late, cache lost',
-  /** The process is paused until others have forgotten all about it. */
+  /** The process is paused until others have forgotten the media item. */
   'very late',
-  /** The process is paused within its transaction, whose rows stay locked until it goes on and commits. */
+  /** The process is paused within its transaction. Its rows stay locked until it continues and commits. */
   'late, holding locks',
   'power cut before',
   'power cut after',
@@ -33,18 +33,20 @@ export const MODES = [
 
 export type Mode = (typeof MODES)[number]
 
-/** One fault: at which effect, counted from the start or from the fault before it, and which of its modes. */
+/** A fault at the effect with the number `at`, counted from the start or from the previous fault. */
 export interface Fault {
   readonly at: number
-  /** One of the effect's modes by name, or by a number of any size that picks one. */
+  /** A mode by name, or a number of any size that selects one of the effect's modes. */
   readonly mode: Mode | number
 }
 
 const READS =
   /^(media\.(get|list|due|scan)|storage\.(open|list|bytes)|(metadata|titles)\.(find|list)|disk\.(open|readdir|stat|read|close)|imagekit\.(list|deliver))$/
-/** Requests over a network, which may arrive when their sender has long given them up. What takes a lock first can't. */
+/**
+ * Requests over a network, which may arrive after their sender has given up. Statements that first take a lock cannot.
+ */
 const DETACHED = /^(media\.(add|addMany|renew|forget)|metadata\.(save|remove)|titles\.(put|remove))$/
-/** Transactions that share a commit, and those that lock rows. */
+/** Transactions that share a commit, and transactions that lock rows. */
 const SHARED = /^media\.\w+Many$/
 const LOCKING = /^media\.(add|update)(Many)?$/
 const REMOTE_STORAGE = /^(storage\.(put|delete)|imagekit\.(upload|delete|purge))$/
@@ -72,15 +74,15 @@ export function modesOf(effect: string, storage: StorageKind): readonly Mode[] {
   return modes
 }
 
-/** Whether it changes nothing, so that only its answer can be late. */
+/** Whether the method changes nothing, so that only its answer can be late. */
 export const isRead = (method: string): boolean => READS.test(method)
 
 export const methodOf = (effect: string): string => effect.slice(effect.lastIndexOf(' ') + 1)
 
-/** Whether somebody's answer comes late because of it; R2 gives such histories more time. */
+/** Whether the mode delays an answer. R2 allows more time in such histories. */
 export const isSlow = (mode: Mode): boolean => /late/.test(mode)
 
-/** In ms. Others clean up for the first time within a lease and a cycle, and for the second time 3 s after that. */
-export const PAUSE = 4_000
-export const LONG_PAUSE = 12_000
-export const LANDS_AFTER = 2_000
+/** In ms. Other processes clean up for the first time within a lease and a cycle, and for the second time 3 s later. */
+export const PAUSE_MS = 4_000
+export const LONG_PAUSE_MS = 12_000
+export const LANDING_DELAY_MS = 2_000

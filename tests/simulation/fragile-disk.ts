@@ -14,18 +14,18 @@ interface Folder {
   durable: Map<string, File | Folder>
 }
 
-/** Does `run` as one effect of whoever uses the disk. */
+/** Runs `run` as one effect of the process that uses the disk. */
 export type Effect = <T>(method: string, run: () => T, torn?: () => void) => Promise<T>
 
 /**
- * A file system of which a power cut leaves only what was synced: the bytes of a file by a sync of that file, its name
- * by a sync of its folder. That is the least that POSIX promises.
+ * A file system that keeps only synced data after a power cut: the bytes of a file after a sync of the file, its name
+ * after a sync of its folder. POSIX guarantees no more.
  */
 export class FragileDisk {
   readonly #root: Folder = folder()
 
-  /** The calls of `node:fs/promises` that the storage makes. */
-  usedThrough(effect: Effect): Disk {
+  /** The functions of `node:fs/promises` that the storage uses. */
+  asDisk(effect: Effect): Disk {
     const disk = {
       mkdir: (path: string) => effect('disk.mkdir', () => this.#mkdir(path)),
       open: async (path: string, flags = 'r') => {
@@ -57,7 +57,7 @@ export class FragileDisk {
     restore(this.#root)
   }
 
-  /** Every file, whatever it is called. */
+  /** All files by name. */
   files(): Map<string, Buffer> {
     const found = new Map<string, Buffer>()
     const walk = ({ entries }: Folder) => {
@@ -72,19 +72,19 @@ export class FragileDisk {
 
   #mkdir(path: string): string | undefined {
     let at = this.#root
-    let made: string | undefined
-    let walked = ''
+    let firstFolder: string | undefined
+    let current = ''
     for (const name of namesIn(path)) {
-      walked += `/${name}`
+      current += `/${name}`
       let next = at.entries.get(name)
       if (!next) {
         next = folder()
         at.entries.set(name, next)
-        made ??= walked
+        firstFolder ??= current
       }
       at = next as Folder
     }
-    return made
+    return firstFolder
   }
 
   #create(path: string): File {

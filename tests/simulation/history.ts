@@ -1,7 +1,7 @@
 import { Client } from './client.ts'
 import type { Fault, StorageKind } from './faults.ts'
-import { running } from './process.ts'
-import { Broken, Inspector, type PromiseName } from './promises.ts'
+import { currentProcess } from './process.ts'
+import { BrokenPromise, Inspector, type PromiseName } from './promises.ts'
 import { moving, scenario } from './scenario.ts'
 import { type FiredAt, World } from './world.ts'
 
@@ -13,34 +13,36 @@ export interface History {
   readonly trace: readonly string[]
 }
 
-const LOOK_EVERY = 500
-/** Time enough for a lease, the reaper, two discards with what lies between them, and tries that failed; or for a copy's. */
-const REST = 12_000
-const REST_OF_COPIES = 35_000
+const CHECK_EVERY_MS = 500
+/**
+ * Enough for a lease, the reaper, two discards with the time between them, and failed tries; or for those of a copy.
+ */
+const REST_MS = 12_000
+const COPY_REST_MS = 35_000
 
-/** One world from its beginning to its rest, in which these faults happen. */
+/** Plays one world from its start until nothing is left to do, with these faults. */
 export async function play(storage: StorageKind, faults: readonly Fault[], isTraced = false): Promise<History> {
   const world = new World(storage, faults, isTraced)
   const client = new Client(world)
   const inspector = new Inspector(world, client)
-  const uninstall = world.clock.install(running)
+  const uninstall = world.clock.install(currentProcess)
   const failed = Promise.withResolvers<never>()
   failed.promise.catch(() => undefined)
-  world.clock.every(LOOK_EVERY, () => void inspector.always().catch(failed.reject))
-  const live = async () => {
-    const [life, rest] = storage === 'moving' ? [moving, REST_OF_COPIES] : [scenario, REST]
-    await life(client)
-    for (let rested = 0; rested < rest && !(await isQuiet(world)); rested += LOOK_EVERY) {
-      await world.clock.sleep(LOOK_EVERY)
-      if (isBusy(world)) rested = 0
+  world.clock.every(CHECK_EVERY_MS, () => void inspector.always().catch(failed.reject))
+  const run = async () => {
+    const [play, restMs] = storage === 'moving' ? [moving, COPY_REST_MS] : [scenario, REST_MS]
+    await play(client)
+    for (let restedMs = 0; restedMs < restMs && !(await isQuiet(world)); restedMs += CHECK_EVERY_MS) {
+      await world.clock.sleep(CHECK_EVERY_MS)
+      if (isBusy(world)) restedMs = 0
     }
     await inspector.atRest()
   }
   let broken: History['broken']
   try {
-    await world.clock.passUntil(Promise.race([live(), failed.promise]))
+    await world.clock.passUntil(Promise.race([run(), failed.promise]))
   } catch (error) {
-    broken = { promise: error instanceof Broken ? error.promise : 'R0', what: String(error) }
+    broken = { promise: error instanceof BrokenPromise ? error.promise : 'R0', what: String(error) }
   } finally {
     uninstall()
   }
@@ -48,10 +50,10 @@ export async function play(storage: StorageKind, faults: readonly Fault[], isTra
   return { storage, effects, fired, broken, trace }
 }
 
-/** Somebody will yet wake up, or something land, to which the others have to react. */
+/** Whether a process is paused or a late effect is pending, to which others must react. */
 const isBusy = ({ landing, processes, clock }: World): boolean =>
   landing > 0 || processes.some(({ alive, pausedUntil }) => alive && pausedUntil > clock.now)
 
-/** Nothing is left to do for anybody. */
+/** Whether no process has anything to do. */
 const isQuiet = async (world: World): Promise<boolean> =>
   !isBusy(world) && world.jobs.size === 0 && (await world.rows()).every(({ state }) => state === 'stored')

@@ -2,26 +2,26 @@ import { assert as assertProperty, asyncModelRun, asyncProperty, commands, const
 import { expect, it } from 'vitest'
 import { STORAGE_KINDS } from './faults.ts'
 import { COMMANDS, type Model } from './model.ts'
-import { running } from './process.ts'
+import { currentProcess } from './process.ts'
 import { Requests } from './requests.ts'
 import { World } from './world.ts'
 
-/** A lease, the reaper, and two discards with what lies between them. */
-const REST = 15_000
+/** Enough for a lease, the reaper, and two discards with the time between them. */
+const REST_MS = 15_000
 
-/** Whatever is done in whatever order, what the clients were told stays true, and nothing else is left in the end. */
-it('the life of media agrees with a map of them', { timeout: 120_000 }, async () => {
+/** After any sequence of requests and faults, all acknowledged changes are kept and nothing else remains. */
+it('stored media items agree with a simple model of them', { timeout: 120_000 }, async () => {
   const programs = commands(COMMANDS, { maxCommands: 40, size: 'max' })
   let stored = 0
   await assertProperty(
     asyncProperty(constantFrom(...STORAGE_KINDS), programs, async (storage, program) => {
       const world = new World(storage, [])
       const model: Model = new Map()
-      const uninstall = world.clock.install(running)
+      const uninstall = world.clock.install(currentProcess)
       const live = async () => {
         await asyncModelRun(() => ({ model, real: { world, requests: new Requests(world) } }), program)
         world.down.clear()
-        await world.clock.sleep(REST)
+        await world.clock.sleep(REST_MS)
       }
       try {
         await world.clock.passUntil(live())
@@ -35,7 +35,7 @@ it('the life of media agrees with a map of them', { timeout: 120_000 }, async ()
   expect(stored).toBeGreaterThan(100)
 })
 
-/** @returns how many media are stored. */
+/** @returns The number of stored media items. */
 async function compare(model: Model, world: World): Promise<number> {
   const rows = await world.rows()
   for (const [name, { state, attempt, titles }] of model) {

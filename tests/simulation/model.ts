@@ -1,16 +1,16 @@
 import { type Arbitrary, type AsyncCommand, constant, constantFrom, integer, tuple } from 'fast-check'
 import type { Attempt } from '../../src/domain/media/ids.ts'
-import { Broken } from './promises.ts'
-import { type Answer, OPEN, type Requests } from './requests.ts'
+import { BrokenPromise } from './promises.ts'
+import { type Answer, type Requests, UNDECIDED } from './requests.ts'
 import { bytesOf } from './sent-files.ts'
 import type { World } from './world.ts'
 
-/** What may be known of the file uploaded under a key; nothing is certain after an answer that was lost. */
+/** What is known of the file of a key. After a lost answer nothing is certain. */
 export interface Entry {
   readonly state: 'stored' | 'deleted' | 'open'
   readonly id?: string
   readonly attempt?: Attempt
-  /** Any of these: a rename whose answer was lost may have been done. */
+  /** The possible titles: a rename whose answer was lost may have been done. */
   readonly titles: ReadonlySet<string>
 }
 
@@ -35,9 +35,9 @@ type DependencyName = keyof typeof DEPENDENCIES
 const name = constantFrom(...NAMES)
 const dependency = constantFrom<DependencyName>('database', 'storage', 'metadata', 'titles')
 
-/** All that people, and fate, may do; any of it at any time. */
+/** All requests and faults, in any order. */
 export const COMMANDS: Arbitrary<Command>[] = [
-  tuple(name, constantFrom(0, 100, 700)).map(([name, pace]) => upload(name, pace, undefined)),
+  tuple(name, constantFrom(0, 100, 700)).map(([name, paceMs]) => upload(name, paceMs, undefined)),
   tuple(name, integer({ min: 0, max: 500 })).map(([name, crashIn]) => upload(name, 100, crashIn)),
   name.map((name) => command(`read ${name}`, (model, real) => read(name, model, real))),
   constant(command('list', list)),
@@ -63,10 +63,10 @@ function command(what: string, run: Command['run']): Command {
   return { check: () => true, run, toString: () => what }
 }
 
-/** One try, with or without a crash on the way; sent again it is a retry. */
-function upload(name: string, pace: number, crashIn: number | undefined): Command {
+/** One try, with or without a crash during it. Another try with the same name is a retry. */
+function upload(name: string, paceMs: number, crashIn: number | undefined): Command {
   return command(
-    `upload ${name} at ${pace} ms${crashIn === undefined ? '' : `, crash in ${crashIn} ms`}`,
+    `upload ${name} at ${paceMs} ms${crashIn === undefined ? '' : `, crash in ${crashIn} ms`}`,
     async (model, real) => {
       const { world, requests } = real
       let isOver = false
@@ -76,23 +76,24 @@ function upload(name: string, pace: number, crashIn: number | undefined): Comman
       if (crashIn !== undefined) world.clock.at(crashIn, crash)
       const isQuiet = crashIn === undefined && isUp(world, 'database') && isUp(world, 'storage')
       const before = model.get(name)
-      const answer = await requests.upload({ name, key: name, pace })
+      const answer = await requests.upload({ name, key: name, paceMs })
       isOver = true
       if (answer.isOk()) {
         const { id, attempt, title, replayed } = answer.value
         if (before?.state === 'stored' && (before.attempt !== attempt || !replayed))
-          throw new Broken('R4', `${name} was stored twice`)
-        if (before?.state === 'deleted' && before.attempt === attempt) throw new Broken('R6', `${name} came back`)
+          throw new BrokenPromise('R4', `${name} was stored twice`)
+        if (before?.state === 'deleted' && before.attempt === attempt)
+          throw new BrokenPromise('R6', `${name} came back`)
         const titles = before?.state === 'stored' ? before.titles : new Set([title])
-        if (!titles.has(title)) throw new Broken('R1', `${name} is called ${title}`)
+        if (!titles.has(title)) throw new BrokenPromise('R1', `${name} has the title ${title}`)
         model.set(name, { state: 'stored', id, attempt, titles })
         return
       }
       const { type } = answer.error
-      if (!OPEN.has(type) && !(type === 'media-deleted' && before && before.state !== 'stored'))
-        throw new Broken('R0', `the upload of ${name} was answered ${type}`)
-      if (before?.state === 'stored' && isQuiet) throw new Broken('R1', `a retry of ${name} was answered ${type}`)
-      // Being told to wait, or that it is gone, changes nothing.
+      if (!UNDECIDED.has(type) && !(type === 'media-deleted' && before && before.state !== 'stored'))
+        throw new BrokenPromise('R0', `the upload of ${name} returned ${type}`)
+      if (before?.state === 'stored' && isQuiet) throw new BrokenPromise('R1', `a retry of ${name} returned ${type}`)
+      // These errors change nothing.
       const isDecided = type === 'media-deleted' || type === 'idempotency-in-progress'
       if (before?.state !== 'stored' && !isDecided) model.set(name, { ...before, state: 'open', titles: new Set() })
     },
@@ -103,20 +104,22 @@ async function read(name: string, model: Model, { world, requests }: Real): Prom
   const entry = model.get(name)
   if (entry?.id === undefined || entry.state === 'open') return
   const answer = await requests.read(entry.id)
-  if (answer.isOk() && !answer.value.equals(bytesOf(name))) throw new Broken('R7', `${name} has other bytes`)
-  if (answer.isOk() && entry.state === 'deleted') throw new Broken('R6', `${name} is deleted, and can be read`)
-  if (answer.isErr() && entry.state === 'stored') excuse(answer, isUp(world, 'database') && isUp(world, 'storage'))
+  if (answer.isOk() && !answer.value.equals(bytesOf(name))) throw new BrokenPromise('R7', `${name} has other bytes`)
+  if (answer.isOk() && entry.state === 'deleted') throw new BrokenPromise('R6', `${name} is deleted, but can be read`)
+  if (answer.isErr() && entry.state === 'stored')
+    assertExcused(answer, isUp(world, 'database') && isUp(world, 'storage'))
 }
 
 async function list(model: Model, { world, requests }: Real): Promise<void> {
   const answer = await requests.list()
-  if (answer.isErr()) return excuse(answer, isUp(world, 'database'))
+  if (answer.isErr()) return assertExcused(answer, isUp(world, 'database'))
   const { items } = answer.value
   for (const [name, { state, attempt, titles }] of model) {
     const listed = items.find((item) => item.filename === name)
     if (state === 'stored' && !(listed && titles.has(listed.title)))
-      throw new Broken('R1', `${name} is listed as ${listed?.title}`)
-    if (state === 'deleted' && listed?.attempt === attempt) throw new Broken('R6', `${name} is deleted, and listed`)
+      throw new BrokenPromise('R1', `${name} is listed as ${listed?.title}`)
+    if (state === 'deleted' && listed?.attempt === attempt)
+      throw new BrokenPromise('R6', `${name} is deleted, but listed`)
   }
 }
 
@@ -124,7 +127,7 @@ async function rename(name: string, title: string, model: Model, { world, reques
   const entry = model.get(name)
   if (entry?.id === undefined || entry.state !== 'stored') return
   const answer = await requests.rename(entry.id, { title })
-  if (answer.isErr()) excuse(answer, isUp(world, 'database'))
+  if (answer.isErr()) assertExcused(answer, isUp(world, 'database'))
   model.set(name, { ...entry, titles: new Set(answer.isOk() ? [title] : [...entry.titles, title]) })
 }
 
@@ -132,14 +135,16 @@ async function remove(name: string, model: Model, { world, requests }: Real): Pr
   const entry = model.get(name)
   if (entry?.id === undefined || entry.state !== 'stored') return
   const answer = await requests.delete(entry.id)
-  if (answer.isErr()) return excuse(answer, isUp(world, 'database'))
+  if (answer.isErr()) return assertExcused(answer, isUp(world, 'database'))
   model.set(name, { ...entry, state: 'deleted' })
 }
 
-/** What is down refuses everything at once, so that nothing is done when that is the answer. */
-function excuse(answer: Awaited<Answer<unknown>>, isUp: boolean): void {
+/**
+ * Throws unless the error has a reason. A dependency that is down refuses everything immediately, so nothing was done.
+ */
+function assertExcused(answer: Awaited<Answer<unknown>>, isUp: boolean): void {
   if (answer.isErr() && (isUp || answer.error.type !== 'unavailable'))
-    throw new Broken('R0', `answered ${answer.error.type} for no reason`)
+    throw new BrokenPromise('R0', `returned ${answer.error.type} without a reason`)
 }
 
 const isUp = ({ down }: World, which: DependencyName): boolean => !DEPENDENCIES[which].some((port) => down.has(port))

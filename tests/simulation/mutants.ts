@@ -2,15 +2,15 @@ import { cp, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { type Outcome, playAll } from './crew.ts'
-import { type enumerate as Enumerate, type pairOf as PairOf, told } from './points.ts'
+import { type Outcome, playAll } from './play-all.ts'
+import { type enumerate as Enumerate, format, type pairOf as PairOf } from './points.ts'
 import { PROMISES } from './promises.ts'
 
-/** One protection taken out of the code. */
+/** The removal of one protection from the code. */
 interface Mutant {
   readonly without: string
   readonly file: string
-  /** What is replaced, found exactly once each, and by what. */
+  /** The replacements. Each text must occur exactly once. */
   readonly edits: readonly (readonly [from: string, to: string])[]
 }
 
@@ -75,7 +75,7 @@ const MUTANTS: readonly Mutant[] = [
     edits: [['[discard(event, 0), discard(event, event.writableSeconds)]', '[discard(event, event.writableSeconds)]']],
   },
   {
-    without: 'its later repetition',
+    without: 'the later repetition of that discard',
     file: 'src/application/jobs.ts',
     edits: [['[discard(event, 0), discard(event, event.writableSeconds)]', '[discard(event, 0)]']],
   },
@@ -89,15 +89,15 @@ const MUTANTS: readonly Mutant[] = [
   {
     without: 'the version guard of the cache',
     file: 'src/adapters/memory/memory-title-cache.ts',
-    edits: [['if (known < title.version) ', '']],
+    edits: [['if (version < title.version)', '']],
   },
   {
-    without: 'the second look at the row after its title was cached',
+    without: 'the second read of the row after its title was cached',
     file: 'src/application/projections/cache-title.ts',
-    edits: [['row.version === done', 'done !== undefined']],
+    edits: [['row.version === cachedVersion', 'cachedVersion !== undefined']],
   },
   {
-    without: 'the second look at the row after its file was described',
+    without: 'the second read of the row after its file was described',
     file: 'src/application/projections/describe-media.ts',
     edits: [
       ['if (document) yield* save(row, document)', 'if (document) yield* save(row, document)\n        return ok()'],
@@ -109,17 +109,17 @@ const MUTANTS: readonly Mutant[] = [
     edits: [["if (row?.state === 'deleted') yield* metadata.remove(id, row.attempt)", '']],
   },
   {
-    without: "the storage's own name from the discard",
+    without: "the storage's own file id from the discard",
     file: 'src/application/upkeep/discard-media.ts',
     edits: [['storage.delete(storageKey, fileId)', 'storage.delete(storageKey)']],
   },
   {
-    without: 'the word of an upload that came late',
+    without: 'the report of a late file',
     file: 'src/application/upload/abandon-upload.ts',
     edits: [['if (abandoned.isErr()) await reportLate(row, file)', '']],
   },
   {
-    without: 'the word of a copy before its first byte',
+    without: 'the event of a copy before its first byte',
     file: 'src/domain/media/transitions.ts',
     edits: [
       [
@@ -129,7 +129,7 @@ const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    without: 'the discard of what was moved',
+    without: 'the discard of a moved file',
     file: 'src/domain/media/transitions.ts',
     edits: [
       [
@@ -139,7 +139,7 @@ const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    without: 'the look at the row before a discard',
+    without: 'the read of the row before a discard',
     file: 'src/application/upkeep/discard-media.ts',
     edits: [['if (row && needsFile(row, storageKey)) return ok()', '']],
   },
@@ -153,7 +153,7 @@ const MUTANTS: readonly Mutant[] = [
     file: 'src/application/batch-queue.ts',
     edits: [['resolve(outcomes[index] as Outcome)', 'resolve(outcomes[0] as Outcome)']],
   },
-  // In PostgreSQL these two are in row-batches.ts and kysely-media-repository.ts; here is what stands for them.
+  // For PostgreSQL these two are in row-batches.ts and kysely-media-repository.ts. The simulation has its own versions.
   {
     without: 'the wait for the commit of a batch',
     file: 'tests/simulation/row-transactions.ts',
@@ -163,7 +163,7 @@ const MUTANTS: readonly Mutant[] = [
     ],
   },
   {
-    without: 'the single run of a row that a batch passed over',
+    without: 'the single run of a row that a batch skipped',
     file: 'tests/simulation/simulated-repository.ts',
     edits: [['return alone ?? err(NOT_FOUND)', 'return err(NOT_FOUND)']],
   },
@@ -171,14 +171,16 @@ const MUTANTS: readonly Mutant[] = [
 
 const ROOT = resolve(import.meta.dirname, '../..')
 const ENOUGH = 3
-/** Where the points alone don't find it, pairs do. */
+/** Pairs find the mutants that points alone do not find. */
 const PAIRS = 2000
 
 let found = 0
 const only = process.argv[2]
 const chosen = MUTANTS.filter(({ without }) => only === undefined || without.includes(only))
 if (chosen.length === 0) {
-  console.error(`Nothing is called ${only}. There is:\n${MUTANTS.map(({ without }) => `  ${without}`).join('\n')}`)
+  console.error(
+    `No mutant has ${only} in its name. The mutants are:\n${MUTANTS.map(({ without }) => `  ${without}`).join('\n')}`,
+  )
   process.exit(2)
 }
 for (const mutant of chosen) {
@@ -188,23 +190,23 @@ for (const mutant of chosen) {
   for (const [promise, broken] of promises)
     if (promise) {
       console.log(`  ${promise} ${PROMISES[promise]}`)
-      for (const outcome of broken) console.log(`    ${told(outcome)}\n      ${outcome.broken?.what}`)
+      for (const outcome of broken) console.log(`    ${format(outcome)}\n      ${outcome.broken?.what}`)
     }
   if (histories.length >= ENOUGH) found++
 }
 console.log(`\n${found} of ${chosen.length} mutants found`)
 if (found < chosen.length) process.exitCode = 1
 
-/** The first histories in which the code breaks a promise once this protection is taken out of it. */
+/** The first histories in which the mutant breaks a promise. */
 async function findings({ file, edits }: Mutant): Promise<Outcome[]> {
   const root = await mkdtemp(join(tmpdir(), 'mediaport-mutant-'))
   try {
-    for (const part of ['package.json', 'src', 'tests/samples.ts', 'tests/simulation'])
+    for (const part of ['package.json', 'src', 'tests/samples.ts', 'tests/support', 'tests/simulation'])
       await cp(join(ROOT, part), join(root, part), { recursive: true })
     await symlink(join(ROOT, 'node_modules'), join(root, 'node_modules'))
     let source = await readFile(join(root, file), 'utf8')
     for (const [from, to] of edits) {
-      if (source.split(from).length !== 2) throw new Error(`${file} does not have exactly once: ${from}`)
+      if (source.split(from).length !== 2) throw new Error(`${file} does not contain this text exactly once: ${from}`)
       source = source.replace(from, () => to)
     }
     await writeFile(join(root, file), source)

@@ -1,22 +1,22 @@
-import type { Outcome } from './crew.ts'
 import { type Fault, type Mode, modesOf, STORAGE_KINDS, type StorageKind } from './faults.ts'
 import { type History, play } from './history.ts'
+import type { Outcome } from './play-all.ts'
 
-/** A history that can be played again at any time. */
+/** A reproducible history. */
 export interface Plan {
   readonly storage: StorageKind
   readonly faults: readonly Fault[]
 }
 
-/** One effect of the scenario and one thing that goes wrong with it. */
+/** One effect of the scenario and one of its faults. */
 export interface Point extends Plan {
   readonly effect: string
   readonly mode: Mode
 }
 
 /**
- * Whether all its faults happened, and the last of them where it was to. A fault that finds another effect than the one it
- * was planned for waits for one that it applies to, or never happens; then something else was played than the point.
+ * Whether all faults of the point happened, and the last one at its place. If an effect is not the planned one, the
+ * fault waits for an effect to which it applies, or never happens. Then another history was played.
  */
 export function wasPlayed({ effect, mode, faults }: Point, { fired }: Pick<History, 'fired'>): boolean {
   const last = fired.at(-1)
@@ -24,11 +24,11 @@ export function wasPlayed({ effect, mode, faults }: Point, { fired }: Pick<Histo
   return fired.length === faults.length && last?.effect === effect && last.mode === mode && last.at === at
 }
 
-/** What happened, for people. */
-export const told = ({ storage, fired }: Pick<History, 'storage' | 'fired'>): string =>
-  `${storage}: ${fired.map(({ effect, mode }) => `${effect}: ${mode}`).join('; then ') || 'nothing'}`
+/** The faults that happened, as text. */
+export const format = ({ storage, fired }: Pick<History, 'storage' | 'fired'>): string =>
+  `${storage}: ${fired.map(({ effect, mode }) => `${effect}: ${mode}`).join(', then ') || 'no fault'}`
 
-/** An effect, and as which of its history's it came first, counted from 0. */
+/** An effect and the number of its first occurrence in the history, counted from 0. */
 export interface Reached {
   readonly effect: string
   readonly at: number
@@ -36,11 +36,11 @@ export interface Reached {
 
 export interface Enumeration {
   readonly points: readonly Point[]
-  /** The scenario without any fault, once for each storage. */
+  /** The scenario without faults, for each storage. */
   readonly undisturbed: Readonly<Record<StorageKind, History>>
 }
 
-/** Plays the scenario undisturbed, and names each of its effects with each mode that applies to it. */
+/** Plays the scenario without faults and combines each of its effects with each mode that applies to it. */
 export async function enumerate(): Promise<Enumeration> {
   const undisturbed = {
     memory: await play('memory', []),
@@ -56,10 +56,7 @@ export async function enumerate(): Promise<Enumeration> {
   return { points, undisturbed }
 }
 
-/**
- * Sees to it that no effect is without its points: those that come only after something went wrong have theirs behind the
- * faults that led there first.
- */
+/** Makes points for effects that occur only after a fault. Their faults follow those that led to them. */
 export class Coverage {
   readonly #reached: Set<string>
 
@@ -69,7 +66,7 @@ export class Coverage {
     )
   }
 
-  /** The points of the effects that no history before this one has reached. */
+  /** The points of the effects that no earlier history has reached. */
   pointsOf({ storage, fired, effects }: Outcome): Point[] {
     const isNew = ({ effect }: Reached): boolean => !this.#reached.has(`${storage}: ${effect}`)
     return effects.filter(isNew).flatMap(({ effect, at }) => {
@@ -88,7 +85,9 @@ export class Coverage {
   }
 }
 
-/** Two faults, the second while others clean up after the first. The same ones for the same seed. */
+/**
+ * Two faults, the second one while other processes clean up after the first one. The same seed gives the same faults.
+ */
 export function pairOf(seed: number, { undisturbed }: Enumeration): Plan {
   let state = (Math.imul(seed + 1, 0x9e3779b1) ^ 0x5bd1e995) >>> 0 || 1
   const draw = (below: number): number => {
@@ -102,7 +101,7 @@ export function pairOf(seed: number, { undisturbed }: Enumeration): Plan {
   for (let n = 0; n < 8; n++) draw(2)
   const storage = STORAGE_KINDS[draw(STORAGE_KINDS.length)] ?? 'memory'
   const first = { at: draw(undisturbed[storage].effects.length), mode: draw(10_000) }
-  // Cleaning up is short, so that the second fault has to come soon after the first.
+  // The cleanup is short, so the second fault must follow soon.
   const second = { at: draw(draw(2) === 0 ? 12 : 80), mode: draw(10_000) }
   return { storage, faults: [first, second] }
 }

@@ -1,31 +1,31 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { createMediaport, type Mediaport } from '../../src/application/mediaport.ts'
-import { LANDS_AFTER, LONG_PAUSE, type Mode, PAUSE } from './faults.ts'
+import { LANDING_DELAY_MS, LONG_PAUSE_MS, type Mode, PAUSE_MS } from './faults.ts'
 import { portsOf } from './simulated-ports.ts'
 import type { TimerOwner } from './virtual-clock.ts'
 import type { QueuedJob, World } from './world.ts'
 
 const LEASE_SECONDS = 2
-/** A copy may take ten of them, which a long pause is to outlast. */
-const LEASE_OF_COPIES = 1
+/** A copy may take ten leases. A long pause must be longer. */
+const COPY_LEASE_SECONDS = 1
 export const FORGET_AFTER_SECONDS = 3
-const CYCLE = 1_000
+const CYCLE_MS = 1_000
 
-interface Doing {
+interface TaskContext {
   readonly process: Process
   readonly task: string
 }
 
-const doing = new AsyncLocalStorage<Doing>()
+const context = new AsyncLocalStorage<TaskContext>()
 
-/** The process on whose behalf the code runs just now. */
-export const running = (): Process | undefined => doing.getStore()?.process
+/** The process that runs the current code. */
+export const currentProcess = (): Process | undefined => context.getStore()?.process
 
-/** One server with its worker. Every effect it has on the world passes through `effect`, where it can be made to fail. */
+/** A server with its worker. Each of its effects on the world passes through `effect`, which can make it fail. */
 export class Process implements TimerOwner {
   readonly name: string
   readonly mediaport: Mediaport
-  /** Settles when it dies. */
+  /** Resolves when the process dies. */
   readonly death = Promise.withResolvers<'reset'>()
   alive = true
   pausedUntil = 0
@@ -34,23 +34,23 @@ export class Process implements TimerOwner {
   constructor(world: World, name: string) {
     this.#world = world
     this.name = name
-    const leaseSeconds = world.kind === 'moving' ? LEASE_OF_COPIES : LEASE_SECONDS
+    const leaseSeconds = world.kind === 'moving' ? COPY_LEASE_SECONDS : LEASE_SECONDS
     const policy = { leaseSeconds, forgetAfterSeconds: FORGET_AFTER_SECONDS, storageTimeoutSeconds: 5 }
     this.mediaport = createMediaport(portsOf(this, world), policy)
-    world.clock.every(CYCLE, () => this.#cycle(), this)
+    world.clock.every(CYCLE_MS, () => this.#cycle(), this)
   }
 
   get answers(): boolean {
     return this.alive && this.pausedUntil <= this.#world.clock.now
   }
 
-  /** What it does just now, for the names of effects. */
+  /** The current task, for the names of effects. */
   get task(): string {
-    return doing.getStore()?.task ?? 'nothing'
+    return context.getStore()?.task ?? 'no task'
   }
 
   do<T>(task: string, run: () => T): T {
-    return doing.run({ process: this, task }, run)
+    return context.run({ process: this, task }, run)
   }
 
   end(): void {
@@ -59,8 +59,8 @@ export class Process implements TimerOwner {
   }
 
   /**
-   * @param run does it; a transaction calls `pause` before it commits.
-   * @param failed what the caller gets when it is told that the effect failed; may throw.
+   * @param run Performs the effect. A transaction calls `pause` before it commits.
+   * @param failed Returns the caller's result if the effect fails. May throw.
    */
   async effect<T>(
     method: string,
@@ -68,7 +68,7 @@ export class Process implements TimerOwner {
     failed: (mode: Mode) => T,
     torn?: () => void,
   ): Promise<T> {
-    await (this.answers || this.#turn())
+    await (this.answers || this.#untilRunning())
     const { clock } = this.#world
     const effect = `${this.task} ${method}`
     const mode = this.#world.arrive(effect, this)
@@ -93,24 +93,24 @@ export class Process implements TimerOwner {
         return failed(mode)
       case 'lands later':
         this.#world.landing++
-        clock.at(LANDS_AFTER, () => {
-          this.#world.note(this.name, `${method} lands`)
+        clock.at(LANDING_DELAY_MS, () => {
+          this.#world.note(this.name, `${method} takes effect`)
           this.#world.landing--
           void run()
         })
         return failed(mode)
       case 'late':
       case 'very late':
-        await this.pause(mode === 'late' ? PAUSE : LONG_PAUSE)
+        await this.pause(mode === 'late' ? PAUSE_MS : LONG_PAUSE_MS)
         return this.#answer(run)
       case 'late, holding locks':
-        return this.#answer(() => run(() => this.pause(PAUSE)))
+        return this.#answer(() => run(() => this.pause(PAUSE_MS)))
       case 'late, cache lost':
-        await this.pause(PAUSE)
+        await this.pause(PAUSE_MS)
         this.#world.loseTitles()
         return this.#answer(run)
       case 'late, then dead':
-        await this.pause(PAUSE)
+        await this.pause(PAUSE_MS)
         await run()
         disturbances.push({ effect, mode })
         return this.#die()
@@ -125,26 +125,29 @@ export class Process implements TimerOwner {
     }
   }
 
-  /** As `effect`, but what was read is old by the time that it is used. */
+  /** As `effect`, for reads: a late answer is old when it is used. */
   async read<T>(method: string, run: () => PromiseLike<T> | T, failed: () => T): Promise<T> {
-    await (this.answers || this.#turn())
+    await (this.answers || this.#untilRunning())
     const mode = this.#world.arrive(`${this.task} ${method}`, this)
     if (mode === 'crash before') return this.#die()
     if (mode === 'refused') return failed()
     const answer = await run()
-    if (mode !== undefined) await this.pause(mode === 'late' ? PAUSE : LONG_PAUSE)
-    await (this.answers || this.#turn())
+    if (mode !== undefined) await this.pause(mode === 'late' ? PAUSE_MS : LONG_PAUSE_MS)
+    await (this.answers || this.#untilRunning())
     return answer
   }
 
   async #answer<T>(run: () => PromiseLike<T> | T): Promise<T> {
     const answer = await run()
-    await (this.answers || this.#turn())
+    await (this.answers || this.#untilRunning())
     return answer
   }
 
-  /** Waits while it is paused; for ever when it is dead. Not to ask for it where it `answers` saves time at every effect. */
-  async #turn(): Promise<void> {
+  /**
+   * Waits while the process is paused, and forever if it is dead. Callers check `answers` first, which saves time at
+   * every effect.
+   */
+  async #untilRunning(): Promise<void> {
     const { clock } = this.#world
     while (this.pausedUntil > clock.now) await clock.sleep(this.pausedUntil - clock.now)
     if (!this.alive) return this.#never()
@@ -159,15 +162,15 @@ export class Process implements TimerOwner {
     return new Promise(() => {})
   }
 
-  /** Stops as if by SIGSTOP; another takes its place. */
-  async pause(length: number): Promise<void> {
+  /** Pauses the process as SIGSTOP does. Another process takes over. */
+  async pause(durationMs: number): Promise<void> {
     const world = this.#world
-    this.pausedUntil = world.clock.now + length
-    // Others take over what it was doing.
+    this.pausedUntil = world.clock.now + durationMs
+    // Other processes take over its jobs.
     for (const job of world.jobs) if (job.claimedBy === this) job.claimedBy = undefined
     if (!world.processes.some((each) => each.answers)) world.start()
-    await world.clock.sleep(length)
-    world.note(this.name, 'wakes')
+    await world.clock.sleep(durationMs)
+    world.note(this.name, 'continues')
     if (!this.alive) await this.#never()
   }
 
@@ -182,11 +185,11 @@ export class Process implements TimerOwner {
 
   async #work(queued: QueuedJob): Promise<void> {
     const done = await this.mediaport.work(queued.job)
-    const noted = done.isOk() && (await this.effect('jobs.done', () => this.#world.jobs.delete(queued), no))
-    if (noted || queued.claimedBy !== this) return
+    const isDone = done.isOk() && (await this.effect('jobs.done', () => this.#world.jobs.delete(queued), notDone))
+    if (isDone || queued.claimedBy !== this) return
     queued.claimedBy = undefined
-    queued.dueAt = this.#world.clock.now + CYCLE
+    queued.dueAt = this.#world.clock.now + CYCLE_MS
   }
 }
 
-const no = (): boolean => false
+const notDone = (): boolean => false

@@ -3,41 +3,44 @@ import type { ChangeOptions } from '../../src/application/library/change-media.t
 import type { Page } from '../../src/application/library/list-media.ts'
 import type { Mediaport } from '../../src/application/mediaport.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import type { Moved } from '../../src/application/upkeep/move-media.ts'
+import type { MoveResult } from '../../src/application/upkeep/move-media.ts'
 import type { Details } from '../../src/application/upload/details.ts'
 import type { Uploaded } from '../../src/application/upload/upload-media.ts'
 import type { Stored } from '../../src/domain/media/media.ts'
 import { collect } from '../samples.ts'
-import { LONG_PAUSE } from './faults.ts'
+import { LONG_PAUSE_MS } from './faults.ts'
 import { chunksOfFile } from './sent-files.ts'
 import type { World } from './world.ts'
 
-const PATIENCE = 3_000
-/** Beside what an upload takes; so short that the client asks again while a paused process still holds the first try. */
-const UPLOAD_PATIENCE = 2_000
+const TIMEOUT_MS = 3_000
+/**
+ * In addition to the duration of an upload. So short that the client retries while a paused process still holds the
+ * first try.
+ */
+const UPLOAD_TIMEOUT_MS = 2_000
 
-export interface Sending {
+export interface UploadRequest {
   /** Different for every key, and for every upload without one. */
   readonly name: string
   readonly key?: string
   readonly details?: Details
-  /** What is said about the file comes after it. */
-  readonly saidAfterwards?: boolean
-  /** Between two chunks, in ms. */
-  readonly pace?: number
-  /** Sends so many chunks and leaves. */
-  readonly leavesAfter?: number
-  /** The process dies when the first try has sent so many chunks. */
+  /** Whether the details are sent after the file. */
+  readonly detailsAfterBody?: boolean
+  /** The time between two chunks. */
+  readonly paceMs?: number
+  /** The number of chunks after which the sender disconnects. */
+  readonly disconnectsAfter?: number
+  /** The number of chunks of the first try after which the process dies. */
   readonly killsAfter?: number
-  /** The process is paused for long when the first try has sent so many chunks. */
+  /** The number of chunks of the first try after which the process is paused. */
   readonly pausesAfter?: number
 }
 
-/** An error of the use case, or of the connection: `reset` by a process that died, or no answer in time. */
+/** An error of the use case or the connection: `reset` if the process died, `no-answer` after the timeout. */
 export type Answer<T> = Promise<Result<T, { readonly type: string }>>
 
-/** Answers that leave open what happened, so that a careful client asks again. */
-export const OPEN = new Set([
+/** Errors after which the outcome is not known, so that a careful client retries. */
+export const UNDECIDED = new Set([
   'reset',
   'no-answer',
   'unavailable',
@@ -46,47 +49,47 @@ export const OPEN = new Set([
   'storage-error',
 ])
 
-/** Whether the client still waits for the answer to one try. */
-interface Waiting {
+/** Whether the client has stopped waiting for the answer. */
+interface TryState {
   isOver: boolean
 }
 
-/** Single requests to whichever process answers, as they would come over a network. */
+/** Single requests to a process that answers, as over a network. */
 export class Requests {
   readonly #world: World
-  /** The uploads whose process was hurt already. */
-  readonly #hurt = new Set<string>()
+  /** The uploads whose process was killed or paused. */
+  readonly #disturbed = new Set<string>()
 
   constructor(world: World) {
     this.#world = world
   }
 
-  async upload(sending: Sending): Answer<Uploaded> {
-    const { name, key, details = {}, saidAfterwards, pace = 0 } = sending
-    const waiting: Waiting = { isOver: false }
-    const said = saidAfterwards ? Promise.withResolvers<Details>() : undefined
-    const answer = await this.#ask('upload', UPLOAD_PATIENCE + pace * 8, (mediaport) =>
+  async upload(request: UploadRequest): Answer<Uploaded> {
+    const { name, key, details = {}, detailsAfterBody, paceMs = 0 } = request
+    const state: TryState = { isOver: false }
+    const detailsAfter = detailsAfterBody ? Promise.withResolvers<Details>() : undefined
+    const answer = await this.#send('upload', UPLOAD_TIMEOUT_MS + paceMs * 8, (mediaport) =>
       mediaport.uploadMedia({
         filename: name,
         key,
-        body: this.#body(sending, waiting, () => said?.resolve(details)),
-        details: said ? new ResultAsync(said.promise.then((given) => okAsync(given))) : details,
+        body: this.#body(request, state, () => detailsAfter?.resolve(details)),
+        details: detailsAfter ? new ResultAsync(detailsAfter.promise.then((value) => okAsync(value))) : details,
       }),
     )
-    waiting.isOver = true
+    state.isOver = true
     return answer
   }
 
   get(id: string): Answer<Stored> {
-    return this.#ask('get', PATIENCE, (mediaport) => mediaport.getMedia(id))
+    return this.#send('get', TIMEOUT_MS, (mediaport) => mediaport.getMedia(id))
   }
 
   list(): Answer<Page> {
-    return this.#ask('list', PATIENCE, (mediaport) => mediaport.listMedia())
+    return this.#send('list', TIMEOUT_MS, (mediaport) => mediaport.listMedia())
   }
 
   read(id: string): Answer<Buffer> {
-    return this.#ask('read', PATIENCE, (mediaport) =>
+    return this.#send('read', TIMEOUT_MS, (mediaport) =>
       mediaport
         .openContent(id)
         .andThen(({ open }) => open())
@@ -95,43 +98,43 @@ export class Requests {
   }
 
   rename(id: string, details: ChangeOptions): Answer<Stored> {
-    return this.#ask('rename', PATIENCE, (mediaport) => mediaport.changeMedia(id, details))
+    return this.#send('rename', TIMEOUT_MS, (mediaport) => mediaport.changeMedia(id, details))
   }
 
-  move(from: string, to: string): Answer<Moved> {
-    return this.#ask('move', PATIENCE, (mediaport) => mediaport.moveMedia({ from, to }))
+  move(from: string, to: string): Answer<MoveResult> {
+    return this.#send('move', TIMEOUT_MS, (mediaport) => mediaport.moveMedia({ from, to }))
   }
 
   delete(id: string): Answer<void> {
-    return this.#ask('delete', PATIENCE, (mediaport) => mediaport.deleteMedia(id))
+    return this.#send('delete', TIMEOUT_MS, (mediaport) => mediaport.deleteMedia(id))
   }
 
-  #ask<T, E extends { readonly type: string }>(
+  #send<T, E extends { readonly type: string }>(
     task: string,
-    patience: number,
+    timeoutMs: number,
     send: (mediaport: Mediaport) => PromiseLike<Result<T, E>>,
   ): Answer<T> {
     const { front, clock } = this.#world
     return Promise.race<Result<T, { readonly type: string }>>([
       front.do(task, () => send(front.mediaport)),
       front.death.promise.then(() => err({ type: 'reset' })),
-      clock.sleep(patience).then(() => err({ type: 'no-answer' })),
+      clock.sleep(timeoutMs).then(() => err({ type: 'no-answer' })),
     ])
   }
 
-  async *#body(sending: Sending, waiting: Waiting, end: () => void): AsyncGenerator<Uint8Array> {
-    const { name, pace = 0, leavesAfter, killsAfter, pausesAfter } = sending
+  async *#body(request: UploadRequest, state: TryState, end: () => void): AsyncGenerator<Uint8Array> {
+    const { name, paceMs = 0, disconnectsAfter, killsAfter, pausesAfter } = request
     const { front: process, clock } = this.#world
     for (const [n, chunk] of chunksOfFile(name).entries()) {
-      if (pace > 0) await clock.sleep(pace)
-      if (n === leavesAfter) throw new Error('the sender left')
-      if (n === (killsAfter ?? pausesAfter) && !this.#hurt.has(name) && !waiting.isOver) {
-        this.#hurt.add(name)
-        if (killsAfter === undefined) void process.pause(LONG_PAUSE)
+      if (paceMs > 0) await clock.sleep(paceMs)
+      if (n === disconnectsAfter) throw new Error('the sender disconnected')
+      if (n === (killsAfter ?? pausesAfter) && !this.#disturbed.has(name) && !state.isOver) {
+        this.#disturbed.add(name)
+        if (killsAfter === undefined) void process.pause(LONG_PAUSE_MS)
         else this.#world.kill(process)
       }
       yield chunk
     }
-    clock.at(pace, end)
+    clock.at(paceMs, end)
   }
 }

@@ -7,14 +7,17 @@ interface Lock {
   readonly released: Promise<void>
 }
 
-/** An error by which the database says that it rolled back, and why: a code of PostgreSQL, appendix A. */
+/**
+ * An error of the database that proves a rollback.
+ * @param code An error code of PostgreSQL (appendix A).
+ */
 export const refusal = (code: string): Error => Object.assign(new Error('simulated refusal'), { code })
 
 const LOCK_NOT_AVAILABLE = '55P03'
-/** As `lock_timeout` of the database, in ms. */
+/** The `lock_timeout` of the database. */
 const LOCK_TIMEOUT_MS = 2_000
 
-/** The rows that unfinished transactions hold, and the ids that they have inserted. A process that dies holds none. */
+/** The rows that open transactions have locked and the ids that they have inserted. A dead process holds none. */
 export class RowLocks {
   readonly #clock: VirtualClock
   readonly #locks = new Map<MediaId, Lock>()
@@ -28,7 +31,10 @@ export class RowLocks {
     return !lock?.owner.alive
   }
 
-  /** Locks the rows, which must be free. @returns releases them. */
+  /**
+   * Locks the rows, which must be free.
+   * @returns A function that releases them.
+   */
   take(ids: readonly MediaId[], owner: Process): () => void {
     const { promise, resolve } = Promise.withResolvers<void>()
     for (const id of ids) this.#locks.set(id, { owner, released: promise })
@@ -38,17 +44,20 @@ export class RowLocks {
     }
   }
 
-  /** Does `work` as soon as the rows are free, in the same moment. @throws as `lock_timeout` does. */
+  /**
+   * Runs `work` when the rows are free. No other transaction can run between them.
+   * @throws The error of `lock_timeout`.
+   */
   async whenFree<T>(ids: readonly MediaId[], work: () => PromiseLike<T>): Promise<T> {
     const until = this.#clock.now + LOCK_TIMEOUT_MS
-    for (let held = this.#oneOf(ids); held; held = this.#oneOf(ids)) {
+    for (let held = this.#heldLock(ids); held; held = this.#heldLock(ids)) {
       if (this.#clock.now >= until) throw refusal(LOCK_NOT_AVAILABLE)
       await Promise.race([held.released, held.owner.death.promise, this.#clock.sleep(until - this.#clock.now)])
     }
     return work()
   }
 
-  #oneOf(ids: readonly MediaId[]): Lock | undefined {
+  #heldLock(ids: readonly MediaId[]): Lock | undefined {
     const held = ids.find((id) => !this.isFree(id))
     return held && this.#locks.get(held)
   }

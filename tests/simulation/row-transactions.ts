@@ -1,4 +1,4 @@
-/** What `row-batches.ts` does in PostgreSQL, over the rows in memory: each batch is one transaction. */
+/** The transactions of `row-batches.ts` on the rows in memory. Each batch is one transaction. */
 import { err, fromThrowable, ok } from 'neverthrow'
 import type { Addition, RowChange, RowOutcome } from '../../src/adapters/kysely/row-batches.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
@@ -10,7 +10,7 @@ import { refusal } from './row-locks.ts'
 import { UNSTORABLE } from './sent-files.ts'
 import type { World } from './world.ts'
 
-/** Where a transaction runs, and what pauses its process before it commits. */
+/** The world and process of a transaction, and the pause before its commit. */
 export interface Session {
   readonly world: World
   readonly process: Process
@@ -19,7 +19,9 @@ export interface Session {
 
 const CHECK_VIOLATION = '23514'
 
-/** Inserts the rows. An addition whose id exists has no outcome. An id that another transaction inserts is waited for. */
+/**
+ * Inserts the rows. An addition whose id exists has no outcome. If another transaction inserts an id, this one waits.
+ */
 export function insertRows(
   session: Session,
   additions: readonly Addition[],
@@ -31,7 +33,7 @@ export function insertRows(
     const isNew = ids.map((id, n) => ids.indexOf(id) === n && !read(session, id))
     const began = clock.now
     return committed(session, ids, () => {
-      // The lease runs from the statement on, not from the commit.
+      // The lease starts with the statement, not with the commit.
       const passed = (clock.now - began) / 1000
       return Promise.all(
         additions.map(async ({ intent, leaseSeconds }, n) =>
@@ -42,7 +44,7 @@ export function insertRows(
   })
 }
 
-/** Changes the rows and publishes their events. A batch passes over rows that another transaction holds. */
+/** Changes the rows and publishes their events. A batch skips rows that another transaction has locked. */
 export function changeRows(
   session: Session,
   changes: readonly RowChange[],
@@ -77,7 +79,7 @@ export function changeRows(
 
 const isUnstorable = (row: Media): boolean => row.state === 'stored' && row.title === UNSTORABLE
 
-/** The row as it is, in the same moment. */
+/** Reads the row synchronously. */
 function read({ world }: Session, id: MediaId): Media | undefined {
   let row: Media | undefined
   void world.media.update(id, (found) => {
@@ -87,7 +89,10 @@ function read({ world }: Session, id: MediaId): Media | undefined {
   return row
 }
 
-/** Holds the locks while there is a pause. Without one the transaction ends at once, and no other ever meets its locks. */
+/**
+ * Holds the locks during the pause. Without a pause the transaction ends immediately, so no other transaction meets its
+ * locks.
+ */
 async function committed<T>(
   { world, process, pause }: Session,
   ids: readonly MediaId[],

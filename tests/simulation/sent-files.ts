@@ -1,18 +1,18 @@
 import { chunksOf, noise, sha256 } from '../samples.ts'
 
-/** The file that takes its time, so that its lease has to be renewed. */
+/** A file that is sent slowly, so that its lease must be renewed. */
 export const SLOW = 'slow.png'
 
-/** The database refuses every row that has this in its file's name, or as its title. */
+/** The database refuses rows with this in the file name or as the title. */
 export const UNSTORABLE = 'unstorable'
 
 const CHUNK = 3000
-const made = new Map<string, Buffer>()
+const cache = new Map<string, Buffer>()
 
-/** The file of that name; all tries of one upload send the same. */
+/** Returns the file of that name. All tries of one upload send the same bytes. */
 export function bytesOf(name: string): Buffer {
-  const bytes = made.get(name) ?? noise(chunks(name) * CHUNK - 100, name)
-  made.set(name, bytes)
+  const bytes = cache.get(name) ?? noise(chunks(name) * CHUNK - 100, name)
+  cache.set(name, bytes)
   return bytes
 }
 

@@ -1,9 +1,9 @@
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { type Outcome, playAll } from './crew.ts'
 import { MODES, methodOf, STORAGE_KINDS, type StorageKind } from './faults.ts'
 import { play } from './history.ts'
-import { Coverage, type Enumeration, enumerate, type Plan, type Point, pairOf, told, wasPlayed } from './points.ts'
+import { type Outcome, playAll } from './play-all.ts'
+import { Coverage, type Enumeration, enumerate, format, type Plan, type Point, pairOf, wasPlayed } from './points.ts'
 import { PROMISES } from './promises.ts'
 
 const ROOT = resolve(import.meta.dirname, '../..')
@@ -12,19 +12,19 @@ const { values: options } = parseArgs({
   options: { seed: { type: 'string' }, play: { type: 'string' }, pairs: { type: 'string', default: '2000' } },
 })
 
-if (options.play !== undefined) await tell(JSON.parse(options.play))
+if (options.play !== undefined) await playAndPrint(JSON.parse(options.play))
 else {
   const enumeration = await enumerate()
   if (options.seed === undefined) await simulate(Number(options.pairs), enumeration)
-  else await tell(pairOf(Number(options.seed), enumeration))
+  else await playAndPrint(pairOf(Number(options.seed), enumeration))
 }
 
-/** Plays one history and prints it. */
-async function tell({ storage, faults }: Plan): Promise<void> {
+/** Plays one history and prints its trace. */
+async function playAndPrint({ storage, faults }: Plan): Promise<void> {
   const { trace, fired, broken } = await play(storage, faults, true)
   console.log(trace.join('\n'))
-  console.log(told({ storage, fired }))
-  console.log(broken ? `${broken.promise}, ${PROMISES[broken.promise]}: ${broken.what}` : 'every promise was kept')
+  console.log(format({ storage, fired }))
+  console.log(broken ? `${broken.promise}, ${PROMISES[broken.promise]}: ${broken.what}` : 'no promise was broken')
   if (broken) process.exitCode = 1
 }
 
@@ -36,12 +36,12 @@ async function simulate(pairs: number, enumeration: Enumeration): Promise<void> 
   let broken = 0
   let missed = 0
 
-  /** @returns the points of the effects that were reached for the first time. */
+  /** @returns The points of the effects that were reached for the first time. */
   async function run(
     what: string,
     plans: readonly Plan[],
     how: (n: number) => string,
-    look: (n: number, outcome: Outcome) => void,
+    onOutcome: (n: number, outcome: Outcome) => void,
   ): Promise<Point[]> {
     const found: Point[] = []
     const began = performance.now()
@@ -51,11 +51,11 @@ async function simulate(pairs: number, enumeration: Enumeration): Promise<void> 
       onOutcome: (n, outcome) => {
         if (++done % 1000 === 0) console.log(`${done} of ${plans.length} ${what}`)
         found.push(...coverage.pointsOf(outcome))
-        look(n, outcome)
+        onOutcome(n, outcome)
         if (!outcome.broken) return true
         broken++
         const { promise, what: which } = outcome.broken
-        console.log(`${promise} ${which}\n   ${told(outcome)}\n   see it with ${how(n)}`)
+        console.log(`${promise} ${which}\n   ${format(outcome)}\n   replay it with ${how(n)}`)
         return true
       },
     })
@@ -64,7 +64,7 @@ async function simulate(pairs: number, enumeration: Enumeration): Promise<void> 
     return found
   }
 
-  /** Until every effect that was reached has had its points. */
+  /** Plays points until no new effect is reached. */
   async function runAll(what: string, first: readonly Point[]): Promise<void> {
     for (let next = first; next.length > 0; ) {
       const now = next
@@ -74,18 +74,18 @@ async function simulate(pairs: number, enumeration: Enumeration): Promise<void> 
         if (point && wasPlayed(point, outcome)) played.push(point)
         else {
           missed++
-          console.log(`NOT PLAYED ${point?.effect}: ${point?.mode}\n   ${told(outcome)}\n   see it with ${how(n)}`)
+          console.log(`NOT PLAYED ${point?.effect}: ${point?.mode}\n   ${format(outcome)}\n   replay it with ${how(n)}`)
         }
       })
     }
   }
 
   for (const { storage, broken: at } of Object.values(undisturbed))
-    if (at) console.log(`${at.promise} ${at.what}\n   ${storage}, without any fault`)
+    if (at) console.log(`${at.promise} ${at.what}\n   ${storage}, without faults`)
   await runAll('points', points)
   const seeds = Array.from({ length: pairs }, (_, seed) => pairOf(seed, enumeration))
   let both = 0
-  const behind = await run(
+  const further = await run(
     'pairs',
     seeds,
     (n) => `--seed ${n}`,
@@ -93,8 +93,8 @@ async function simulate(pairs: number, enumeration: Enumeration): Promise<void> 
       if (fired.length === 2) both++
     },
   )
-  console.log(`in ${both} of them both faults happened`)
-  await runAll('points that pairs led to', behind)
+  console.log(`both faults happened in ${both} of them`)
+  await runAll('points of effects that pairs reached', further)
   for (const storage of STORAGE_KINDS) printTable(storage, played)
   console.log(
     `${played.length} points, ${histories} histories, ${broken} broken${missed > 0 ? `, ${missed} points not played` : ''}`,
@@ -102,7 +102,7 @@ async function simulate(pairs: number, enumeration: Enumeration): Promise<void> 
   if (broken + missed > 0 || Object.values(undisturbed).some((each) => each.broken)) process.exitCode = 1
 }
 
-/** How many points there are of each effect, whoever has it, and mode. */
+/** The number of points of each effect and mode, over all tasks. */
 function printTable(storage: StorageKind, all: readonly Point[]): void {
   const points = all.filter((point) => point.storage === storage)
   const rows = Map.groupBy(points, ({ effect }) => methodOf(effect))
@@ -113,5 +113,5 @@ function printTable(storage: StorageKind, all: readonly Point[]): void {
     const count = (mode: string) => ofMethod.filter((point) => point.mode === mode).length
     console.log(`${method.padEnd(16)}  ${cells((mode) => String(count(mode) || '–'))}`)
   }
-  console.log(`${'in all'.padEnd(16)}  ${points.length}\n`)
+  console.log(`${'total'.padEnd(16)}  ${points.length}\n`)
 }

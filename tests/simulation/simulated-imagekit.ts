@@ -3,32 +3,34 @@ import { isRead } from './faults.ts'
 import type { Process } from './process.ts'
 import type { World } from './world.ts'
 
-interface Kept {
+interface StoredFile {
   readonly fileId: string
   readonly bytes: Uint8Array
-  readonly since: number
+  /** The virtual time in ms at which it was stored or deleted. */
+  readonly changedAt: number
 }
 
-/** How long lists don't know of what was kept or deleted, in ms. */
-const LAG = 700
+/** Lists show each change after this time. */
+const LIST_LAG_MS = 700
 const FOLDER = '/media'
-const DELIVERY = 'https://ik.imagekit.io/simulated'
-/** The routes that the adapter uses, as effects on the world. */
-const ROUTES: readonly (readonly [method: string, path: RegExp, effect: string])[] = [
-  ['POST', /\/api\/v1\/files\/upload$/, 'imagekit.upload'],
-  ['POST', /\/v1\/files\/purge$/, 'imagekit.purge'],
-  ['DELETE', /\/v1\/files\/\w+$/, 'imagekit.delete'],
-  ['GET', /\/v1\/files$/, 'imagekit.list'],
-  ['GET', /^\/simulated\//, 'imagekit.deliver'],
+const URL_ENDPOINT = 'https://ik.imagekit.io/simulated'
+
+/** The requests of the adapter, and their effects on the world. */
+const ROUTES: readonly (readonly [request: RegExp, effect: string])[] = [
+  [/^POST \/api\/v1\/files\/upload$/, 'imagekit.upload'],
+  [/^POST \/v1\/files\/purge$/, 'imagekit.purge'],
+  [/^DELETE \/v1\/files\/\w+$/, 'imagekit.delete'],
+  [/^GET \/v1\/files$/, 'imagekit.list'],
+  [/^GET \/simulated\//, 'imagekit.deliver'],
 ]
 
-/** What ImageKit keeps, and how it answers when nothing is in the way. */
+/** ImageKit in virtual time. tests/imagekit checks the form of requests; this class checks only what they do. */
 export class SimulatedImagekit {
-  readonly files = new Map<string, Kept>()
+  /** By name. */
+  readonly files = new Map<string, StoredFile>()
   readonly #world: World
-  /** Deleted, but lists may still show them. */
-  readonly #gone = new Map<string, Kept>()
-  #named = 0
+  readonly #deleted = new Map<string, StoredFile>()
+  #uploads = 0
 
   constructor(world: World) {
     this.#world = world
@@ -37,24 +39,22 @@ export class SimulatedImagekit {
   storageOf(process: Process): ImagekitFileStorage {
     return new ImagekitFileStorage({
       privateKey: 'private_simulated',
-      urlEndpoint: DELIVERY,
+      urlEndpoint: URL_ENDPOINT,
       folder: FOLDER,
       isPrivate: false,
-      fetch: async (input, init = {}) =>
-        this.#request(process, new URL(input instanceof Request ? input.url : input), init),
+      fetch: (input, init = {}) => this.#request(process, new URL(input instanceof Request ? input.url : input), init),
     })
   }
 
   async #request(process: Process, url: URL, init: RequestInit): Promise<Response> {
-    const method = init.method?.toUpperCase() ?? 'GET'
-    const [, , effect] = ROUTES.find(([verb, path]) => verb === method && path.test(url.pathname)) ?? []
-    if (effect === undefined) throw new Error(`nobody knows ${method} ${url.pathname}`)
-    const body = await received(process, init)
-    const cut = (): Response => {
-      throw new TypeError('fetch failed')
-    }
+    const request = `${init.method?.toUpperCase() ?? 'GET'} ${url.pathname}`
+    const [, effect] = ROUTES.find(([pattern]) => pattern.test(request)) ?? []
+    if (effect === undefined) throw new Error(`The simulated ImageKit has no route ${request}.`)
+    const body = await readBody(process, init)
     const run = () => this.#answer(effect, url, body)
-    const answer = await (isRead(effect) ? process.read(effect, run, cut) : process.effect(effect, run, cut))
+    const answer = await (isRead(effect)
+      ? process.read(effect, run, disconnect)
+      : process.effect(effect, run, disconnect))
     init.signal?.throwIfAborted()
     return answer
   }
@@ -68,69 +68,63 @@ export class SimulatedImagekit {
       case 'imagekit.purge':
         return json(201, { requestId: 'x' })
       case 'imagekit.list':
-        return json(200, this.#listed(url.searchParams))
+        return json(200, this.#list(url.searchParams))
       default: {
-        const kept = this.files.get(url.pathname.slice(`/simulated${FOLDER}/`.length))
-        return kept ? new Response(kept.bytes.slice(), { status: 200 }) : new Response('Not Found', { status: 404 })
+        const file = this.files.get(url.pathname.slice(`/simulated${FOLDER}/`.length))
+        return file ? new Response(file.bytes.slice()) : new Response('Not Found', { status: 404 })
       }
     }
   }
 
-  /** @param form the file is its last part. Whether a form is as it has to be is looked at by the double in tests/imagekit. */
+  /** @param form A multipart form whose last part is the file. */
   #upload(form: Buffer): Response {
-    const from = form.indexOf('\r\n\r\n', form.indexOf('name="file"')) + 4
-    const [, name = ''] = /name="fileName"\r\n\r\n(\S+)/.exec(form.toString('latin1', 0, from)) ?? []
+    const start = form.indexOf('\r\n\r\n', form.indexOf('name="file"')) + 4
+    const [, name = ''] = /name="fileName"\r\n\r\n(\S+)/.exec(form.toString('latin1', 0, start)) ?? []
     if (this.files.has(name)) return json(400, { message: 'A file with the same name already exists' })
-    const bytes = Uint8Array.from(form.subarray(from, form.lastIndexOf('\r\n--')))
-    const fileId = `id${++this.#named}`
-    this.files.set(name, { fileId, bytes, since: this.#world.clock.now })
-    return json(200, { fileId, filePath: `${FOLDER}/${name}`, size: bytes.length, url: `${DELIVERY}${FOLDER}/${name}` })
+    const bytes = Uint8Array.from(form.subarray(start, form.lastIndexOf('\r\n--')))
+    const fileId = `id${++this.#uploads}`
+    this.files.set(name, { fileId, bytes, changedAt: this.#world.clock.now })
+    const filePath = `${FOLDER}/${name}`
+    return json(200, { fileId, filePath, size: bytes.length, url: `${URL_ENDPOINT}${filePath}` })
   }
 
   #delete(fileId: string): Response {
-    const found = [...this.files].find(([, kept]) => kept.fileId === fileId)
-    if (!found) return json(404, { message: 'The requested file does not exist.' })
-    const [name, kept] = found
+    const [name, file] = [...this.files].find(([, each]) => each.fileId === fileId) ?? []
+    if (name === undefined || !file) return json(404, { message: 'The requested file does not exist.' })
     this.files.delete(name)
-    this.#gone.set(name, { ...kept, since: this.#world.clock.now })
+    this.#deleted.set(name, { ...file, changedAt: this.#world.clock.now })
     return new Response(null, { status: 204 })
   }
 
-  #listed(asked: URLSearchParams): object[] {
-    const [, wanted] = /name = "([^"]+)"/.exec(asked.get('searchQuery') ?? '') ?? []
-    const until = this.#world.clock.now - LAG
-    const shown = [
-      ...[...this.files].filter(([, { since }]) => since <= until),
-      ...[...this.#gone].filter(([, { since }]) => since > until),
+  /** Finds by name only: no simulated process lists all files at ImageKit. */
+  #list(query: URLSearchParams): object[] {
+    const [, name = ''] = /name = "([^"]+)"/.exec(query.get('searchQuery') ?? '') ?? []
+    const shownUntil = this.#world.clock.now - LIST_LAG_MS
+    const [stored, deleted] = [this.files.get(name), this.#deleted.get(name)]
+    const listed = [
+      ...(stored && stored.changedAt <= shownUntil ? [stored] : []),
+      ...(deleted && deleted.changedAt > shownUntil ? [deleted] : []),
     ]
-    return shown
-      .filter(([name]) => name === wanted)
-      .map(([name, { fileId, bytes }]) => ({
-        fileId,
-        name,
-        size: bytes.length,
-        url: `${DELIVERY}${FOLDER}/${name}`,
-        createdAt: new Date(0).toISOString(),
-      }))
+    const createdAt = new Date(0).toISOString()
+    return listed.map(({ fileId, bytes }) => ({ fileId, name, size: bytes.length, createdAt }))
   }
 }
 
-/** The body of an upload as it comes, piece by piece; it may stop coming, and be cut off by its sender. */
-async function received(process: Process, { body, signal }: RequestInit): Promise<Buffer> {
+/** Each chunk of an upload is an effect of its own, at which the process or the connection may fail. */
+async function readBody(process: Process, { body, signal }: RequestInit): Promise<Buffer> {
   if (!(body instanceof ReadableStream)) return Buffer.alloc(0)
   const chunks: Uint8Array[] = []
   for await (const chunk of body as ReadableStream<Uint8Array>) {
-    await process.read(
-      'storage.bytes',
-      () => undefined,
-      () => {
-        throw new TypeError('fetch failed')
-      },
-    )
+    await process.read('storage.bytes', () => undefined, disconnect)
     signal?.throwIfAborted()
     chunks.push(chunk)
   }
   return Buffer.concat(chunks)
+}
+
+/** The error of fetch when a connection breaks. */
+function disconnect(): never {
+  throw new TypeError('fetch failed')
 }
 
 const json = (status: number, body: object): Response => Response.json(body, { status })

@@ -11,10 +11,10 @@ import type { Process } from './process.ts'
 import { repository } from './simulated-repository.ts'
 import type { World } from './world.ts'
 
-/** What `process` sees of the world: every method passes through it, where it can be made to fail. */
+/** The ports of `process`. Each method passes through it, so that it can be made to fail. */
 export function portsOf(process: Process, world: World): Ports {
   return {
-    media: repository(process, world, asker(process, 'database')),
+    media: repository(process, world, performer(process, 'database')),
     storages: STORAGES[world.kind](process, world),
     metadata: documents(process, world),
     titles: cache(process, world),
@@ -26,36 +26,36 @@ export function portsOf(process: Process, world: World): Ports {
 }
 
 const STORAGES: Record<StorageKind, (process: Process, world: World) => Ports['storages']> = {
-  memory: (...given) => [remoteStorage(...given)],
-  filesystem: (...given) => [localStorage(...given)],
+  memory: (...args) => [remoteStorage(...args)],
+  filesystem: (...args) => [localStorage(...args)],
   imagekit: (process, world) => [world.imagekit.storageOf(process)],
   moving: (process, world) => [remoteStorage(process, world), world.imagekit.storageOf(process)],
 }
 
 function documents(process: Process, world: World): MetadataStore {
-  const ask = asker(process, 'metadata')
+  const perform = performer(process, 'metadata')
   const { metadata } = world
   return {
-    save: (...given) => ask('metadata.save', () => metadata.save(...given)),
-    find: (...given) => ask('metadata.find', () => metadata.find(...given)),
-    remove: (...given) => ask('metadata.remove', () => metadata.remove(...given)),
-    list: (after) => ask('metadata.list', () => metadata.list(after)),
+    save: (...args) => perform('metadata.save', () => metadata.save(...args)),
+    find: (...args) => perform('metadata.find', () => metadata.find(...args)),
+    remove: (...args) => perform('metadata.remove', () => metadata.remove(...args)),
+    list: (after) => perform('metadata.list', () => metadata.list(after)),
   }
 }
 
 function cache(process: Process, world: World): TitleCache {
-  const ask = asker(process, 'titles')
+  const perform = performer(process, 'titles')
   return {
-    put: (...given) => ask('titles.put', () => world.titles.put(...given)),
-    find: (id) => ask('titles.find', () => world.titles.find(id)),
-    remove: (...given) => ask('titles.remove', () => world.titles.remove(...given)),
-    list: () => ask('titles.list', () => world.titles.list()),
+    put: (...args) => perform('titles.put', () => world.titles.put(...args)),
+    find: (id) => perform('titles.find', () => world.titles.find(id)),
+    remove: (...args) => perform('titles.remove', () => world.titles.remove(...args)),
+    list: () => perform('titles.list', () => world.titles.list()),
   }
 }
 
-/** Takes all bytes before it shows any, as object storages do. */
+/** A file is visible only when all its bytes were received, as in object storages. */
 function remoteStorage(process: Process, world: World): FileStorage {
-  const ask = asker(process, 'storage')
+  const perform = performer(process, 'storage')
   const storage = world.memoryStorage
   const receive = async (
     body: AsyncIterable<Uint8Array>,
@@ -64,12 +64,12 @@ function remoteStorage(process: Process, world: World): FileStorage {
     const chunks: Uint8Array[] = []
     try {
       for await (const chunk of body) {
-        const isTaken = await process.read(
+        const isAccepted = await process.read(
           'storage.bytes',
           () => true,
           () => false,
         )
-        if (!isTaken) return err(unavailable('storage')(new Error('simulated')))
+        if (!isAccepted) return err(unavailable('storage')(new Error('simulated')))
         signal.throwIfAborted()
         chunks.push(chunk)
       }
@@ -84,7 +84,7 @@ function remoteStorage(process: Process, world: World): FileStorage {
     put: (key, body, { contentType, signal }) =>
       new ResultAsync(receive(body, signal)).andThen(
         (chunks): ResultAsync<StoredFile, PutError> =>
-          ask('storage.put', () =>
+          perform('storage.put', () =>
             storage.put(key, each(chunks), { contentType, signal: new AbortController().signal }),
           ),
       ),
@@ -92,33 +92,33 @@ function remoteStorage(process: Process, world: World): FileStorage {
 }
 
 function localStorage(process: Process, world: World): FileStorage {
-  const ask = asker(process, 'storage')
+  const perform = performer(process, 'storage')
   const broken = (): never => {
     throw Object.assign(new Error('simulated'), { code: 'EIO' })
   }
-  const disk = world.disk.usedThrough((method, run, torn) =>
+  const disk = world.disk.asDisk((method, run, torn) =>
     isRead(method) ? process.read(method, run, broken) : process.effect(method, run, broken, torn),
   )
-  const storage = new FilesystemFileStorage('/files', disk)
-  return { ...storageOf(storage, process), put: (...given) => ask('storage.put', () => storage.put(...given)) }
+  const storage = new FilesystemFileStorage('/files', { disk })
+  return { ...storageOf(storage, process), put: (...args) => perform('storage.put', () => storage.put(...args)) }
 }
 
 function storageOf(storage: FileStorage, process: Process): Omit<FileStorage, 'put'> {
-  const ask = asker(process, 'storage')
+  const perform = performer(process, 'storage')
   return {
     name: storage.name,
-    open: (...given) => ask('storage.open', () => storage.open(...given)),
-    delete: (...given) => ask('storage.delete', () => storage.delete(...given)),
-    list: (after) => ask('storage.list', () => storage.list(after)),
+    open: (...args) => perform('storage.open', () => storage.open(...args)),
+    delete: (...args) => perform('storage.delete', () => storage.delete(...args)),
+    list: (after) => perform('storage.list', () => storage.list(after)),
   }
 }
 
-function asker(process: Process, dependency: Dependency) {
+function performer(process: Process, dependency: Dependency) {
   const failed = err<never, Unavailable>(unavailable(dependency)(new Error('simulated')))
   return <T, E>(method: string, run: () => ResultAsync<T, E>): ResultAsync<T, E | Unavailable> => {
     const done = async (): Promise<Result<T, E | Unavailable>> => run()
-    const told = (): Result<T, E | Unavailable> => failed
-    return new ResultAsync(isRead(method) ? process.read(method, done, told) : process.effect(method, done, told))
+    const failure = (): Result<T, E | Unavailable> => failed
+    return new ResultAsync(isRead(method) ? process.read(method, done, failure) : process.effect(method, done, failure))
   }
 }
 

@@ -11,8 +11,8 @@ import { refusal } from './row-locks.ts'
 import { changeRows, insertRows, type Session } from './row-transactions.ts'
 import type { World } from './world.ts'
 
-/** An item of a batch, and what its process does with it, for the names of effects. */
-interface Asked<Item> {
+/** An item of a batch, and the task of its process, for the names of effects. */
+interface BatchItem<Item> {
   readonly task: string
   readonly item: Item
 }
@@ -23,43 +23,43 @@ const NOT_FOUND = { type: 'not-found' } as const
 const BATCHES = { maxItems: 100, isRefused }
 
 /**
- * Additions and changes share commits as those of `KyselyMediaRepository` do, by the same queue.
- * @param ask makes one effect of what needs no queue.
+ * Additions and changes share commits through the same queue as in `KyselyMediaRepository`.
+ * @param perform Performs a method that does not use a queue as one effect.
  */
 export function repository(
   process: Process,
   world: World,
-  ask: <T, E>(method: string, run: () => ResultAsync<T, E>) => ResultAsync<T, E | Unavailable>,
+  perform: <T, E>(method: string, run: () => ResultAsync<T, E>) => ResultAsync<T, E | Unavailable>,
 ): MediaRepository {
   const { media } = world
 
-  /** A batch is one effect. One of several items has a name of its own. */
+  /** A batch is one effect. A batch of several items has its own name. */
   async function effect<Item, Outcome>(
     method: string,
-    asked: readonly Asked<Item>[],
+    batch: readonly BatchItem<Item>[],
     run: Run<Item, Outcome>,
   ): Promise<readonly Outcome[]> {
-    const items = asked.map(({ item }) => item)
+    const items = batch.map(({ item }) => item)
     const name = items.length > 1 ? `${method}Many` : method
     const commit = (pause?: () => Promise<void>) =>
       ResultAsync.fromPromise(run({ world, process, pause }, items), (error) => error)
-    const done = await process.do(asked[0]?.task ?? '', () => process.effect(name, commit, failed))
+    const done = await process.do(batch[0]?.task ?? '', () => process.effect(name, commit, failed))
     if (done.isErr()) throw done.error
     return done.value
   }
-  const add = (asked: readonly Asked<Addition>[]) => retried(() => effect('media.add', asked, insertRows))
-  const change = (asked: readonly Asked<RowChange>[]) => retried(() => effect('media.update', asked, changeRows))
+  const add = (batch: readonly BatchItem<Addition>[]) => retried(() => effect('media.add', batch, insertRows))
+  const change = (batch: readonly BatchItem<RowChange>[]) => retried(() => effect('media.update', batch, changeRows))
   const additions = new BatchQueue(add, BATCHES)
   const changes = new BatchQueue(change, BATCHES)
 
-  async function changed(asked: Asked<RowChange>): Promise<RowOutcome> {
-    const together = await changes.add(asked)
+  async function changeRow(item: BatchItem<RowChange>): Promise<RowOutcome> {
+    const together = await changes.add(item)
     if (together) return together
-    const [alone] = await change([asked])
+    const [alone] = await change([item])
     return alone ?? err(NOT_FOUND)
   }
-  const get = (id: MediaId) => ask('media.get', () => media.get(id))
-  /** Statements that lock a row wait for it, too. */
+  const get = (id: MediaId) => perform('media.get', () => media.get(id))
+  /** Other statements that lock a row also wait for it. */
   const unlocked = <T, E>(id: MediaId, run: () => ResultAsync<T, E>): ResultAsync<T, E | Unavailable> =>
     ResultAsync.fromPromise(world.locks.whenFree([id], run), unavailable('database')).andThen((done) => done)
 
@@ -72,33 +72,33 @@ export function repository(
         receiving
           ? ok(receiving)
           : get(intent.id)
-              .mapErr(gone)
+              .mapErr(toUnavailable)
               .andThen((there) => err({ type: 'already-there', media: there } as const)),
       ),
     get,
-    list: (query) => ask('media.list', () => media.list(query)),
+    list: (query) => perform('media.list', () => media.list(query)),
     update: (id, change) =>
-      ResultAsync.fromPromise(changed({ task: process.task, item: { id, change } }), unavailable('database')).andThen(
+      ResultAsync.fromPromise(changeRow({ task: process.task, item: { id, change } }), unavailable('database')).andThen(
         (outcome) => outcome as Result<never, never>,
       ),
-    renew: (id, ...given) => ask('media.renew', () => unlocked(id, () => media.renew(id, ...given))),
-    due: (...given) => ask('media.due', () => media.due(...given)),
+    renew: (id, ...args) => perform('media.renew', () => unlocked(id, () => media.renew(id, ...args))),
+    due: (...args) => perform('media.due', () => media.due(...args)),
     forget: (id, attempt) =>
-      ask('media.forget', () =>
+      perform('media.forget', () =>
         unlocked(id, () => {
           world.forgotten.add(id)
           return media.forget(id, attempt)
         }),
       ),
-    scan: (...given) => ask('media.scan', () => media.scan(...given)),
+    scan: (...args) => perform('media.scan', () => media.scan(...args)),
     isUp: () => media.isUp(),
   }
 }
 
 const LOST = new Error('simulated')
 
-/** A refusal tells that the batch was rolled back; of a connection that broke nothing is known. */
+/** A refusal proves that the batch was rolled back. After a lost connection the outcome is not known. */
 const failed = (mode: Mode): Result<never, unknown> => err(mode === 'rolled back' ? refusal('P0001') : LOST)
 
-const gone = (error: NotFound | Unavailable): Unavailable =>
+const toUnavailable = (error: NotFound | Unavailable): Unavailable =>
   error.type === 'unavailable' ? error : unavailable('database')(error)

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 
-/** Who a timer belongs to: a process that died has none any more, and one that is paused has to wait. */
+/** The process of a timer. The timers of a dead process are removed, those of a paused one wait. */
 export interface TimerOwner {
   readonly alive: boolean
   readonly pausedUntil: number
@@ -9,7 +9,7 @@ export interface TimerOwner {
 interface Timer {
   readonly run: () => void
   readonly owner: TimerOwner | undefined
-  /** Comes again so often, in ms; once when absent. */
+  /** The interval in ms. Undefined for a timer that fires once. */
   readonly every: number | undefined
   at: number
 }
@@ -17,8 +17,8 @@ interface Timer {
 const START = Date.UTC(2026, 0, 1)
 
 /**
- * Time that passes only once nothing can happen without it: everything simulated runs on promises and ticks of Node.js,
- * all of which are done when an immediate comes.
+ * Time that advances only when nothing else can happen. The simulation runs on promises and ticks of Node.js, all of
+ * which are done before an immediate runs.
  */
 export class VirtualClock {
   now = 0
@@ -46,7 +46,7 @@ export class VirtualClock {
     })
   }
 
-  /** Lets time pass until `work` is done. */
+  /** Advances the time until `work` has settled. */
   async passUntil(work: Promise<unknown>): Promise<void> {
     const state = { isOver: false }
     const end = () => {
@@ -58,16 +58,16 @@ export class VirtualClock {
   }
 
   /**
-   * Puts this clock in the place of those that the code under test looks at.
-   * @param owner whose a timer is that is set just now.
-   * @returns puts the real ones back.
+   * Replaces the global clocks and timers by this clock.
+   * @param owner Returns the owner of a new timer.
+   * @returns A function that restores the real ones.
    */
   install(owner: () => TimerOwner | undefined): () => void {
     const real = { Date, setInterval, clearInterval, setTimeout, clearTimeout }
     const now = () => this.now
     const VirtualDate = class extends Date {
-      constructor(...given: [] | [number]) {
-        super(given.length === 0 ? START + now() : given[0])
+      constructor(...args: [] | [number]) {
+        super(args.length === 0 ? START + now() : args[0])
       }
       static override now = () => START + now()
     }
@@ -97,7 +97,7 @@ export class VirtualClock {
         if (first === undefined || timer.at < first.at) first = timer
       }
     }
-    if (!first) throw new Error('everybody waits and nothing will ever happen')
+    if (!first) throw new Error('No timer is left, but the work has not settled.')
     this.now = first.at
     if (first.every === undefined) this.#timers.delete(first)
     else first.at += first.every

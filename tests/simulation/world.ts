@@ -15,23 +15,23 @@ import { SimulatedImagekit } from './simulated-imagekit.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 export interface QueuedJob {
-  /** As the next process has to do it. */
+  /** The job as the next process must do it. */
   job: Job
   dueAt: number
   claimedBy: Process | undefined
 }
 
-export interface Fired {
+export interface FiredFault {
   readonly effect: string
   readonly mode: Mode
 }
 
-/** A fault as it happened, and at which of all effects, counted from 0. */
-export interface FiredAt extends Fired {
+/** A fault that happened, and the number of its effect, counted from 0. */
+export interface FiredAt extends FiredFault {
   readonly at: number
 }
 
-/** What survives every process: the rows, the jobs, the files, the documents and the cached titles; and the processes that work on it. */
+/** The state that survives processes: rows, jobs, files, documents and cached titles; and the processes that use it. */
 export class World {
   readonly clock = new VirtualClock()
   readonly kind: StorageKind
@@ -43,26 +43,26 @@ export class World {
   readonly imagekit = new SimulatedImagekit(this)
   readonly processes: Process[] = []
 
-  /** Every effect there was, in order. */
+  /** All effects in order. */
   readonly effects: string[] = []
   readonly fired: FiredAt[] = []
-  /** The same, once when it happens and once more when its process comes to its end by it. */
-  readonly disturbances: Fired[] = []
-  /** Media whose row was removed; one may come again under the same key. */
+  /** The faults that happened. A fault that ends its process is added again at that time. */
+  readonly disturbances: FiredFault[] = []
+  /** The media items whose row was removed. A new one may have the same id. */
   readonly forgotten = new Set<MediaId>()
   readonly trace: string[] = []
   readonly metadata = new MemoryMetadataStore()
   titles = new MemoryTitleCache()
-  /** A cache may know less than the rows do, but never otherwise. */
+  /** Whether the cache has lost its data. Only then may it lack titles. */
   titlesWereLost = false
-  /** What does not answer at all, by the first words of its methods. */
+  /** The ports that are down, by the first word of their methods. */
   readonly down = new Set<string>()
-  /** How many effects that their caller gave up are yet to come. */
+  /** The number of pending effects of mode `lands later`. */
   landing = 0
   readonly #faults: Fault[]
   readonly #isTraced: boolean
   #countdown: number
-  #named = 0
+  #idCount = 0
 
   constructor(kind: StorageKind, faults: readonly Fault[], isTraced = false) {
     this.kind = kind
@@ -79,12 +79,12 @@ export class World {
     return process
   }
 
-  /** Who takes requests: the youngest process that answers. */
+  /** The process that receives requests: the newest one that answers. */
   get front(): Process {
     return this.processes.findLast((each) => each.answers) ?? this.start()
   }
 
-  /** Nothing of `process` goes on. Another takes its place. */
+  /** Ends `process`. Another process takes over. */
   kill(process: Process): void {
     this.note(process.name, 'dies')
     process.end()
@@ -109,7 +109,7 @@ export class World {
     this.jobs.add({ job, dueAt: this.clock.now + job.afterSeconds * 1000, claimedBy: undefined })
   }
 
-  /** Counts one effect, and says what goes wrong with it. */
+  /** Counts an effect and returns the mode of its fault, if it has one. */
   arrive(effect: string, process: Process): Mode | undefined {
     this.effects.push(effect)
     if (this.down.size > 0 && this.down.has(methodOf(effect).replace(/\..*/, ''))) return 'refused'
@@ -126,7 +126,10 @@ export class World {
     return mode
   }
 
-  /** The mode of the next fault when its time has come. Where it does not apply, it waits for the next effect where it does. */
+  /**
+   * The mode of the next fault, if it is due. If it does not apply to this effect, it waits for the next effect to
+   * which it applies.
+   */
   #due(effect: string): Mode | undefined {
     const [fault] = this.#faults
     if (!fault || this.#countdown-- > 0) return undefined
@@ -139,13 +142,15 @@ export class World {
     if (this.#isTraced) this.trace.push(`${(this.clock.now / 1000).toFixed(2).padStart(6)} s  ${who}  ${what}`)
   }
 
-  /** The same in every run. Keys end in few different ways, so that their files share folders. */
+  /**
+   * Returns ids that are the same in every run. Attempts have few different endings, so that their files share folders.
+   */
   newId(): MediaId {
-    return `01890000-0000-7000-8000-${String(++this.#named).padStart(12, '0')}` as MediaId
+    return `01890000-0000-7000-8000-${String(++this.#idCount).padStart(12, '0')}` as MediaId
   }
 
   newAttempt(): Attempt {
-    const n = ++this.#named
+    const n = ++this.#idCount
     return `${String(n).padStart(14, '0')}0${n % 2}` as Attempt
   }
 
@@ -153,7 +158,7 @@ export class World {
     return (await this.media.scan(undefined, 1000))._unsafeUnwrap()
   }
 
-  /** Every file, unfinished ones too, by the key that it was written under. */
+  /** All files by storage key, unfinished ones included. */
   async files(): Promise<Map<string, Uint8Array>> {
     const found = new Map([...this.imagekit.files].map(([name, { bytes }]) => [name, bytes]))
     for (const [name, bytes] of this.disk.files()) found.set(name, bytes)
@@ -162,12 +167,12 @@ export class World {
     return found
   }
 
-  /** Whether what happened gives others a right to more patience. */
+  /** Whether a fault has delayed other processes. */
   get wasSlow(): boolean {
     return this.fired.some(({ mode }) => isSlow(mode) || mode === 'lands later')
   }
 
-  /** Delivers the events of a transaction. If it throws, the transaction is rolled back. */
+  /** Publishes the events of a transaction. If it throws, the transaction is rolled back. */
   publish(process: Process, events: readonly MediaEvent[]): void {
     if (events.length === 0) return
     const mode = this.arrive(`${process.task} jobs.publish`, process)
@@ -177,7 +182,7 @@ export class World {
   }
 }
 
-/** A title or a document may be late whatever happens to its store, but nothing else may notice. */
-export const touchesProjectionOnly = ({ effect, mode }: Fired): boolean =>
+/** Faults of a projection store may delay titles and documents, but affect nothing else. */
+export const touchesProjectionOnly = ({ effect, mode }: FiredFault): boolean =>
   /^(metadata|titles)\./.test(methodOf(effect)) &&
   (mode === 'refused' || mode === 'answer lost' || mode === 'lands later')

@@ -1,3 +1,3 @@
-/** Outboxes for tests in which no job is expected to run. */
+/** Outboxes that discard all events. */
 export const noJobs = { add: async (): Promise<void> => {} }
 export const noJobsInMemory = { add: (): void => {} }

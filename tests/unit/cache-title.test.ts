@@ -2,83 +2,83 @@ import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { MemoryTitleCache } from '../../src/adapters/memory/memory-title-cache.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
-import { dieReceiving } from './leftovers.ts'
-import { down, type Given, over, world } from './world.ts'
+import { createCrashedUpload } from './leftovers.ts'
+import { createWorld, down, override, type WorldOptions } from './world.ts'
 
-function start(given: Given = {}, titles = new MemoryTitleCache()) {
-  const at = world({ ...given, ports: { titles } })
+function start(options: WorldOptions = {}, titles = new MemoryTitleCache()) {
+  const world = createWorld({ ...options, ports: { titles } })
   return {
-    ...at,
-    cache: (id: MediaId) => at.mediaport.work({ name: 'cache-title', id, afterSeconds: 0 }),
-    found: async (id: MediaId) => (await titles.find(id))._unsafeUnwrap(),
+    ...world,
+    runJob: (id: MediaId) => world.mediaport.work({ name: 'cache-title', id, afterSeconds: 0 }),
+    findTitle: async (id: MediaId) => (await titles.find(id))._unsafeUnwrap(),
   }
 }
 
-describe('caching a title', () => {
-  it('writes what the row says by now, and follows it', async () => {
-    const at = start()
-    const { id } = await at.upload({ title: 'first', tags: ['a'], owner: 'me' })
-    await at.cache(id)
-    expect(await at.found(id)).toMatchObject({ owner: 'me', title: 'first', tags: ['a'], version: 1 })
-    await at.mediaport.changeMedia(id, { title: 'second' })
-    await at.mediaport.changeMedia(id, { title: 'third' })
-    await at.cache(id)
-    expect(await at.found(id)).toMatchObject({ title: 'third', version: 3 })
-    await at.cache(id)
-    await at.mediaport.deleteMedia(id)
-    await at.cache(id)
-    expect(await at.found(id)).toBeUndefined()
+describe('The cache-title job', () => {
+  it('caches the current title of the row, and removes it after deletion', async () => {
+    const world = start()
+    const { id } = await world.upload({ title: 'first', tags: ['a'], owner: 'me' })
+    await world.runJob(id)
+    expect(await world.findTitle(id)).toMatchObject({ owner: 'me', title: 'first', tags: ['a'], version: 1 })
+    await world.mediaport.changeMedia(id, { title: 'second' })
+    await world.mediaport.changeMedia(id, { title: 'third' })
+    await world.runJob(id)
+    expect(await world.findTitle(id)).toMatchObject({ title: 'third', version: 3 })
+    await world.runJob(id)
+    await world.mediaport.deleteMedia(id)
+    await world.runJob(id)
+    expect(await world.findTitle(id)).toBeUndefined()
   })
 
-  it('looks once more after writing, so that a change meanwhile is not missed', async () => {
+  it('reads the row again after writing, so that it misses no concurrent change', async () => {
     const titles = new MemoryTitleCache()
     const changes = ['second', 'third']
-    const at = start(
+    const world = start(
       {},
-      over(titles, {
+      override(titles, {
         put: (id, entry) =>
           titles.put(id, entry).map(async () => {
             const title = changes.shift()
-            if (title !== undefined) await at.mediaport.changeMedia(id, { title })
+            if (title !== undefined) await world.mediaport.changeMedia(id, { title })
           }),
       }),
     )
-    const { id } = await at.upload({ title: 'first' })
-    expect((await at.cache(id)).isOk()).toBe(true)
-    expect(await at.found(id)).toMatchObject({ title: 'third', version: 3 })
+    const { id } = await world.upload({ title: 'first' })
+    expect((await world.runJob(id)).isOk()).toBe(true)
+    expect(await world.findTitle(id)).toMatchObject({ title: 'third', version: 3 })
   })
 
-  it('takes the title out when the media is deleted while it writes', async () => {
+  it('removes the title if the media item is deleted during the write', async () => {
     const titles = new MemoryTitleCache()
-    const at = start(
+    const world = start(
       {},
-      over(titles, {
-        put: (id, entry) => titles.put(id, entry).map(async () => void (await at.mediaport.deleteMedia(id))),
+      override(titles, {
+        put: (id, entry) => titles.put(id, entry).map(async () => void (await world.mediaport.deleteMedia(id))),
       }),
     )
-    const { id } = await at.upload()
-    await at.cache(id)
-    expect(await at.found(id)).toBeUndefined()
+    const { id } = await world.upload()
+    await world.runJob(id)
+    expect(await world.findTitle(id)).toBeUndefined()
   })
 
-  it('has nothing to do for a row that is gone, or that nobody sees yet', async () => {
-    const at = start()
-    expect((await at.cache('01990000-0000-7000-8000-000000000000' as MediaId)).isOk()).toBe(true)
-    const { id } = await dieReceiving(at)
-    expect((await at.cache(id)).isOk()).toBe(true)
-    expect(await at.found(id)).toBeUndefined()
+  it('caches nothing if there is no row, or if the row is still receiving', async () => {
+    const world = start()
+    expect((await world.runJob('01990000-0000-7000-8000-000000000000' as MediaId)).isOk()).toBe(true)
+    const { id } = await createCrashedUpload(world)
+    expect((await world.runJob(id)).isOk()).toBe(true)
+    expect(await world.findTitle(id)).toBeUndefined()
   })
 
-  it.each(['put', 'remove'] as const)('has to be done again where the cache does not answer to %s', async (method) => {
-    const at = start({}, over(new MemoryTitleCache(), { [method]: () => errAsync(down) }))
-    const { id } = await at.upload()
-    if (method === 'remove') await at.mediaport.deleteMedia(id)
-    expect((await at.cache(id))._unsafeUnwrapErr()).toEqual(down)
+  it.each(['put', 'remove'] as const)('fails if the cache does not answer to %s', async (method) => {
+    const world = start({}, override(new MemoryTitleCache(), { [method]: () => errAsync(down) }))
+    const { id } = await world.upload()
+    if (method === 'remove') await world.mediaport.deleteMedia(id)
+    expect((await world.runJob(id))._unsafeUnwrapErr()).toEqual(down)
   })
 
-  it('has to be done again where the row does not answer', async () => {
-    const at = start({ wrapMedia: (media) => over(media, { get: () => errAsync(down) }) })
-    const { id } = await at.upload()
-    expect((await at.cache(id))._unsafeUnwrapErr()).toEqual(down)
+  it('fails if the database does not answer', async () => {
+    const world = start({ wrapMedia: (media) => override(media, { get: () => errAsync(down) }) })
+    const { id } = await world.upload()
+    expect((await world.runJob(id))._unsafeUnwrapErr()).toEqual(down)
   })
 })

@@ -1,49 +1,49 @@
 import { err, ResultAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { noise, pngOf } from '../samples.ts'
-import { eventually, over, Sender, watched, world } from './world.ts'
+import { createWorld, eventually, override, Sender, track } from './world.ts'
 
 const shuttingDown = { type: 'shutting-down' }
 
-describe('closing', () => {
-  it('settles where nothing is under way, also twice', async () => {
-    const { mediaport, upload } = world()
+describe('Closing', () => {
+  it('succeeds if no upload is in progress, also the second time', async () => {
+    const { mediaport, upload } = createWorld()
     await upload()
     await mediaport.close()
     await mediaport.close()
   })
 
-  it('gives up uploads under way, and settles when each has been put away', async () => {
-    const at = world()
+  it('abandons the uploads in progress, and settles when all of them are abandoned', async () => {
+    const world = createWorld()
     const senders = Array.from({ length: 20 }, () => new Sender(pngOf(9000), noise(1000)))
-    const uploads = senders.map((body) => at.mediaport.uploadMedia({ filename: 'a.png', body }))
-    await eventually(at.rows).toHaveLength(20)
-    await at.mediaport.close()
-    for (const row of await at.rows()) expect(row.state).toBe('abandoned')
-    expect(await at.files()).toBe(0)
-    expect(at.told).toHaveLength(20)
+    const uploads = senders.map((body) => world.mediaport.uploadMedia({ filename: 'a.png', body }))
+    await eventually(world.rows).toHaveLength(20)
+    await world.mediaport.close()
+    for (const row of await world.rows()) expect(row.state).toBe('abandoned')
+    expect(await world.files()).toBe(0)
+    expect(world.events).toHaveLength(20)
     for (const upload of uploads) expect((await upload)._unsafeUnwrapErr()).toEqual(shuttingDown)
     for (const { stopped } of senders) expect(stopped).toBe(true)
   })
 
   it.each([
-    ['whose sender is silent', async (sender: Sender) => eventually(() => sender.asked).toBe(1)],
-    ['that has only just come', async () => {}],
-  ])('gives up an upload %s', async (_, begun) => {
-    const { mediaport, rows } = world()
+    ['whose sender is silent', async (sender: Sender) => eventually(() => sender.reads).toBe(1)],
+    ['that has just started', async () => {}],
+  ])('ends an upload %s', async (_, isStarted) => {
+    const { mediaport, rows } = createWorld()
     const sender = new Sender()
-    const uploading = mediaport.uploadMedia({ filename: 'a.png', body: sender })
-    await begun(sender)
-    await watched(mediaport.close()).outcome()
-    expect((await uploading)._unsafeUnwrapErr()).toEqual(shuttingDown)
+    const result = mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    await isStarted(sender)
+    await track(mediaport.close()).outcome()
+    expect((await result)._unsafeUnwrapErr()).toEqual(shuttingDown)
     expect(sender.stopped).toBe(true)
     expect(await rows()).toEqual([])
   })
 
-  it('gives up an upload whose storage is slow', async () => {
-    const at = world({
+  it('abandons an upload whose storage is slow', async () => {
+    const world = createWorld({
       wrapStorage: (storage) =>
-        over(storage, {
+        override(storage, {
           put: (key, body, { contentType, signal }) => {
             async function* held() {
               yield* body
@@ -55,72 +55,74 @@ describe('closing', () => {
         }),
     })
     const sender = new Sender(pngOf(9000)).end()
-    const uploading = at.mediaport.uploadMedia({ filename: 'a.png', body: sender })
-    await eventually(() => sender.asked).toBe(2)
-    await at.mediaport.close()
-    expect((await uploading)._unsafeUnwrapErr()).toEqual(shuttingDown)
-    expect(await at.row()).toMatchObject({ state: 'abandoned' })
+    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    await eventually(() => sender.reads).toBe(2)
+    await world.mediaport.close()
+    expect((await result)._unsafeUnwrapErr()).toEqual(shuttingDown)
+    expect(await world.row()).toMatchObject({ state: 'abandoned' })
   })
 
-  it('gives up an upload of which nothing is said', async () => {
-    const at = world()
+  it('abandons an upload whose details never arrive', async () => {
+    const world = createWorld()
     const details = new ResultAsync<object, never>(new Promise(() => {}))
-    const uploading = at.mediaport.uploadMedia({ filename: 'a.png', body: new Sender(pngOf(9000)).end(), details })
-    await eventually(at.files).toBe(1)
-    await watched(at.mediaport.close()).outcome()
-    expect((await uploading)._unsafeUnwrapErr()).toEqual(shuttingDown)
-    expect(await at.files()).toBe(0)
+    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: new Sender(pngOf(9000)).end(), details })
+    await eventually(world.files).toBe(1)
+    await track(world.mediaport.close()).outcome()
+    expect((await result)._unsafeUnwrapErr()).toEqual(shuttingDown)
+    expect(await world.files()).toBe(0)
   })
 
-  it('does not hide why an upload had failed before', async () => {
-    const ended = Promise.withResolvers<void>()
-    const at = world({
+  it('keeps the error of an upload that has already failed', async () => {
+    const putEnd = Promise.withResolvers<void>()
+    const world = createWorld({
       wrapStorage: (storage) =>
-        over(storage, {
+        override(storage, {
           put: (...put) =>
-            storage.put(...put).orElse((error) => ResultAsync.fromSafePromise(ended.promise).andThen(() => err(error))),
+            storage
+              .put(...put)
+              .orElse((error) => ResultAsync.fromSafePromise(putEnd.promise).andThen(() => err(error))),
         }),
     })
     const cause = new Error('left')
     const sender = new Sender(pngOf(9000))
-    const uploading = at.mediaport.uploadMedia({ filename: 'a.png', body: sender })
-    await eventually(at.rows).toHaveLength(1)
+    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    await eventually(world.rows).toHaveLength(1)
     sender.fail(cause)
-    await eventually(() => sender.asked).toBe(2)
-    const closing = watched(at.mediaport.close())
-    ended.resolve()
-    await closing.outcome()
-    expect((await uploading)._unsafeUnwrapErr()).toEqual({ type: 'body-failed', cause })
+    await eventually(() => sender.reads).toBe(2)
+    const close = track(world.mediaport.close())
+    putEnd.resolve()
+    await close.outcome()
+    expect((await result)._unsafeUnwrapErr()).toEqual({ type: 'body-failed', cause })
   })
 
-  it('waits for a commit that is under way, and the upload has succeeded', async () => {
-    const committing = Promise.withResolvers<void>()
-    const answered = Promise.withResolvers<void>()
-    const at = world({
+  it('waits for a commit in progress, and the upload succeeds', async () => {
+    const commitStarted = Promise.withResolvers<void>()
+    const commitAnswer = Promise.withResolvers<void>()
+    const world = createWorld({
       wrapMedia: (media) =>
-        over(media, {
+        override(media, {
           update: (id, change) =>
             media.update(id, change).map(async (changed) => {
-              committing.resolve()
-              await answered.promise
+              commitStarted.resolve()
+              await commitAnswer.promise
               return changed
             }),
         }),
     })
-    const uploading = at.mediaport.uploadMedia({ filename: 'a.png', body: new Sender(pngOf(9000)).end() })
-    await committing.promise
-    const closing = watched(at.mediaport.close())
-    await eventually(at.rows).toMatchObject([{ state: 'stored' }])
-    expect(closing.isSettled()).toBe(false)
-    answered.resolve()
-    await closing.outcome()
-    expect((await uploading)._unsafeUnwrap().state).toBe('stored')
+    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: new Sender(pngOf(9000)).end() })
+    await commitStarted.promise
+    const close = track(world.mediaport.close())
+    await eventually(world.rows).toMatchObject([{ state: 'stored' }])
+    expect(close.isSettled()).toBe(false)
+    commitAnswer.resolve()
+    await close.outcome()
+    expect((await result)._unsafeUnwrap().state).toBe('stored')
   })
 })
 
-describe('after closing', () => {
-  it('no upload is taken', async () => {
-    const { mediaport, rows, files } = world()
+describe('After closing', () => {
+  it('a new upload is refused', async () => {
+    const { mediaport, rows, files } = createWorld()
     await mediaport.close()
     const sender = new Sender(pngOf(9000)).end()
     const error = (await mediaport.uploadMedia({ filename: 'a.png', body: sender }))._unsafeUnwrapErr()
@@ -130,15 +132,15 @@ describe('after closing', () => {
     expect(await files()).toBe(0)
   })
 
-  it('no upload is waited for', async () => {
-    const { mediaport } = world()
+  it('a new upload is refused without waiting for its sender', async () => {
+    const { mediaport } = createWorld()
     await mediaport.close()
-    const refusal = watched(mediaport.uploadMedia({ filename: 'a.png', body: new Sender() }))
+    const refusal = track(mediaport.uploadMedia({ filename: 'a.png', body: new Sender() }))
     expect((await refusal.outcome())._unsafeUnwrapErr()).toEqual(shuttingDown)
   })
 
-  it('what is stored can still be read', async () => {
-    const { mediaport, upload, content } = world()
+  it('stored media items can still be read', async () => {
+    const { mediaport, upload, content } = createWorld()
     const { id } = await upload()
     await mediaport.close()
     expect((await mediaport.getMedia(id)).isOk()).toBe(true)

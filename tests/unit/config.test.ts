@@ -1,21 +1,21 @@
 import { describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/main/config.ts'
 
-const faultOf = (env: Record<string, string>): string | undefined =>
+const errorOf = (env: Record<string, string>): string | undefined =>
   readConfig(env).match(
     () => undefined,
     ({ message }) => message,
   )
 
-describe('Configuration', () => {
-  it('needs nothing', () => {
+describe('The configuration', () => {
+  it('is valid without any variable', () => {
     const config = readConfig({})._unsafeUnwrap()
     expect(config).toMatchObject({ host: '127.0.0.1', port: 8000, databaseUrl: undefined, logLevel: 'info' })
     expect(config.policy.maxFileSize).toBe(104_857_600)
     expect(config.access.anonymousScopes).toEqual(['read', 'upload', 'write', 'delete', 'metrics'])
   })
 
-  it('takes an empty variable for one that is not set', () => {
+  it('treats an empty variable as not set', () => {
     expect(readConfig({ PORT: '', DATABASE_URL: ' ' })._unsafeUnwrap()).toEqual(readConfig({})._unsafeUnwrap())
   })
 
@@ -29,14 +29,14 @@ describe('Configuration', () => {
     expect(readConfig({ MAX_FILE_SIZE: raw })._unsafeUnwrap().policy.maxFileSize).toBe(bytes)
   })
 
-  it('adds to the default types, or replaces them', () => {
+  it('extends or replaces the default types with ALLOWED_TYPES', () => {
     const allowed = (ALLOWED_TYPES: string) => readConfig({ ALLOWED_TYPES })._unsafeUnwrap().policy.allowedTypes
     expect(allowed('image/png, application/pdf')).toEqual(['image/png', 'application/pdf'])
     expect(allowed('default image/svg+xml')).toEqual(expect.arrayContaining(['image/jpeg', 'image/svg+xml']))
     expect(readConfig({})._unsafeUnwrap().policy.allowedTypes).not.toContain('image/svg+xml')
   })
 
-  it('keeps new files at ImageKit once it has a key, up to what the smallest plan takes', () => {
+  it('selects ImageKit if it has a private key, with the file size limit of the smallest plan', () => {
     const account = { IMAGEKIT_PRIVATE_KEY: 'private_x', IMAGEKIT_URL_ENDPOINT: 'https://ik.imagekit.io/acme/' }
     const config = readConfig(account)._unsafeUnwrap()
     expect(config).toMatchObject({
@@ -51,16 +51,16 @@ describe('Configuration', () => {
     expect(config.policy.maxFileSize).toBe(25_000_000)
     expect(readConfig({ ...account, MAX_FILE_SIZE: '1GiB' })._unsafeUnwrap().policy.maxFileSize).toBe(2 ** 30)
     expect(readConfig({ ...account, STORAGE: 'filesystem' })._unsafeUnwrap()).toMatchObject({ storage: 'filesystem' })
-    expect(faultOf({ IMAGEKIT_PRIVATE_KEY: 'private_x' })).toMatch(/^IMAGEKIT_URL_ENDPOINT is needed/)
+    expect(errorOf({ IMAGEKIT_PRIVATE_KEY: 'private_x' })).toMatch(/^IMAGEKIT_URL_ENDPOINT is required/)
   })
 
-  it('gives a server that others can reach only the rights that were named', () => {
+  it('grants only the scopes in ANONYMOUS_SCOPES on a server that other machines can reach', () => {
     const open = (ANONYMOUS_SCOPES: string) => readConfig({ HOST: '0.0.0.0', ANONYMOUS_SCOPES })._unsafeUnwrap().access
     expect(open('read+upload')).toMatchObject({ anonymousScopes: ['read', 'upload'], loopbackOnly: false })
     expect(open('none').anonymousScopes).toEqual([])
   })
 
-  it('serves the host of its public address', () => {
+  it('accepts requests for the host of PUBLIC_URL', () => {
     expect(readConfig({ PUBLIC_URL: 'https://files.example.org/x' })._unsafeUnwrap().access.hosts).toEqual([
       'files.example.org',
     ])
@@ -90,9 +90,9 @@ describe('Configuration', () => {
     ['TITLE_TTL_SECONDS', '0'],
     ['METADATA_LOCATION', 'secret'],
     ['HOST', '0.0.0.0'],
-  ])('refuses %s=%s in one line that names the variable and does not repeat its value', (name, value) => {
-    const fault = faultOf({ [name]: value })
-    expect(fault).toMatch(new RegExp(`^${name} [^\\n]+\\.$`))
-    if (value.length > 8) expect(fault?.replace(name, '')).not.toContain(`${value} takes`)
+  ])('rejects %s=%s in one line that names the variable and does not repeat its value', (name, value) => {
+    const message = errorOf({ [name]: value })
+    expect(message).toMatch(new RegExp(`^${name} [^\\n]+\\.$`))
+    if (value.length > 8) expect(message?.replace(name, '')).not.toContain(value)
   })
 })

@@ -16,27 +16,27 @@ const name = (raw: string) => parseFileName(raw)._unsafeUnwrap()
 const png = 'image/png' as ContentType
 const svg = 'image/svg+xml' as ContentType
 
-describe('a file is taken', () => {
+describe('acceptType accepts', () => {
   it.each([
-    ['photo.png', 'as what its bytes are'],
-    ['photo.jpg', 'under the extension of another picture'],
-    ['photo', 'without an extension'],
-    ['photo.', 'with an empty extension'],
-    ['photo.unknown', 'under an extension that means nothing here'],
-    ['photo.html.png', 'under an active extension that is not the last'],
-    ['.php', 'under a name that is no extension'],
-  ])('called %s: %s', (raw) => {
+    ['photo.png', 'the extension of its type'],
+    ['photo.jpg', 'the extension of another image type'],
+    ['photo', 'no extension'],
+    ['photo.', 'an empty extension'],
+    ['photo.unknown', 'an unknown extension'],
+    ['photo.html.png', 'an active extension that is not the last'],
+    ['.php', 'a leading dot only'],
+  ])('the PNG %s (%s)', (raw) => {
     expect(acceptType('image/png', name(raw), DEFAULT_TYPES)._unsafeUnwrap()).toBe('image/png')
   })
 
-  it('under an active extension that its bytes are, where that is allowed', () => {
+  it('an active type with its own extension if the policy allows it', () => {
     expect(acceptType(svg, name('a.SVG'), [svg])._unsafeUnwrap()).toBe(svg)
   })
 })
 
-describe('a file is refused', () => {
+describe('acceptType rejects', () => {
   it.each(['html', 'HTM', 'xhtml', 'svg', 'svgz', 'xml', 'js', 'mjs', 'wasm', 'php', 'php5', 'phtml', 'phar', 'asp'])(
-    'whose bytes are a picture and whose name ends in .%s',
+    'a PNG whose name ends in .%s',
     (suffix) => {
       const error = acceptType('image/png', name(`photo.jpg.${suffix}`), DEFAULT_TYPES)._unsafeUnwrapErr()
       expect(error).toEqual({ type: 'extension-mismatch', extension: suffix.toLowerCase() })
@@ -60,27 +60,27 @@ describe('a file is refused', () => {
     'jar',
     'sh',
     'lnk',
-  ])('whose bytes are a document and whose name ends in .%s', (extension) => {
+  ])('a PDF whose name ends in .%s', (extension) => {
     const error = acceptType('application/pdf', name(`a.${extension}`), DEFAULT_TYPES)._unsafeUnwrapErr()
     expect(error).toEqual({ type: 'extension-mismatch', extension })
   })
 
   it.each([undefined, '', 'text/html', 'image/svg+xml', 'application/zip', 'application/x-elf', 'IMAGE/PNG'])(
-    'whose bytes are %s',
+    'bytes of the type "%s"',
     (found) => {
       const error = acceptType(found, name('a.png'), DEFAULT_TYPES)._unsafeUnwrapErr()
       expect(error).toEqual({ type: 'unsupported-file-type', found })
     },
   )
 
-  it('whose type is not among those allowed', () => {
+  it('a type that the policy does not allow', () => {
     const error = acceptType('image/png', name('a.png'), ['image/gif' as ContentType])._unsafeUnwrapErr()
     expect(error).toEqual({ type: 'unsupported-file-type', found: 'image/png' })
   })
 })
 
-describe('types', () => {
-  it('allowed by default run nowhere and hide no other files', () => {
+describe('Content types', () => {
+  it('are allowed by default, except SVG and archives', () => {
     expect(DEFAULT_TYPES).toContain('image/jpeg')
     expect(DEFAULT_TYPES).toContain('application/pdf')
     expect(KNOWN_TYPES.filter((type) => !DEFAULT_TYPES.includes(type)).toSorted()).toEqual([
@@ -93,7 +93,7 @@ describe('types', () => {
     ])
   })
 
-  it('that are known can be recognised', () => {
+  it('that are known can be detected, except SVG', () => {
     expect(KNOWN_TYPES.filter((type) => type !== svg && !supportedMimeTypes.has(type))).toEqual([])
   })
 
@@ -108,7 +108,7 @@ describe('types', () => {
     ['application/pdf', false],
     ['text/html', false],
     ['image/png; x', false],
-  ])('such as %s are shown as a picture: %s', (type, shown) => {
+  ])('such as %s are raster images: %s', (type, shown) => {
     expect(isRasterImage(type as ContentType)).toBe(shown)
   })
 
@@ -122,12 +122,12 @@ describe('types', () => {
     ['a page', Buffer.from('<!doctype html><script>alert(1)</script>'), undefined],
     ['text', Buffer.from('hello'), undefined],
     ['one byte', Buffer.from([0xff]), undefined],
-  ])('are recognised by the first bytes: %s', async (_, head, type) => {
+  ])('are detected from the first bytes: %s', async (_, head, type) => {
     expect(await memoryPorts().sniff(head)).toBe(type)
   })
 })
 
-describe('a download is called', () => {
+describe('The download name', () => {
   it.each([
     ['photo.png', 'photo.png'],
     ['photo.PNG', 'photo.PNG'],
@@ -135,8 +135,8 @@ describe('a download is called', () => {
     ['photo', 'photo.png'],
     ['.png', '.png.png'],
     ['page.html', 'page.html.png'],
-  ])('%s as a PNG: %s', (given, expected) => {
-    expect(downloadName(name(given), png)).toBe(expected)
+  ])('of %s, a PNG, is %s', (filename, expected) => {
+    expect(downloadName(name(filename), png)).toBe(expected)
   })
 
   it.each([
@@ -144,7 +144,7 @@ describe('a download is called', () => {
     ['photo', 'image/jpeg', 'photo.jpg'],
     ['sound.m4a', 'audio/x-m4a', 'sound.m4a'],
     ['what', 'application/unknown', 'what.bin'],
-  ])('%s as %s: %s', (given, type, expected) => {
-    expect(downloadName(name(given), type as ContentType)).toBe(expected)
+  ])('of %s with the type %s is %s', (filename, type, expected) => {
+    expect(downloadName(name(filename), type as ContentType)).toBe(expected)
   })
 })

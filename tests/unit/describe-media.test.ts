@@ -6,51 +6,51 @@ import type { Attempt } from '../../src/domain/media/ids.ts'
 import type { Metadata } from '../../src/domain/metadata.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { PNG } from '../samples.ts'
-import { type Given, over, world } from './world.ts'
+import { createWorld, override, type WorldOptions } from './world.ts'
 
-const away = unavailable('metadata')(new Error('away'))
+const storeDown = unavailable('metadata')(new Error('away'))
 
-/** A world whose files are read by a double that remembers what it was asked, and reads their first eight bytes. */
-function described(given: Given = {}, during: () => unknown = () => undefined) {
-  const asked: FileToRead<unknown>[] = []
+/** Creates a world whose extractor records its requests and reads the first eight bytes of each file. */
+function createWorldWithExtractor(options: WorldOptions = {}, onRead: () => unknown = () => undefined) {
+  const requests: FileToRead<unknown>[] = []
   const extract: ExtractMetadata = (file) => {
-    asked.push(file)
+    requests.push(file)
     return file.read({ start: 0, end: 7 }).map(async (bytes): Promise<Metadata> => {
-      await during()
+      await onRead()
       return { status: 'ready', format: 'png', tags: { first: Buffer.from(bytes).toString('hex') } }
     })
   }
-  const at = world({ ...given, ports: { extract, ...given.ports } })
-  const describeMedia = (media: { id: (typeof at.told)[0]['id']; attempt: Attempt }) =>
-    at.mediaport.work({ name: 'describe-media', afterSeconds: 0, ...media })
-  return { ...at, asked, describeMedia }
+  const world = createWorld({ ...options, ports: { extract, ...options.ports } })
+  const describeMedia = (media: { id: (typeof world.events)[0]['id']; attempt: Attempt }) =>
+    world.mediaport.work({ name: 'describe-media', afterSeconds: 0, ...media })
+  return { ...world, requests, describeMedia }
 }
 
 const FIRST = { status: 'ready', format: 'png', tags: { first: '89504e470d0a1a0a' } }
 
-describe('a stored file', () => {
-  it('is read once, as what its bytes are, and what it says is kept', async () => {
-    const at = described()
-    const media = await at.upload()
-    expect((await at.mediaport.readMetadata(media.id))._unsafeUnwrap()).toEqual({ status: 'pending' })
-    for (let n = 0; n < 2; n++) expect((await at.describeMedia(media)).isOk()).toBe(true)
-    expect(at.asked).toMatchObject([{ contentType: 'image/png', size: PNG.length }])
-    expect((await at.mediaport.readMetadata(media.id))._unsafeUnwrap()).toEqual(FIRST)
+describe('The describe-media job', () => {
+  it('reads a file once and saves its metadata', async () => {
+    const world = createWorldWithExtractor()
+    const media = await world.upload()
+    expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrap()).toEqual({ status: 'pending' })
+    for (let n = 0; n < 2; n++) expect((await world.describeMedia(media)).isOk()).toBe(true)
+    expect(world.requests).toMatchObject([{ contentType: 'image/png', size: PNG.length }])
+    expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrap()).toEqual(FIRST)
   })
 
-  it('that is gone is no reason to try for ever', async () => {
-    const at = described()
-    const media = await at.upload()
-    await at.storage.delete(media.storageKey)
-    expect((await at.describeMedia(media)).isOk()).toBe(true)
-    expect((await at.metadata.find(media.id, media.attempt))._unsafeUnwrap()).toBeUndefined()
+  it('succeeds if the file is missing, and saves nothing', async () => {
+    const world = createWorldWithExtractor()
+    const media = await world.upload()
+    await world.storage.delete(media.storageKey)
+    expect((await world.describeMedia(media)).isOk()).toBe(true)
+    expect((await world.metadata.find(media.id, media.attempt))._unsafeUnwrap()).toBeUndefined()
   })
 
-  it('is described again when its store does not take what it says', async () => {
+  it('saves a failed document if the store refuses the metadata', async () => {
     const { metadata } = memoryPorts()
-    const at = described({
+    const world = createWorldWithExtractor({
       ports: {
-        metadata: over(metadata, {
+        metadata: override(metadata, {
           save: (id, attempt, document) =>
             document.status === 'ready'
               ? errAsync({ type: 'document-refused', cause: new Error('too deep') })
@@ -58,68 +58,72 @@ describe('a stored file', () => {
         }),
       },
     })
-    const media = await at.upload()
-    expect((await at.describeMedia(media)).isOk()).toBe(true)
-    expect((await at.mediaport.readMetadata(media.id))._unsafeUnwrap()).toMatchObject({ status: 'failed', tags: {} })
+    const media = await world.upload()
+    expect((await world.describeMedia(media)).isOk()).toBe(true)
+    expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrap()).toMatchObject({ status: 'failed', tags: {} })
   })
 
-  it('of another attempt is described by it, whoever asks', async () => {
-    const at = described()
-    const media = await at.upload()
+  it('describes the current attempt if the job names an earlier one', async () => {
+    const world = createWorldWithExtractor()
+    const media = await world.upload()
     const before = 'fedcba9876543210' as Attempt
-    await at.metadata.save(media.id, before, { status: 'failed', tags: {} })
-    await at.describeMedia({ id: media.id, attempt: before })
-    expect((await at.metadata.find(media.id, media.attempt))._unsafeUnwrap()).toEqual(FIRST)
-    expect((await at.metadata.find(media.id, before))._unsafeUnwrap()).toBeUndefined()
+    await world.metadata.save(media.id, before, { status: 'failed', tags: {} })
+    await world.describeMedia({ id: media.id, attempt: before })
+    expect((await world.metadata.find(media.id, media.attempt))._unsafeUnwrap()).toEqual(FIRST)
+    expect((await world.metadata.find(media.id, before))._unsafeUnwrap()).toBeUndefined()
   })
 })
 
-describe('what goes away', () => {
-  it('while it is read leaves nothing behind', async () => {
-    const at = described({}, async () => {
-      const [row] = await at.rows()
-      await at.mediaport.deleteMedia(row?.id ?? '')
-      await at.mediaport.reapUploads()
+describe('The metadata of a deleted media item', () => {
+  it('is not kept if the media item is deleted while its file is read', async () => {
+    const world = createWorldWithExtractor({}, async () => {
+      const [row] = await world.rows()
+      await world.mediaport.deleteMedia(row?.id ?? '')
+      await world.mediaport.reapUploads()
     })
-    const media = await at.upload()
-    expect((await at.describeMedia(media)).isOk()).toBe(true)
-    expect(at.asked).toHaveLength(1)
-    expect((await at.metadata.list())._unsafeUnwrap()).toEqual([])
+    const media = await world.upload()
+    expect((await world.describeMedia(media)).isOk()).toBe(true)
+    expect(world.requests).toHaveLength(1)
+    expect((await world.metadata.list())._unsafeUnwrap()).toEqual([])
   })
 
-  it('takes its document along', async () => {
-    const at = described()
-    const media = await at.upload()
-    await at.describeMedia(media)
-    await at.mediaport.deleteMedia(media.id)
-    expect((await at.mediaport.readMetadata(media.id))._unsafeUnwrapErr().type).toBe('not-found')
-    await at.mediaport.reapUploads()
-    expect((await at.metadata.list())._unsafeUnwrap()).toEqual([])
+  it('is removed when the file is discarded', async () => {
+    const world = createWorldWithExtractor()
+    const media = await world.upload()
+    await world.describeMedia(media)
+    await world.mediaport.deleteMedia(media.id)
+    expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrapErr().type).toBe('not-found')
+    await world.mediaport.reapUploads()
+    expect((await world.metadata.list())._unsafeUnwrap()).toEqual([])
   })
 })
 
-describe('an outage', () => {
-  it('of the metadata store is waited for before the file is read', async () => {
+describe('The describe-media job during an outage', () => {
+  it('fails before it reads the file if the metadata store does not answer', async () => {
     const { metadata } = memoryPorts()
-    const at = described({ ports: { metadata: over(metadata, { find: () => errAsync(away) }) } })
-    const media = await at.upload()
-    expect((await at.describeMedia(media))._unsafeUnwrapErr()).toEqual(away)
-    expect(at.asked).toEqual([])
-    expect((await at.mediaport.readMetadata(media.id))._unsafeUnwrap()).toEqual({ status: 'pending' })
+    const world = createWorldWithExtractor({
+      ports: { metadata: override(metadata, { find: () => errAsync(storeDown) }) },
+    })
+    const media = await world.upload()
+    expect((await world.describeMedia(media))._unsafeUnwrapErr()).toEqual(storeDown)
+    expect(world.requests).toEqual([])
+    expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrap()).toEqual({ status: 'pending' })
   })
 
-  it('of the storage says nothing about the file', async () => {
-    const gone = unavailable('storage')(new Error('away'))
-    const at = described({ wrapStorage: (storage) => over(storage, { open: () => errAsync(gone) }) })
-    const media = await at.upload()
-    expect((await at.describeMedia(media))._unsafeUnwrapErr()).toEqual(gone)
-    expect((await at.metadata.list())._unsafeUnwrap()).toEqual([])
+  it('saves nothing if the storage does not answer', async () => {
+    const storageDown = unavailable('storage')(new Error('away'))
+    const world = createWorldWithExtractor({
+      wrapStorage: (storage) => override(storage, { open: () => errAsync(storageDown) }),
+    })
+    const media = await world.upload()
+    expect((await world.describeMedia(media))._unsafeUnwrapErr()).toEqual(storageDown)
+    expect((await world.metadata.list())._unsafeUnwrap()).toEqual([])
   })
 
-  it('in the middle of a file neither', async () => {
-    const at = described({
+  it('fails if the storage breaks off in the middle of a file', async () => {
+    const world = createWorldWithExtractor({
       wrapStorage: (storage) =>
-        over(storage, {
+        override(storage, {
           open: () =>
             okAsync(
               (async function* () {
@@ -129,6 +133,8 @@ describe('an outage', () => {
             ),
         }),
     })
-    expect((await at.describeMedia(await at.upload()))._unsafeUnwrapErr()).toMatchObject({ dependency: 'storage' })
+    expect((await world.describeMedia(await world.upload()))._unsafeUnwrapErr()).toMatchObject({
+      dependency: 'storage',
+    })
   })
 })

@@ -3,17 +3,17 @@ import { parseDetails } from '../../src/application/upload/details.ts'
 
 const digest = 'ab'.repeat(32)
 
-describe('what is said about a file', () => {
-  it('may be nothing', () => {
+describe('The details of an upload', () => {
+  it('may be empty', () => {
     expect(parseDetails({})._unsafeUnwrap()).toEqual({ title: undefined, tags: [], sha256: undefined })
   })
 
-  it('may be left undefined', () => {
+  it('may be undefined', () => {
     const nothing = { title: undefined, tags: undefined, sha256: undefined }
     expect(parseDetails(nothing)._unsafeUnwrap()).toEqual({ title: undefined, tags: [], sha256: undefined })
   })
 
-  it('is brought into its form', () => {
+  it('are normalised', () => {
     const details = { title: ' Cafe\u0301 ', tags: ['B', 'a', 'b '], sha256: digest.toUpperCase() }
     expect(parseDetails(details)._unsafeUnwrap()).toEqual({ title: 'Café', tags: ['b', 'a'], sha256: digest })
   })
@@ -29,7 +29,7 @@ describe('what is said about a file', () => {
       { title: '', tags: [''] },
       { type: 'invalid-title', reason: 'empty' },
     ],
-  ])('is refused: %j', (details, error) => {
+  ])('are rejected if invalid: %j', (details, error) => {
     expect(parseDetails(details)._unsafeUnwrapErr()).toEqual(error)
   })
 })

@@ -8,145 +8,148 @@ import { storageKey } from '../../src/domain/media/ids.ts'
 import type { FileRef } from '../../src/domain/media/media.ts'
 import { abandon } from '../../src/domain/media/transitions.ts'
 import { PNG, pngOf } from '../samples.ts'
-import { keep } from './leftovers.ts'
-import { down, eventually, over, Sender, type World, world } from './world.ts'
+import { putFile } from './leftovers.ts'
+import { createWorld, down, eventually, override, Sender, type World } from './world.ts'
 
 const discard = ({ mediaport }: World, { id, storage, storageKey }: FileRef) =>
   mediaport.work({ name: 'discard-media', id, storage, storageKey, afterSeconds: 0 } satisfies Job)
 
-const another = 'ffffffffffffffff' as Attempt
+const otherAttempt = 'ffffffffffffffff' as Attempt
 
-describe('discarding', () => {
-  it('never takes the bytes of a media that people see', async () => {
-    const at = world()
-    const media = await at.upload()
-    expect((await discard(at, media)).isOk()).toBe(true)
-    expect(PNG.equals(await at.content(media.id))).toBe(true)
-    expect(await at.row()).toStrictEqual(media)
+describe('The discard-media job', () => {
+  it('never deletes the file of a stored media item', async () => {
+    const world = createWorld()
+    const media = await world.upload()
+    expect((await discard(world, media)).isOk()).toBe(true)
+    expect(PNG.equals(await world.content(media.id))).toBe(true)
+    expect(await world.row()).toStrictEqual(media)
   })
 
-  it('never takes the bytes of an upload that is under way', async () => {
-    const at = world()
+  it('never deletes the file of an upload in progress', async () => {
+    const world = createWorld()
     const sender = new Sender(pngOf(9000))
-    const uploading = at.mediaport.uploadMedia({ filename: 'a.png', body: sender })
-    await eventually(at.rows).toHaveLength(1)
-    await keep(at.storage, (await at.row()).storageKey)
-    expect((await discard(at, await at.row())).isOk()).toBe(true)
-    expect(await at.files()).toBe(1)
+    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    await eventually(world.rows).toHaveLength(1)
+    await putFile(world.storage, (await world.row()).storageKey)
+    expect((await discard(world, await world.row())).isOk()).toBe(true)
+    expect(await world.files()).toBe(1)
     sender.end()
-    expect((await uploading).isOk()).toBe(true)
+    expect((await result).isOk()).toBe(true)
   })
 
-  it('takes the bytes of what was deleted, notes when, and may be repeated', async () => {
-    const at = world()
-    await at.mediaport.deleteMedia((await at.upload()).id)
-    const deleted = await at.row()
+  it('deletes the file of a deleted media item, records the time, and can be repeated', async () => {
+    const world = createWorld()
+    await world.mediaport.deleteMedia((await world.upload()).id)
+    const deleted = await world.row()
     expect(deleted).toMatchObject({ discardedAt: undefined })
-    await discard(at, deleted)
-    expect(await at.files()).toBe(0)
-    const discarded = await at.row()
+    await discard(world, deleted)
+    expect(await world.files()).toBe(0)
+    const discarded = await world.row()
     expect(discarded).toMatchObject({ state: 'deleted', discardedAt: expect.any(Date) })
-    await discard(at, deleted)
-    expect(await at.row()).toStrictEqual(discarded)
-    expect(at.told.map(({ type }) => type)).toEqual(['media-stored', 'media-deleted'])
+    await discard(world, deleted)
+    expect(await world.row()).toStrictEqual(discarded)
+    expect(world.eventTypes()).toEqual(['media-stored', 'media-deleted'])
   })
 
-  it('takes the bytes of another attempt at a media, and leaves its own', async () => {
-    const at = world()
-    const media = await at.upload()
-    const old = storageKey(media.id, another)
-    await keep(at.storage, old)
-    await discard(at, { ...media, storageKey: old })
-    expect((await at.storage.list())._unsafeUnwrap()).toMatchObject([{ key: media.storageKey }])
-    expect(await at.row()).toStrictEqual(media)
+  it('deletes the file of an earlier attempt, and keeps the file of the current one', async () => {
+    const world = createWorld()
+    const media = await world.upload()
+    const old = storageKey(media.id, otherAttempt)
+    await putFile(world.storage, old)
+    await discard(world, { ...media, storageKey: old })
+    expect((await world.storage.list())._unsafeUnwrap()).toMatchObject([{ key: media.storageKey }])
+    expect(await world.row()).toStrictEqual(media)
   })
 
-  it('takes the bytes of a row that is gone', async () => {
-    const at = world()
+  it('deletes a file whose row was forgotten', async () => {
+    const world = createWorld()
     const id = '01990000-0000-7000-8000-000000000000' as MediaId
-    const key = storageKey(id, another)
-    await keep(at.storage, key)
-    expect((await discard(at, { id, storage: 'memory', storageKey: key })).isOk()).toBe(true)
-    expect(await at.files()).toBe(0)
+    const key = storageKey(id, otherAttempt)
+    await putFile(world.storage, key)
+    expect((await discard(world, { id, storage: 'memory', storageKey: key })).isOk()).toBe(true)
+    expect(await world.files()).toBe(0)
   })
 
-  it('asks of no row by a name that is none', async () => {
-    const at = world()
-    await keep(at.storage, 'not ours' as StorageKey)
-    await discard(at, { id: 'not ours' as MediaId, storage: 'memory', storageKey: 'not ours' as StorageKey })
-    expect(await at.files()).toBe(0)
+  it('deletes a file whose id is not a media id', async () => {
+    const world = createWorld()
+    await putFile(world.storage, 'not ours' as StorageKey)
+    await discard(world, { id: 'not ours' as MediaId, storage: 'memory', storageKey: 'not ours' as StorageKey })
+    expect(await world.files()).toBe(0)
   })
 
-  it('of a row that was put away by another attempt notes nothing on it', async () => {
-    const at = world()
-    const media = await at.upload()
-    await at.mediaport.deleteMedia(media.id)
-    await discard(at, { ...media, storageKey: storageKey(media.id, another) })
-    expect(await at.row()).toMatchObject({ discardedAt: undefined })
-    expect(await at.files()).toBe(1)
+  it('does not mark the row if it discards the file of another attempt', async () => {
+    const world = createWorld()
+    const media = await world.upload()
+    await world.mediaport.deleteMedia(media.id)
+    await discard(world, { ...media, storageKey: storageKey(media.id, otherAttempt) })
+    expect(await world.row()).toMatchObject({ discardedAt: undefined })
+    expect(await world.files()).toBe(1)
   })
 
-  it('waits for a storage that this process does not know', async () => {
-    const at = world()
-    const media = await at.upload()
-    await at.mediaport.deleteMedia(media.id)
-    const answer = await discard(at, { ...media, storage: 'elsewhere' })
+  it('fails if this process does not know the storage', async () => {
+    const world = createWorld()
+    const media = await world.upload()
+    await world.mediaport.deleteMedia(media.id)
+    const answer = await discard(world, { ...media, storage: 'elsewhere' })
     expect(answer._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'storage' })
-    expect(await at.row()).toMatchObject({ discardedAt: undefined })
+    expect(await world.row()).toMatchObject({ discardedAt: undefined })
   })
 
-  it('notes nothing while the storage is down', async () => {
-    const away = unavailable('storage')(new Error('away'))
-    const at = world({ wrapStorage: (storage) => over(storage, { delete: () => errAsync(away) }) })
-    const media = await at.upload()
-    await at.mediaport.deleteMedia(media.id)
-    expect((await discard(at, media))._unsafeUnwrapErr()).toEqual(away)
-    expect(await at.row()).toMatchObject({ discardedAt: undefined })
+  it('does not mark the row while the storage does not answer', async () => {
+    const outage = unavailable('storage')(new Error('away'))
+    const world = createWorld({ wrapStorage: (storage) => override(storage, { delete: () => errAsync(outage) }) })
+    const media = await world.upload()
+    await world.mediaport.deleteMedia(media.id)
+    expect((await discard(world, media))._unsafeUnwrapErr()).toEqual(outage)
+    expect(await world.row()).toMatchObject({ discardedAt: undefined })
   })
 
-  it.each(['get', 'update'] as const)('has to be done again where the row does not answer to %s', async (method) => {
-    let away = false
-    const at = world({
-      wrapMedia: (media) =>
-        over(media, {
-          get: (id) => (away && method === 'get' ? errAsync(down) : media.get(id)),
-          update: (id, change) => (away && method === 'update' ? errAsync(down) : media.update(id, change)),
-        }),
-    })
-    const media = await at.upload()
-    await at.mediaport.deleteMedia(media.id)
-    away = true
-    expect((await discard(at, media))._unsafeUnwrapErr()).toEqual(down)
-    if (method === 'get') expect(await at.files()).toBe(1)
-    away = false
-    expect((await discard(at, media)).isOk()).toBe(true)
-    expect(await at.row()).toMatchObject({ discardedAt: expect.any(Date) })
-  })
+  it.each(['get', 'update'] as const)(
+    'fails if the database does not answer to `%s`, and succeeds when it is repeated',
+    async (method) => {
+      let isDown = false
+      const world = createWorld({
+        wrapMedia: (media) =>
+          override(media, {
+            get: (id) => (isDown && method === 'get' ? errAsync(down) : media.get(id)),
+            update: (id, change) => (isDown && method === 'update' ? errAsync(down) : media.update(id, change)),
+          }),
+      })
+      const media = await world.upload()
+      await world.mediaport.deleteMedia(media.id)
+      isDown = true
+      expect((await discard(world, media))._unsafeUnwrapErr()).toEqual(down)
+      if (method === 'get') expect(await world.files()).toBe(1)
+      isDown = false
+      expect((await discard(world, media)).isOk()).toBe(true)
+      expect(await world.row()).toMatchObject({ discardedAt: expect.any(Date) })
+    },
+  )
 
-  it('takes the title of what was deleted out of the cache, and of nothing else', async () => {
+  it('removes the cached title of a deleted media item, and no other', async () => {
     const titles = new MemoryTitleCache()
-    const at = world({ ports: { titles } })
-    const [media, given] = [await at.upload({ title: 'T' }), await at.upload()]
-    for (const { id } of [media, given]) await at.mediaport.work({ name: 'cache-title', id, afterSeconds: 0 })
-    await discard(at, { ...media, storageKey: storageKey(media.id, another) })
+    const world = createWorld({ ports: { titles } })
+    const [media, other] = [await world.upload({ title: 'T' }), await world.upload()]
+    for (const { id } of [media, other]) await world.mediaport.work({ name: 'cache-title', id, afterSeconds: 0 })
+    await discard(world, { ...media, storageKey: storageKey(media.id, otherAttempt) })
     expect((await titles.find(media.id))._unsafeUnwrap()).toMatchObject({ title: 'T' })
-    await at.mediaport.deleteMedia(media.id)
-    await discard(at, media)
+    await world.mediaport.deleteMedia(media.id)
+    await discard(world, media)
     expect((await titles.find(media.id))._unsafeUnwrap()).toBeUndefined()
-    expect((await titles.find(given.id))._unsafeUnwrap()).toBeDefined()
+    expect((await titles.find(other.id))._unsafeUnwrap()).toBeDefined()
   })
 
-  it('of what was abandoned, by whoever comes later, is as good as by the attempt itself', async () => {
-    const at = world()
+  it('marks a row that another process abandoned while the upload was in progress', async () => {
+    const world = createWorld()
     const sender = new Sender(pngOf(9000))
-    const uploading = at.mediaport.uploadMedia({ filename: 'a.png', body: sender })
-    await eventually(at.rows).toHaveLength(1)
-    const { id, attempt } = await at.row()
-    await at.media.update(id, (row) => abandon(row, attempt))
-    await discard(at, await at.row())
-    expect(await at.row()).toMatchObject({ discardedAt: expect.any(Date) })
+    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    await eventually(world.rows).toHaveLength(1)
+    const { id, attempt } = await world.row()
+    await world.media.update(id, (row) => abandon(row, attempt))
+    await discard(world, await world.row())
+    expect(await world.row()).toMatchObject({ discardedAt: expect.any(Date) })
     sender.end()
-    await uploading
-    expect(await at.files()).toBe(0)
+    await result
+    expect(await world.files()).toBe(0)
   })
 })

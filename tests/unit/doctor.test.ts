@@ -13,8 +13,8 @@ import { abandon } from '../../src/domain/media/transitions.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { PNG, pngOf } from '../samples.ts'
 import { noJobsInMemory } from '../support/no-jobs.ts'
-import { dieReceiving, keep } from './leftovers.ts'
-import { down, over, type World, world } from './world.ts'
+import { createCrashedUpload, putFile } from './leftovers.ts'
+import { createWorld, down, override, type World } from './world.ts'
 
 const DAY = 24 * 3600
 
@@ -24,370 +24,378 @@ afterEach(() => {
   vi.restoreAllMocks()
 })
 
-const pass = (seconds: number) => void vi.setSystemTime(Date.now() + seconds * 1000)
+const advance = (seconds: number) => void vi.setSystemTime(Date.now() + seconds * 1000)
 const findings = async ({ mediaport }: Pick<World, 'mediaport'>) =>
-  (await mediaport.doctor.examine())._unsafeUnwrap().findings
-const rows = async ({ media }: World): Promise<readonly Media[]> => (await media.scan(undefined, 1000))._unsafeUnwrap()
+  (await mediaport.doctor.examine({ jobsMs: 0 }))._unsafeUnwrap().findings
 
-/** The command, with what it printed. */
-async function command({ mediaport }: Pick<World, 'mediaport'>, options: DoctorOptions = {}) {
-  const printed: string[] = []
-  vi.spyOn(console, 'log').mockImplementation((text) => void printed.push(text))
-  vi.spyOn(console, 'error').mockImplementation((text) => void printed.push(text))
-  const status = await examine(mediaport.doctor, options, 0)
-  return { status, text: printed.join('\n'), json: () => JSON.parse(printed.join('\n')) }
+/** Runs the command and returns its exit status and its output. */
+async function runDoctor({ mediaport }: Pick<World, 'mediaport'>, options: DoctorOptions = {}) {
+  const output: string[] = []
+  vi.spyOn(console, 'log').mockImplementation((text) => void output.push(text))
+  vi.spyOn(console, 'error').mockImplementation((text) => void output.push(text))
+  const status = await examine(mediaport.doctor, { ...options, jobsMs: 0 })
+  return { status, text: output.join('\n'), json: () => JSON.parse(output.join('\n')) }
 }
 
-/** Does the jobs of all that was told since the last time. */
-function workers(at: World) {
+/** Returns a function that runs the jobs of all events since its last call. */
+function jobRunner(world: World) {
   let done = 0
   return async () => {
-    for (const event of at.told.slice(done)) for (const job of jobsOf(event)) await at.mediaport.work(job)
-    done = at.told.length
+    for (const event of world.events.slice(done)) for (const job of jobsOf(event)) await world.mediaport.work(job)
+    done = world.events.length
   }
 }
 
-describe('the doctor', () => {
-  it('finds nothing wrong with a file that lists do not show yet, but with one that they have lost', async () => {
-    const at = world({ wrapStorage: (storage) => over(storage, { list: () => okAsync([]) }) })
-    const { id } = await at.upload()
-    expect(await findings(at)).toEqual([])
-    pass(301)
-    expect(await findings(at)).toMatchObject([{ problem: 'file-missing', id }])
+describe('The doctor', () => {
+  it('reports a file that is not listed only after five minutes', async () => {
+    const world = createWorld({ wrapStorage: (storage) => override(storage, { list: () => okAsync([]) }) })
+    const { id } = await world.upload()
+    expect(await findings(world)).toEqual([])
+    advance(301)
+    expect(await findings(world)).toMatchObject([{ problem: 'file-missing', id }])
   })
 
-  it('finds nothing where all is well, in every state of the life', async () => {
-    const at = world()
-    await at.upload()
-    const work = workers(at)
-    await at.mediaport.deleteMedia((await at.upload()).id)
-    await work()
-    await dieReceiving(at)
-    expect((await at.mediaport.doctor.examine())._unsafeUnwrap()).toEqual({
+  it('reports nothing if rows, files, documents and titles agree, in every state', async () => {
+    const world = createWorld()
+    await world.upload()
+    const runNewJobs = jobRunner(world)
+    await world.mediaport.deleteMedia((await world.upload()).id)
+    await runNewJobs()
+    await createCrashedUpload(world)
+    expect((await world.mediaport.doctor.examine({ jobsMs: 0 }))._unsafeUnwrap()).toEqual({
       findings: [],
       rows: 3,
       files: 2,
       documents: 1,
       titles: 1,
     })
-    expect(await command(at)).toMatchObject({ status: 0, text: '3 rows, 2 files, 1 documents, 1 titles, 0 findings' })
+    expect(await runDoctor(world)).toMatchObject({
+      status: 0,
+      text: '3 rows, 2 files, 1 documents, 1 titles, 0 findings',
+    })
   })
 
-  it('finds nothing wrong with what was deleted or given up just now', async () => {
-    const at = world()
-    await at.mediaport.deleteMedia((await at.upload()).id)
-    pass(60)
-    expect(await findings(at)).toEqual([])
+  it('does not report a media item that was deleted a minute ago', async () => {
+    const world = createWorld()
+    await world.mediaport.deleteMedia((await world.upload()).id)
+    advance(60)
+    expect(await findings(world)).toEqual([])
   })
 
-  it('finds a file that was removed', async () => {
-    const at = world()
-    const [media] = [await at.upload(), await at.upload()]
-    await at.storage.delete(media.storageKey)
+  it('reports a missing file', async () => {
+    const world = createWorld()
+    const [media] = [await world.upload(), await world.upload()]
+    await world.storage.delete(media.storageKey)
     const { id, storage, storageKey } = media
-    expect(await findings(at)).toEqual([{ problem: 'file-missing', id, storage, storageKey, detail: '67 bytes' }])
-    const { status, text } = await command(at, { repair: true })
+    expect(await findings(world)).toEqual([{ problem: 'file-missing', id, storage, storageKey, detail: '67 bytes' }])
+    const { status, text } = await runDoctor(world, { repair: true })
     expect(status).toBe(1)
-    expect(text).toContain(`file-missing           ${storageKey}  67 bytes  only a backup has it`)
+    expect(text).toContain(`file-missing           ${storageKey}  67 bytes  only a backup can have its file`)
   })
 
-  it('finds a file that was cut off', async () => {
-    const at = world()
-    const { id, storage, storageKey } = await at.upload({ bytes: pngOf(9000) })
-    await at.storage.delete(storageKey)
-    await keep(at.storage, storageKey, pngOf(9000).subarray(0, 8999))
-    expect(await findings(at)).toEqual([
+  it('reports a truncated file', async () => {
+    const world = createWorld()
+    const { id, storage, storageKey } = await world.upload({ bytes: pngOf(9000) })
+    await world.storage.delete(storageKey)
+    await putFile(world.storage, storageKey, pngOf(9000).subarray(0, 8999))
+    expect(await findings(world)).toEqual([
       { problem: 'file-of-another-size', id, storage, storageKey, detail: '8999 of 9000 bytes' },
     ])
   })
 
-  it('finds an upload that nobody put away', async () => {
-    const at = world()
-    const { id, storage, storageKey, leaseExpiresAt } = await dieReceiving(at)
-    pass(60 + 299)
-    expect(await findings(at)).toEqual([])
-    pass(2)
+  it('reports an upload whose lease expired five minutes ago, and abandons it with --repair', async () => {
+    const world = createWorld()
+    const { id, storage, storageKey, leaseExpiresAt } = await createCrashedUpload(world)
+    advance(60 + 299)
+    expect(await findings(world)).toEqual([])
+    advance(2)
     const detail = `since ${leaseExpiresAt.toISOString()}`
-    expect(await findings(at)).toEqual([{ problem: 'upload-stuck', id, storage, storageKey, detail }])
-    expect((await command(at, { repair: true })).text).toContain('put away')
-    expect((await rows(at)).map(({ state }) => state)).toEqual(['abandoned'])
+    expect(await findings(world)).toEqual([{ problem: 'upload-stuck', id, storage, storageKey, detail }])
+    expect((await runDoctor(world, { repair: true })).text).toContain('abandoned')
+    expect((await world.rows()).map(({ state }) => state)).toEqual(['abandoned'])
   })
 
-  it('does not blame a media of long ago whose bytes are just on their way out', async () => {
+  it('does not report an old media item that is deleted and discarded during the examination', async () => {
     const list = vi.fn<FileStorage['list']>()
-    const at = world({ wrapStorage: (storage) => over(storage, { list }) })
-    const { id } = await at.upload()
-    const work = workers(at)
-    await work()
-    pass(DAY)
-    await at.mediaport.deleteMedia(id)
-    list.mockImplementationOnce((after) => at.storage.list(after).map(async (files) => (await work(), files)))
-    list.mockImplementation((after) => at.storage.list(after))
-    expect(await command(at)).toMatchObject({ status: 0, text: expect.stringContaining('0 findings') })
+    const world = createWorld({ wrapStorage: (storage) => override(storage, { list }) })
+    const { id } = await world.upload()
+    const runNewJobs = jobRunner(world)
+    await runNewJobs()
+    advance(DAY)
+    await world.mediaport.deleteMedia(id)
+    list.mockImplementationOnce((after) => world.storage.list(after).map(async (files) => (await runNewJobs(), files)))
+    list.mockImplementation((after) => world.storage.list(after))
+    expect(await runDoctor(world)).toMatchObject({ status: 0, text: expect.stringContaining('0 findings') })
   })
 
-  it('looks itself for a file that was moved just now, for lists may not know of it yet', async () => {
-    const target = over<FileStorage>(new MemoryFileStorage(), { name: 'other', list: () => okAsync([]) })
+  it('opens a file that was moved just now, because lists may not contain it yet', async () => {
+    const target = override<FileStorage>(new MemoryFileStorage(), { name: 'other', list: () => okAsync([]) })
     const [memory] = memoryPorts().storages
-    const at = world({ ports: { storages: [memory, target] } })
-    await at.upload()
-    await workers(at)()
-    pass(DAY)
-    await at.mediaport.moveMedia({ from: 'memory', to: 'other' })
-    expect((await findings(at)).filter(({ problem }) => problem === 'file-missing')).toEqual([])
+    const world = createWorld({ ports: { storages: [memory, target] } })
+    await world.upload()
+    await jobRunner(world)()
+    advance(DAY)
+    await world.mediaport.moveMedia({ from: 'memory', to: 'other' })
+    expect((await findings(world)).filter(({ problem }) => problem === 'file-missing')).toEqual([])
   })
 
-  it('names what is at a storage that it was not given, and goes on with the rest', async () => {
-    const at = world()
-    const { id, storage, storageKey } = await at.upload()
-    const abandoned = await dieReceiving(at)
+  it('reports the rows of a storage that is not configured, and examines the others', async () => {
+    const world = createWorld()
+    const { id, storage, storageKey } = await world.upload()
+    const abandoned = await createCrashedUpload(world)
     const elsewhere = createMediaport({
       ...memoryPorts(),
-      media: at.media,
-      storages: [over<FileStorage>(new MemoryFileStorage(), { name: 'b' })],
+      media: world.media,
+      storages: [override<FileStorage>(new MemoryFileStorage(), { name: 'b' })],
     })
     const body = (async function* () {
       yield PNG
     })()
     const lost = (await elsewhere.uploadMedia({ filename: 'a.png', body }))._unsafeUnwrap()
-    const { storageKey: lostKey } = (await rows(at)).find((row) => row.id === lost.id) ?? { storageKey: '' }
-    pass(DAY)
-    const { status, json } = await command({ mediaport: elsewhere }, { repair: true, json: true })
+    const { storageKey: lostKey } = (await world.rows()).find((row) => row.id === lost.id) ?? { storageKey: '' }
+    advance(DAY)
+    const { status, json } = await runDoctor({ mediaport: elsewhere }, { repair: true, json: true })
     const unknown = { problem: 'unknown-storage', storage, detail: 'memory is not configured here' }
     expect(status).toBe(1)
     expect(json().findings).toMatchObject([
-      { ...unknown, id, storageKey, mended: 'only its storage has it' },
-      { ...unknown, id: abandoned.id, mended: 'only its storage has it' },
+      { ...unknown, id, storageKey, mended: 'only that storage has its file' },
+      { ...unknown, id: abandoned.id, mended: 'only that storage has its file' },
       { problem: 'never-described', storageKey: lostKey },
     ])
-    expect((await rows(at)).map(({ state }) => state).toSorted()).toEqual(['receiving', 'stored', 'stored'])
+    expect((await world.rows()).map(({ state }) => state).toSorted()).toEqual(['receiving', 'stored', 'stored'])
   })
 
-  it.each(['abandoned', 'deleted'] as const)('finds what was %s and never discarded, and mends it', async (state) => {
-    const at = world()
-    const { id, attempt, storageKey } = state === 'deleted' ? await at.upload() : await dieReceiving(at)
-    if (state === 'deleted') await at.mediaport.deleteMedia(id)
-    else await at.media.update(id, (row) => abandon(row, attempt))
-    const work = workers(at)
-    pass(3600)
-    const lost = at.told.length
-    expect(await findings(at)).toEqual([
-      { problem: 'never-discarded', id, storage: 'memory', storageKey, detail: state },
+  it.each(['abandoned', 'deleted'] as const)(
+    'reports a media item that was %s and never discarded, and repeats its jobs with --repair',
+    async (state) => {
+      const world = createWorld()
+      const { id, attempt, storageKey } = state === 'deleted' ? await world.upload() : await createCrashedUpload(world)
+      if (state === 'deleted') await world.mediaport.deleteMedia(id)
+      else await world.media.update(id, (row) => abandon(row, attempt))
+      const runNewJobs = jobRunner(world)
+      advance(3600)
+      const eventCount = world.events.length
+      expect(await findings(world)).toEqual([
+        { problem: 'never-discarded', id, storage: 'memory', storageKey, detail: state },
+      ])
+      expect(world.events).toHaveLength(eventCount)
+      const { status, text } = await runDoctor(world, { repair: true })
+      expect([status, text]).toEqual([1, expect.stringContaining('its jobs are added again')])
+      expect(world.events.slice(eventCount)).toMatchObject([{ type: `media-${state}`, id, storageKey }])
+      await runNewJobs()
+      expect(await findings(world)).toEqual([])
+      expect(await world.files()).toBe(0)
+    },
+  )
+
+  it('reports a file that was written after its key had been discarded', async () => {
+    const world = createWorld()
+    const { id, storageKey } = await world.upload()
+    await world.mediaport.deleteMedia(id)
+    await world.mediaport.reapUploads()
+    await putFile(world.storage, storageKey)
+    advance(301)
+    expect(await findings(world)).toMatchObject([
+      { problem: 'never-discarded', id, detail: '67 bytes were written after it was deleted' },
     ])
-    expect(at.told).toHaveLength(lost)
-    const { status, text } = await command(at, { repair: true })
-    expect([status, text]).toEqual([1, expect.stringContaining('its jobs are done again')])
-    expect(at.told.slice(lost)).toMatchObject([{ type: `media-${state}`, id, storageKey }])
-    await work()
-    expect(await findings(at)).toEqual([])
-    expect(await at.files()).toBe(0)
   })
 
-  it('finds bytes that a late writer left under a key that had been discarded', async () => {
-    const at = world()
-    const { id, storageKey } = await at.upload()
-    await at.mediaport.deleteMedia(id)
-    await at.mediaport.reapUploads()
-    await keep(at.storage, storageKey)
-    pass(301)
-    expect(await findings(at)).toMatchObject([
-      { problem: 'never-discarded', id, detail: '67 bytes came after it was deleted' },
-    ])
-  })
-
-  it('finds a file that no row knows only once it is older than anything on its way', async () => {
-    const at = world({ policy: { forgetAfterSeconds: DAY } })
-    await keep(at.storage, 'stray' as StorageKey)
-    pass(DAY - 1)
-    expect(await findings(at)).toEqual([])
-    pass(2)
-    expect(await findings(at)).toEqual([
+  it('reports a file without a row only after `forgetAfterSeconds`', async () => {
+    const world = createWorld({ policy: { forgetAfterSeconds: DAY } })
+    await putFile(world.storage, 'stray' as StorageKey)
+    advance(DAY - 1)
+    expect(await findings(world)).toEqual([])
+    advance(2)
+    expect(await findings(world)).toEqual([
       { problem: 'unknown-file', id: 'stray', storage: 'memory', storageKey: 'stray', detail: '67 bytes' },
     ])
   })
 
-  it('finds a media that nobody described, and lets it be described', async () => {
-    const at = world()
-    const { id, attempt, storage, storageKey } = await at.upload()
-    const work = workers(at)
-    pass(299)
-    expect(await findings(at)).toEqual([])
-    pass(2)
-    expect(await findings(at)).toEqual([{ problem: 'never-described', id, storage, storageKey, detail: '' }])
-    await command(at, { repair: true })
-    expect(at.told.at(-1)).toEqual({ type: 'media-stored', id, attempt })
-    await work()
-    expect(await findings(at)).toEqual([])
+  it('reports a media item without a document, and repeats its jobs with --repair', async () => {
+    const world = createWorld()
+    const { id, attempt, storage, storageKey } = await world.upload()
+    const runNewJobs = jobRunner(world)
+    advance(299)
+    expect(await findings(world)).toEqual([])
+    advance(2)
+    expect(await findings(world)).toEqual([{ problem: 'never-described', id, storage, storageKey, detail: '' }])
+    await runDoctor(world, { repair: true })
+    expect(world.events.at(-1)).toEqual({ type: 'media-stored', id, attempt })
+    await runNewJobs()
+    expect(await findings(world)).toEqual([])
   })
 
-  it('finds documents about bytes that no row names, and takes them out', async () => {
-    const at = world()
-    const { id } = await at.upload()
-    await workers(at)()
-    const stray = 'ffffffff-0000-7000-8000-000000000000' as MediaId
+  it('reports documents that belong to no row, and removes them with --repair', async () => {
+    const world = createWorld()
+    const { id } = await world.upload()
+    await jobRunner(world)()
+    const unknownId = 'ffffffff-0000-7000-8000-000000000000' as MediaId
     const other = 'fedcba9876543210' as Attempt
-    for (const of of [stray, id]) await at.metadata.save(of, other, { status: 'none', tags: {} })
-    expect(await findings(at)).toEqual([
-      { problem: 'unknown-document', id, attempt: other, detail: 'its media is stored' },
-      { problem: 'unknown-document', id: stray, attempt: other, detail: 'no media' },
+    for (const mediaId of [unknownId, id]) await world.metadata.save(mediaId, other, { status: 'none', tags: {} })
+    expect(await findings(world)).toEqual([
+      { problem: 'unknown-document', id, attempt: other, detail: 'the media item is stored' },
+      { problem: 'unknown-document', id: unknownId, attempt: other, detail: 'no media item' },
     ])
-    expect((await command(at, { repair: true })).text).toContain(`unknown-document       ${stray}  no media  taken out`)
-    expect(await findings(at)).toEqual([])
+    expect((await runDoctor(world, { repair: true })).text).toContain(
+      `unknown-document       ${unknownId}  no media item  removed`,
+    )
+    expect(await findings(world)).toEqual([])
   })
 
-  it('finds titles that are not those of the rows, and takes them out', async () => {
-    const at = world()
-    const media = await at.upload()
-    await workers(at)()
-    const stray = 'ffffffff-0000-7000-8000-000000000000' as MediaId
-    await at.titles.put(media.id, { ...media, version: 7 })
-    await at.titles.put(stray, media)
-    expect(await findings(at)).toEqual([
+  it('reports cached titles that differ from the rows, and removes them with --repair', async () => {
+    const world = createWorld()
+    const media = await world.upload()
+    await jobRunner(world)()
+    const unknownId = 'ffffffff-0000-7000-8000-000000000000' as MediaId
+    await world.titles.put(media.id, { ...media, version: 7 })
+    await world.titles.put(unknownId, media)
+    expect(await findings(world)).toEqual([
       { problem: 'wrong-title', id: media.id, version: 7, detail: 'version 7 of 1' },
-      { problem: 'wrong-title', id: stray, version: 1, detail: 'no media' },
+      { problem: 'wrong-title', id: unknownId, version: 1, detail: 'no media item' },
     ])
-    await command(at, { repair: true })
-    expect(await findings(at)).toEqual([])
-    expect((await at.mediaport.readTitle(media.id))._unsafeUnwrap().title).toBe(media.title)
+    await runDoctor(world, { repair: true })
+    expect(await findings(world)).toEqual([])
+    expect((await world.mediaport.readTitle(media.id))._unsafeUnwrap().title).toBe(media.title)
   })
 
-  it('mends no row that was forgotten meanwhile', async () => {
-    const at = world()
-    const media = await at.upload()
-    await at.mediaport.deleteMedia(media.id)
+  it('repairs nothing if the row was forgotten in between', async () => {
+    const world = createWorld()
+    const media = await world.upload()
+    await world.mediaport.deleteMedia(media.id)
     const finding = { ...media, problem: 'never-discarded', detail: '' } as const
-    await at.media.forget(media.id, media.attempt)
-    expect((await at.mediaport.doctor.repair(finding)).isOk()).toBe(true)
+    await world.media.forget(media.id, media.attempt)
+    expect((await world.mediaport.doctor.repair(finding)).isOk()).toBe(true)
   })
 
-  it('does not blame a media that was deleted while it looked', async () => {
-    const at = world({
+  it('does not report a media item that is deleted during the examination', async () => {
+    const world = createWorld({
       wrapStorage: (storage) =>
-        over(storage, {
+        override(storage, {
           list: (after) =>
             storage.list(after).map(async (files) => {
-              for (const row of await rows(at)) await at.mediaport.deleteMedia(row.id)
-              await at.mediaport.reapUploads()
+              for (const row of await world.rows()) await world.mediaport.deleteMedia(row.id)
+              await world.mediaport.reapUploads()
               return files.filter(() => false)
             }),
         }),
     })
-    await at.upload()
-    expect(await findings(at)).toEqual([])
+    await world.upload()
+    expect(await findings(world)).toEqual([])
   })
 
-  it('does not blame a file whose upload ended while it looked', async () => {
-    const at = world({
+  it('does not report a file whose upload ends during the examination', async () => {
+    const world = createWorld({
       wrapStorage: (storage) =>
-        over(storage, { list: (after) => storage.list(after).map(async (files) => (await at.upload(), files)) }),
+        override(storage, { list: (after) => storage.list(after).map(async (files) => (await world.upload(), files)) }),
     })
-    expect((await findings(at)).filter(({ problem }) => problem !== 'file-missing')).toEqual([])
+    expect((await findings(world)).filter(({ problem }) => problem !== 'file-missing')).toEqual([])
   })
 
-  it('looks into every page of both', async () => {
-    const at = world()
-    for (let n = 0; n < 1005; n++) await at.upload()
-    const last = (await at.storage.list())._unsafeUnwrap().at(-1)
-    await at.storage.delete(last?.key ?? ('' as StorageKey))
-    const examination = (await at.mediaport.doctor.examine())._unsafeUnwrap()
+  it('examines every page of rows and files', async () => {
+    const world = createWorld()
+    for (let n = 0; n < 1005; n++) await world.upload()
+    const last = (await world.storage.list())._unsafeUnwrap().at(-1)
+    await world.storage.delete(last?.key ?? ('' as StorageKey))
+    const examination = (await world.mediaport.doctor.examine({ jobsMs: 0 }))._unsafeUnwrap()
     expect(examination).toMatchObject({ rows: 1005, files: 1004, findings: [{ problem: 'file-missing' }] })
   })
 
-  it.each<[string, Parameters<typeof world>[0], RegExp]>([
+  it.each<[string, Parameters<typeof createWorld>[0], RegExp]>([
     [
       'database',
-      { wrapMedia: (media) => over(media, { scan: () => errAsync(down) }) },
+      { wrapMedia: (media) => override(media, { scan: () => errAsync(down) }) },
       /^The database does not answer/,
     ],
     [
       'storage',
       {
-        wrapStorage: (storage) => over(storage, { list: () => errAsync(unavailable('storage')(new Error('away'))) }),
+        wrapStorage: (storage) =>
+          override(storage, { list: () => errAsync(unavailable('storage')(new Error('away'))) }),
       },
       /^The file storage does not answer/,
     ],
-  ])('says when the %s does not answer', async (_, given, message) => {
-    const { status, text } = await command(world(given))
+  ])('fails with a message if the %s does not answer', async (_, options, message) => {
+    const { status, text } = await runDoctor(createWorld(options))
     expect(status).toBe(1)
     expect(text).toMatch(message)
   })
 })
 
-describe('files that no row knows', () => {
+describe('Files without a row', () => {
   const old = 'ffffffff-0000-7000-8000-000000000000.0123456789abcdef' as StorageKey
 
-  /** One of them among so many that rows know. */
-  async function start(known: number) {
-    const at = world({ policy: { forgetAfterSeconds: DAY } })
-    await keep(at.storage, old)
-    for (let n = 0; n < known; n++) await at.upload()
-    await workers(at)()
-    pass(DAY + 1)
-    await keep(at.storage, 'young' as StorageKey)
-    return at
+  /** Creates `count` media items, an old file without a row and a new one. */
+  async function createWorldWithUnknownFile(count: number) {
+    const world = createWorld({ policy: { forgetAfterSeconds: DAY } })
+    await putFile(world.storage, old)
+    for (let n = 0; n < count; n++) await world.upload()
+    await jobRunner(world)()
+    advance(DAY + 1)
+    await putFile(world.storage, 'young' as StorageKey)
+    return world
   }
 
   it.each<DoctorOptions>([{}, { repair: true }, { deleteUnknown: true }, { deleteUnknown: true, yes: true }])(
-    'stay where they are with %j',
+    'are kept with the options %j',
     async (options) => {
-      const at = await start(200)
-      const { status, text } = await command(at, options)
+      const world = await createWorldWithUnknownFile(200)
+      const { status, text } = await runDoctor(world, options)
       expect([status, text]).toEqual([1, expect.stringContaining(`unknown-file           ${old}`)])
-      expect(await at.files()).toBe(202)
+      expect(await world.files()).toBe(202)
     },
   )
 
-  it('are deleted when it is asked for, and the young ones are spared', async () => {
-    const at = await start(200)
-    const { json } = await command(at, { repair: true, deleteUnknown: true, json: true })
+  it('are deleted with --repair --delete-unknown, except new ones', async () => {
+    const world = await createWorldWithUnknownFile(200)
+    const { json } = await runDoctor(world, { repair: true, deleteUnknown: true, json: true })
     expect(json()).toMatchObject({ rows: 200, files: 202, findings: [{ problem: 'unknown-file', mended: 'deleted' }] })
-    expect((await at.storage.list())._unsafeUnwrap().map(({ key }) => key)).toContain('young')
-    expect(await at.files()).toBe(201)
-    expect(await command(at)).toMatchObject({ status: 0 })
+    expect((await world.storage.list())._unsafeUnwrap().map(({ key }) => key)).toContain('young')
+    expect(await world.files()).toBe(201)
+    expect(await runDoctor(world)).toMatchObject({ status: 0 })
   })
 
-  it('are kept where they are more than 1 % of all, unless somebody says yes', async () => {
-    const at = await start(50)
-    const asked = await command(at, { repair: true, deleteUnknown: true })
-    expect(asked.text).toContain('kept: 1 of 52 files are unknown; is this the right database?')
-    expect(await at.files()).toBe(52)
-    await command(at, { repair: true, deleteUnknown: true, yes: true })
-    expect(await at.files()).toBe(51)
+  it('are kept if they are more than 1 % of all files, except with --yes', async () => {
+    const world = await createWorldWithUnknownFile(50)
+    const output = await runDoctor(world, { repair: true, deleteUnknown: true })
+    expect(output.text).toContain('kept; 1 of 52 files are unknown, so this may be the wrong database.')
+    expect(await world.files()).toBe(52)
+    await runDoctor(world, { repair: true, deleteUnknown: true, yes: true })
+    expect(await world.files()).toBe(51)
   })
 
-  it('are never deleted when a row holds them after all', async () => {
-    const at = world()
-    const media = await at.upload()
-    expect((await at.mediaport.doctor.deleteUnknown(media)).isOk()).toBe(true)
-    expect(PNG.equals(await at.content(media.id))).toBe(true)
+  it('are not deleted if a row needs them after all', async () => {
+    const world = createWorld()
+    const media = await world.upload()
+    expect((await world.mediaport.doctor.deleteUnknown(media, { findings: [], files: 1 })).isOk()).toBe(true)
+    expect(PNG.equals(await world.content(media.id))).toBe(true)
   })
 
-  it('are not deleted for a database that was restored from yesterday', async () => {
-    const yesterday = world({ policy: { forgetAfterSeconds: DAY } })
+  it('are kept if the database was restored from an older backup', async () => {
+    const yesterday = createWorld({ policy: { forgetAfterSeconds: DAY } })
     for (let n = 0; n < 20; n++) await yesterday.upload()
-    const backup = await rows(yesterday)
+    const backup = await yesterday.rows()
     for (let n = 0; n < 20; n++) await yesterday.upload()
-    const restored = await restore(backup, yesterday.storage)
-    pass(2 * DAY)
-    const { status, text } = await command(restored, { repair: true, deleteUnknown: true })
+    const restored = await restoreBackup(backup, yesterday.storage)
+    advance(2 * DAY)
+    const { status, text } = await runDoctor(restored, { repair: true, deleteUnknown: true })
     expect(status).toBe(1)
-    expect(text).toContain('kept: 20 of 40 files are unknown')
+    expect(text).toContain('kept; 20 of 40 files are unknown')
     expect(text).not.toMatch(/\bdeleted\b(?! it)/)
     expect(await yesterday.files()).toBe(40)
   })
 
-  it('of an empty database are not deleted either', async () => {
-    const before = world({ policy: { forgetAfterSeconds: DAY } })
+  it('are kept if the database is empty', async () => {
+    const before = createWorld({ policy: { forgetAfterSeconds: DAY } })
     await before.upload()
-    const restored = await restore([], before.storage)
-    pass(2 * DAY)
-    expect((await command(restored, { repair: true, deleteUnknown: true })).text).toContain('kept: 1 of 1 files')
+    const restored = await restoreBackup([], before.storage)
+    advance(2 * DAY)
+    expect((await runDoctor(restored, { repair: true, deleteUnknown: true })).text).toContain('kept; 1 of 1 files')
     expect(await before.files()).toBe(1)
   })
 })
 
-/** The use cases over these rows and this storage. */
-async function restore(backup: readonly Media[], storage: FileStorage) {
+/** Creates the use cases over the rows of a backup and an existing storage. */
+async function restoreBackup(backup: readonly Media[], storage: FileStorage) {
   const media = new MemoryMediaRepository(noJobsInMemory)
   for (const row of backup) {
     await media.add(row, 60)

@@ -13,15 +13,15 @@ import type { ContentType } from '../../src/domain/values/content-type.ts'
 import { GIF, noise, PDF, PNG } from '../samples.ts'
 import * as hostile from './hostile-files.ts'
 
-const sandboxed = new SandboxedExtraction()
-afterAll(() => sandboxed.close())
+const sandbox = new SandboxedExtraction()
+afterAll(() => sandbox.close())
 
 const sample = (name: string) => readFile(join(import.meta.dirname, '../samples', name))
 
-/** What is read of these bytes, and how many of them. */
-async function describing(type: string, bytes: Buffer, extract: ExtractMetadata = sandboxed.extract) {
+/** Extracts metadata and counts the bytes that were read for it. */
+async function readMetadata(type: string, bytes: Buffer, extract: ExtractMetadata = sandbox.extract) {
   let read = 0
-  const described = await extract({
+  const result = await extract({
     contentType: type as ContentType,
     size: bytes.length,
     read: ({ start, end }) => {
@@ -29,10 +29,10 @@ async function describing(type: string, bytes: Buffer, extract: ExtractMetadata 
       return okAsync(bytes.subarray(start, end + 1))
     },
   })
-  return { metadata: described._unsafeUnwrap(), read }
+  return { metadata: result._unsafeUnwrap(), read }
 }
-const described = async (...given: Parameters<typeof describing>): Promise<Metadata> =>
-  (await describing(...given)).metadata
+const metadataOf = async (...args: Parameters<typeof readMetadata>): Promise<Metadata> =>
+  (await readMetadata(...args)).metadata
 
 const CAMERA = {
   status: 'ready',
@@ -46,9 +46,9 @@ const CAMERA = {
 }
 
 describe.each([
-  ['in a child', sandboxed.extract],
+  ['in a child process', sandbox.extract],
   ['in this process', extractInProcess],
-])('%s', (_, extract) => {
+])('Extraction %s', (_, extract) => {
   it.each([
     ['jpeg', 'image/jpeg', 'picture.jpg', 'rgb'],
     ['png', 'image/png', 'picture.png', 'palette'],
@@ -56,9 +56,9 @@ describe.each([
     ['avif', 'image/avif', 'picture.avif', undefined],
     ['heic', 'image/heic', 'picture.heic', undefined],
     ['tiff', 'image/tiff', 'picture.tiff', undefined],
-  ])('a photograph in %s says all that its camera wrote', async (format, type, name, colour) => {
-    const metadata = await described(type, await sample(name), extract)
-    // What makes it takes no less.
+  ])('reads the camera metadata of a photograph in %s', async (format, type, name, colour) => {
+    const metadata = await metadataOf(type, await sample(name), extract)
+    // The encoder of the sample needs at least this size.
     const size = format === 'heic' && { width: 96, height: 64 }
     expect(metadata).toMatchObject({ ...CAMERA, ...size, format, ...(colour && { colour }) })
     expect(metadata.tags).toMatchObject({ exif: { Make: 'Canon', ISOSpeedRatings: 100 }, xmp: { subject: 'iron' } })
@@ -67,8 +67,8 @@ describe.each([
   it.each([
     ['gif', 'image/gif', 'picture.gif'],
     ['bmp', 'image/bmp', 'picture.bmp'],
-  ])('a picture in %s says how large it is', async (format, type, name) => {
-    const metadata = await described(type, await sample(name), extract)
+  ])('reads the dimensions of a picture in %s', async (format, type, name) => {
+    const metadata = await metadataOf(type, await sample(name), extract)
     expect(metadata).toEqual({ status: 'none', format, width: 48, height: 32, tags: {} })
   })
 
@@ -78,8 +78,8 @@ describe.each([
     ['flac', 'audio/flac', 1],
     ['ogg', 'audio/ogg', 1],
     ['wav', 'audio/wav', 1],
-  ])('sound in %s says how long it is and who plays', async (format, type, durationSeconds) => {
-    const metadata = await described(type, await sample(`sound.${format}`), extract)
+  ])('reads the duration and the artist of sound in %s', async (format, type, durationSeconds) => {
+    const metadata = await metadataOf(type, await sample(`sound.${format}`), extract)
     expect(metadata).toMatchObject({ status: 'ready', format, durationSeconds })
     expect(metadata.tags).toMatchObject({ title: 'Nocturne', artist: 'Chopin' })
   })
@@ -88,68 +88,68 @@ describe.each([
     ['mp4', 'video/mp4'],
     ['mov', 'video/quicktime'],
     ['webm', 'video/webm'],
-  ])('a film in %s says how long and how large it is', async (format, type) => {
-    const metadata = await described(type, await sample(`film.${format}`), extract)
+  ])('reads the duration and the dimensions of a film in %s', async (format, type) => {
+    const metadata = await metadataOf(type, await sample(`film.${format}`), extract)
     expect(metadata).toMatchObject({ status: 'ready', format, width: 64, height: 48, durationSeconds: 2 })
     expect(metadata.tags).toMatchObject({ artist: 'Chopin' })
   })
 
-  it('a film knows when and where it was made', async () => {
-    expect(await described('video/quicktime', await sample('film.mov'), extract)).toMatchObject({
+  it('reads the time and the location of a film', async () => {
+    expect(await metadataOf('video/quicktime', await sample('film.mov'), extract)).toMatchObject({
       takenAt: '2026-11-23T10:00:00+01:00',
       location: { latitude: 48.8577, longitude: 2.295, altitude: 35 },
     })
   })
 
-  it('a document says how many pages it has', async () => {
-    expect(await described('application/pdf', PDF, extract)).toMatchObject({ format: 'pdf', pages: 1 })
+  it('reads the number of pages of a PDF', async () => {
+    expect(await metadataOf('application/pdf', PDF, extract)).toMatchObject({ format: 'pdf', pages: 1 })
   })
 
-  it('a file of another kind is not even read', async () => {
-    expect(await describing('application/zip', noise(1000), extract)).toEqual({
+  it('reads no bytes of a file of an unsupported type', async () => {
+    expect(await readMetadata('application/zip', noise(1000), extract)).toEqual({
       metadata: { status: 'none', tags: {} },
       read: 0,
     })
   })
 
-  it('a storage that fails says nothing about the file', async () => {
+  it('passes on the error of the storage, and reads the next file', async () => {
     const failure = { type: 'away' } as const
-    const asked = extract({ contentType: 'image/png' as ContentType, size: 1000, read: () => errAsync(failure) })
-    expect((await asked)._unsafeUnwrapErr()).toEqual(failure)
-    expect(await described('image/gif', GIF, extract)).toMatchObject({ format: 'gif' })
+    const result = extract({ contentType: 'image/png' as ContentType, size: 1000, read: () => errAsync(failure) })
+    expect((await result)._unsafeUnwrapErr()).toEqual(failure)
+    expect(await metadataOf('image/gif', GIF, extract)).toMatchObject({ format: 'gif' })
   })
 })
 
-describe('where it was taken', () => {
+describe('The location of a file', () => {
   it.each([
     ['image/jpeg', 'picture.jpg'],
     ['image/png', 'picture.png'],
     ['image/heic', 'picture.heic'],
     ['video/quicktime', 'film.mov'],
-  ])('is in no tag of a file in %s', async (type, name) => {
-    const { tags } = await described(type, await sample(name))
+  ])('is in no tag of %s (%s)', async (type, name) => {
+    const { tags } = await metadataOf(type, await sample(name))
     expect(JSON.stringify(tags)).not.toMatch(/48[.,:°]|2\.29|Paris|GPS|6709|latitude/i)
   })
 })
 
-describe('a large file', () => {
+describe('A large file', () => {
   it.each([
     ['image/jpeg', 'picture.jpg'],
     ['image/png', 'picture.png'],
-  ])('in %s is read no further than it says something', async (type, name) => {
+  ])('of the type %s is read no further than its metadata', async (type, name) => {
     const bytes = Buffer.concat([await sample(name), noise(8 * 1024 * 1024)])
-    const { metadata, read } = await describing(type, bytes)
+    const { metadata, read } = await readMetadata(type, bytes)
     expect(metadata).toMatchObject(CAMERA)
     expect(read).toBeLessThan(512 * 1024)
   })
 
-  it('is described by its end where that has it', async () => {
+  it('is read at its end if the metadata is there', async () => {
     const film = await sample('film.mp4')
-    const at = film.indexOf('moov') - 4
-    const [before, moov] = [film.subarray(0, at), film.subarray(at)]
+    const moovOffset = film.indexOf('moov') - 4
+    const [before, moov] = [film.subarray(0, moovOffset), film.subarray(moovOffset)]
     const box = Buffer.from('00000000667265650000', 'hex').subarray(0, 8)
     box.writeUInt32BE(8 + 8 * 1024 * 1024)
-    const { metadata, read } = await describing(
+    const { metadata, read } = await readMetadata(
       'video/mp4',
       Buffer.concat([before, box, Buffer.alloc(8 * 1024 * 1024), moov]),
     )
@@ -158,82 +158,82 @@ describe('a large file', () => {
   })
 })
 
-describe('a file that is read no further than 32 MiB', () => {
-  it('in png keeps what it said before', async () => {
+describe('A file whose metadata needs more than 32 MiB', () => {
+  it('of the type PNG has the metadata of its beginning', async () => {
     const photograph = await sample('picture.png')
     const end = photograph.indexOf('IDAT') - 4
     const parts = Array.from({ length: 6000 }, () => hostile.chunk('IDAT', Buffer.alloc(8192)))
-    const { metadata, read } = await describing('image/png', Buffer.concat([photograph.subarray(0, end), ...parts]))
+    const { metadata, read } = await readMetadata('image/png', Buffer.concat([photograph.subarray(0, end), ...parts]))
     expect(metadata).toMatchObject({ status: 'partial', width: 48, camera: { make: 'Canon' } })
     expect(read).toBeLessThanOrEqual(32 * 1024 * 1024)
   })
 
-  it('in aac says what it is', async () => {
-    // ADTS, 44.1 kHz, stereo: frames of 8,184 bytes, and nothing that says how many there are.
+  it('of the type AAC has its format', async () => {
+    // ADTS, 44.1 kHz, stereo: frames of 8,184 bytes. The format does not contain their number.
     const frame = Buffer.concat([Buffer.from('fff15083ff00fc', 'hex'), Buffer.alloc(8177)])
-    const { metadata } = await describing('audio/aac', Buffer.alloc(36 * 1024 * 1024, frame))
+    const { metadata } = await readMetadata('audio/aac', Buffer.alloc(36 * 1024 * 1024, frame))
     expect(metadata).toMatchObject({ status: 'partial', format: 'aac' })
   })
 })
 
-describe('a reader', () => {
-  it('that was ended while it had nothing to do is replaced', async () => {
+describe('A child process', () => {
+  it('is replaced if it was killed while idle', async () => {
     const reader = new SandboxedExtraction()
-    expect(await described('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
-    const before = await children()
+    expect(await metadataOf('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
+    const before = await childPids()
     for (const pid of before) process.kill(pid, 'SIGKILL')
-    await expect.poll(children).toEqual([])
-    expect(await described('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
+    await expect.poll(childPids).toEqual([])
+    expect(await metadataOf('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
     await reader.close()
   })
 
-  it('that ends just as a file comes is no fault of that file', async () => {
+  it('that ends when a file arrives does not make the file fail', async () => {
     const reader = new SandboxedExtraction()
     for (let n = 0; n < 5; n++) {
-      expect(await described('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
-      for (const pid of await children()) process.kill(pid, 'SIGKILL')
+      expect(await metadataOf('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
+      for (const pid of await childPids()) process.kill(pid, 'SIGKILL')
     }
     await reader.close()
   })
 
-  it('gets the beginning of a file along with it, and asks for no more of a photograph', async () => {
+  it('gets the first 64 KiB with the file, which is enough for a photograph', async () => {
     const photograph = await sample('picture.jpg')
-    const { read } = await describing('image/jpeg', Buffer.concat([photograph, noise(1_000_000)]))
+    const { read } = await readMetadata('image/jpeg', Buffer.concat([photograph, noise(1_000_000)]))
     expect(read).toBe(64 * 1024)
   })
 
-  it('that waits for its file keeps no other from the next', async () => {
+  it('that waits for bytes does not delay the next file', async () => {
     const reader = new SandboxedExtraction(10_000, 2)
     const bytes = noise(100_000)
-    const asked = Promise.withResolvers<void>()
-    const late = Promise.withResolvers<void>()
-    const slow = reader.extract({
+    const secondRead = Promise.withResolvers<void>()
+    const delay = Promise.withResolvers<void>()
+    const slowResult = reader.extract({
       contentType: 'image/tiff' as ContentType,
       size: bytes.length,
       read: ({ start, end }) => {
-        if (start > 0) asked.resolve()
-        const answer = start > 0 ? late.promise : Promise.resolve()
+        if (start > 0) secondRead.resolve()
+        const answer = start > 0 ? delay.promise : Promise.resolve()
         return ResultAsync.fromSafePromise(answer).map(() => bytes.subarray(start, end + 1))
       },
     })
-    await asked.promise
-    expect(await described('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
-    late.resolve()
-    expect((await slow)._unsafeUnwrap()).toMatchObject({ status: 'failed' })
+    await secondRead.promise
+    expect(await metadataOf('image/png', PNG, reader.extract)).toMatchObject({ width: 1 })
+    delay.resolve()
+    expect((await slowResult)._unsafeUnwrap()).toMatchObject({ status: 'failed' })
     await reader.close()
   })
 
-  it('starts only when no other is free', async () => {
-    const before = await children()
+  it('is started only if no other is free', async () => {
+    const before = await childPids()
     const reader = new SandboxedExtraction(10_000, 2)
-    for (let n = 0; n < 2; n++) await described('image/png', PNG, reader.extract)
-    expect(await children()).toHaveLength(before.length + 1)
+    for (let n = 0; n < 2; n++) await metadataOf('image/png', PNG, reader.extract)
+    expect(await childPids()).toHaveLength(before.length + 1)
     await reader.close()
   })
 
-  it('takes no bytes of one file for those of the next', async () => {
+  it('ignores bytes of the previous file', async () => {
     const child = await startChild()
-    const described = new Promise((resolve) => {
+    const reply = new Promise((resolve) => {
       child.on('message', (message: ToParent) => {
         if (message.type === 'described') resolve(message)
         if (message.type !== 'read') return
@@ -247,70 +247,70 @@ describe('a reader', () => {
       })
     })
     child.send({ type: 'describe', file: 1, contentType: 'image/gif', size: GIF.length })
-    expect(await described).toMatchObject({ file: 2, metadata: { format: 'png', width: 1 } })
+    expect(await reply).toMatchObject({ file: 2, metadata: { format: 'png', width: 1 } })
     child.kill('SIGKILL')
   })
 })
 
-/** The processes that read files for this one. */
-const children = async (): Promise<number[]> =>
+/** The ids of the child processes of all sandboxes of this process. */
+const childPids = async (): Promise<number[]> =>
   new Promise((resolve) => {
     execFile('pgrep', ['-P', String(process.pid), '-f', 'extraction/child'], (_, found) =>
       resolve(found.split('\n').filter(Boolean).map(Number)),
     )
   })
 
-describe('a hostile file', () => {
-  it.each(hostile.CASES)('%s is answered, and the next one described', async (_, type, file) => {
-    const metadata = await described(type, file())
+describe('A hostile file', () => {
+  it.each(hostile.CASES)('(%s) gets a result within the limits, and the next file is read', async (_, type, file) => {
+    const metadata = await metadataOf(type, file())
     expect(['failed', 'partial', 'none', 'ready']).toContain(metadata.status)
     expect(Buffer.byteLength(JSON.stringify(metadata.tags))).toBeLessThanOrEqual(MAX_TAGS_BYTES)
-    expect(await described('image/png', PNG)).toMatchObject({ status: 'none', width: 1 })
+    expect(await metadataOf('image/png', PNG)).toMatchObject({ status: 'none', width: 1 })
   })
 
-  it('that takes more memory than there is for it ends its child, and the next one is described', async () => {
-    expect(await described('application/pdf', hostile.hungry())).toEqual({
+  it('that exceeds the memory limit fails, and the next file is read', async () => {
+    expect(await metadataOf('application/pdf', hostile.pdfBomb())).toEqual({
       status: 'failed',
-      reason: 'it took more than 512 MiB to read, or made its reader crash',
+      reason: 'Reading the file took more than 512 MiB of memory or crashed the reader.',
       tags: {},
     })
-    expect(await described('image/png', PNG)).toMatchObject({ status: 'none', width: 1 })
+    expect(await metadataOf('image/png', PNG)).toMatchObject({ status: 'none', width: 1 })
   })
 
-  it('that takes more time than there is for it, too', async () => {
-    const impatient = new SandboxedExtraction(400)
-    const patient = await described('image/png', PNG, impatient.extract)
-    expect(patient).toMatchObject({ width: 1 })
-    expect(await described('application/pdf', hostile.hungry(), impatient.extract)).toMatchObject({
+  it('that exceeds the time limit fails, and the next file is read', async () => {
+    const shortTimeout = new SandboxedExtraction(400)
+    const first = await metadataOf('image/png', PNG, shortTimeout.extract)
+    expect(first).toMatchObject({ width: 1 })
+    expect(await metadataOf('application/pdf', hostile.pdfBomb(), shortTimeout.extract)).toMatchObject({
       status: 'failed',
-      reason: 'it took longer than 0.4 s to read',
+      reason: 'The file could not be read within 0.4 s.',
     })
-    expect(await described('image/png', PNG, impatient.extract)).toMatchObject({ width: 1 })
-    await impatient.close()
+    expect(await metadataOf('image/png', PNG, shortTimeout.extract)).toMatchObject({ width: 1 })
+    await shortTimeout.close()
   })
 
-  it('does not keep others from their turn', async () => {
+  it('does not make other files fail', async () => {
     const all = await Promise.all([
-      described('application/pdf', hostile.hungry()),
-      ...Array.from({ length: 5 }, () => described('image/png', PNG)),
+      metadataOf('application/pdf', hostile.pdfBomb()),
+      ...Array.from({ length: 5 }, () => metadataOf('image/png', PNG)),
     ])
     expect(all.map(({ status }) => status)).toEqual(['failed', 'none', 'none', 'none', 'none', 'none'])
   })
 })
 
-describe('tags', () => {
-  it('are cut where there are too many, and it is said', async () => {
+describe('Tags', () => {
+  it('are cut at the size limit, with the status `partial`', async () => {
     const texts = Array.from({ length: 400 }, (_, n) => hostile.pngText(`key ${n}`, 'ü'.repeat(300)))
-    const metadata = await described('image/png', hostile.pngWith(...texts))
-    expect(metadata).toMatchObject({ status: 'partial', reason: 'it has more tags than are kept', width: 1 })
+    const metadata = await metadataOf('image/png', hostile.pngWith(...texts))
+    expect(metadata).toMatchObject({ status: 'partial', reason: 'The tags exceed 64 KiB or 8 levels.', width: 1 })
     const size = Buffer.byteLength(JSON.stringify(metadata.tags))
     expect(size).toBeLessThanOrEqual(MAX_TAGS_BYTES)
     expect(size).toBeGreaterThan(MAX_TAGS_BYTES * 0.9)
   })
 
-  it('have names and texts that every store takes', async () => {
+  it('have names and values that every store accepts', async () => {
     const names = ['__proto__', 'constructor', '$where', 'a.b', 'x'.repeat(79), 'tab\tbell\u0007']
-    const { tags } = await described(
+    const { tags } = await metadataOf(
       'image/png',
       hostile.pngWith(...names.map((name) => hostile.pngText(name, 'a\0\u0007b'))),
     )
@@ -320,10 +320,10 @@ describe('tags', () => {
     expect(Object.values(tags)).toEqual([expect.objectContaining({ _where: 'a b', a_b: 'a b' })])
   })
 
-  it('of XMP are not expanded', async () => {
+  it('of XMP expand no entities', async () => {
     const laughs = `<!DOCTYPE x [<!ENTITY a "${'ha'.repeat(50)}"><!ENTITY b "${'&a;'.repeat(50)}"><!ENTITY c "${'&b;'.repeat(50)}">]>`
     const xmp = `${laughs}<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"><rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:format>&c;</dc:format></rdf:Description></rdf:RDF></x:xmpmeta>`
-    const metadata = await described('image/png', hostile.pngWith(hostile.pngXmp(Buffer.from(xmp))))
+    const metadata = await metadataOf('image/png', hostile.pngWith(hostile.pngXmp(Buffer.from(xmp))))
     expect(JSON.stringify(metadata)).not.toContain('haha')
   })
 })

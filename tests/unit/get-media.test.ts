@@ -2,43 +2,43 @@ import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import { pngOf } from '../samples.ts'
-import { down, eventually, over, Sender, world } from './world.ts'
+import { createWorld, down, eventually, override, Sender } from './world.ts'
 
 const notFound = { type: 'not-found' }
 
-describe('one media', () => {
-  it('is got by its id, by everybody who may see all', async () => {
-    const { mediaport, upload } = world()
+describe('Getting a media item', () => {
+  it('returns it for its id if no owner is given', async () => {
+    const { mediaport, upload } = createWorld()
     const stored = await upload({ owner: 'me' })
     expect((await mediaport.getMedia(stored.id))._unsafeUnwrap()).toStrictEqual(stored)
     expect((await mediaport.getMedia(stored.id, {}))._unsafeUnwrap()).toStrictEqual(stored)
   })
 
-  it('is got by its owner', async () => {
-    const { mediaport, upload } = world()
+  it('returns it for its owner', async () => {
+    const { mediaport, upload } = createWorld()
     const stored = await upload({ owner: 'me' })
     expect((await mediaport.getMedia(stored.id, { owner: 'me' }))._unsafeUnwrap()).toStrictEqual(stored)
   })
 
-  it.each(['you', 'ME', '', 'anonymous'])('of another owner does not exist for "%s"', async (owner) => {
-    const { mediaport, upload } = world()
+  it.each(['you', 'ME', '', 'anonymous'])('returns not-found for the other owner "%s"', async (owner) => {
+    const { mediaport, upload } = createWorld()
     const { id } = await upload({ owner: 'me' })
     expect((await mediaport.getMedia(id, { owner }))._unsafeUnwrapErr()).toEqual(notFound)
   })
 
-  it('that nobody uploaded does not exist', async () => {
-    const { mediaport, upload } = world()
+  it('returns not-found for an unknown id', async () => {
+    const { mediaport, upload } = createWorld()
     await upload()
     expect((await mediaport.getMedia(randomIdentity.newId()))._unsafeUnwrapErr()).toEqual(notFound)
   })
 
-  it('is not found by another spelling of its id, and the repository is not bothered with it', async () => {
-    const asked: string[] = []
-    const { mediaport, upload } = world({
+  it('returns not-found for another spelling of its id, without a query', async () => {
+    const queriedIds: string[] = []
+    const { mediaport, upload } = createWorld({
       wrapMedia: (media) =>
-        over(media, {
+        override(media, {
           get: (id) => {
-            asked.push(id)
+            queriedIds.push(id)
             return media.get(id)
           },
         }),
@@ -55,24 +55,24 @@ describe('one media', () => {
       "' or 1=1",
     ])
       expect((await mediaport.getMedia(raw))._unsafeUnwrapErr()).toEqual(notFound)
-    expect(asked).toEqual([])
+    expect(queriedIds).toEqual([])
   })
 
-  it('does not exist while its bytes come, nor after it was given up', async () => {
-    const { mediaport, rows } = world()
+  it('returns not-found during its upload and after the upload is abandoned', async () => {
+    const { mediaport, rows } = createWorld()
     const sender = new Sender(pngOf(10_000))
-    const uploading = mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = mediaport.uploadMedia({ filename: 'a.png', body: sender })
     await eventually(rows).toMatchObject([{ state: 'receiving' }])
     const [{ id } = { id: '' }] = await rows()
     expect((await mediaport.getMedia(id))._unsafeUnwrapErr()).toEqual(notFound)
     sender.fail(new Error('left'))
-    await uploading
+    await result
     expect(await rows()).toMatchObject([{ state: 'abandoned' }])
     expect((await mediaport.getMedia(id))._unsafeUnwrapErr()).toEqual(notFound)
   })
 
-  it('is not known to be missing when the repository does not answer', async () => {
-    const { mediaport } = world({ wrapMedia: (media) => over(media, { get: () => errAsync(down) }) })
+  it('returns unavailable, not not-found, if the database does not answer', async () => {
+    const { mediaport } = createWorld({ wrapMedia: (media) => override(media, { get: () => errAsync(down) }) })
     expect((await mediaport.getMedia(randomIdentity.newId()))._unsafeUnwrapErr()).toEqual(down)
   })
 })

@@ -1,7 +1,7 @@
 import { crc32, deflateSync } from 'node:zlib'
 import { PNG } from '../samples.ts'
 
-/** Small files that want to cost their reader all memory or time. */
+/** Small files that try to exhaust the memory or the time of their reader. */
 export const CASES: readonly (readonly [name: string, type: string, file: () => Buffer])[] = [
   [
     'a profile of 512 MiB',
@@ -16,7 +16,7 @@ export const CASES: readonly (readonly [name: string, type: string, file: () => 
   ],
   ['an XMP packet of 400 MiB of spaces', 'image/png', () => pngWith(pngXmp(Buffer.alloc(400 * MIB, ' ')))],
   [
-    'the same in another format',
+    'an XMP packet of 400 MiB of spaces in a TIFF',
     'image/tiff',
     () => Buffer.concat([tiff(0, entry(700, 7, 400 * MIB, 26)), Buffer.alloc(400 * MIB, ' ')]),
   ],
@@ -30,8 +30,12 @@ export const CASES: readonly (readonly [name: string, type: string, file: () => 
     'video/mp4',
     () => Buffer.from(`\0\0\0\x18ftypmp42\0\0\0\0mp42isom\0\0\0\0moov${'\0'.repeat(4000)}`),
   ],
-  ['a directory that follows itself', 'image/jpeg', () => jpeg(tiff(8, entry(0x0112, 3, 1, 6)))],
-  ['a directory within itself', 'image/jpeg', () => jpeg(tiff(8, entry(0x8769, 4, 1, 8), entry(0x8825, 4, 1, 8)))],
+  ['a directory that links to itself', 'image/jpeg', () => jpeg(tiff(8, entry(0x0112, 3, 1, 6)))],
+  [
+    'a directory that contains itself',
+    'image/jpeg',
+    () => jpeg(tiff(8, entry(0x8769, 4, 1, 8), entry(0x8825, 4, 1, 8))),
+  ],
   [
     '65,535 entries',
     'image/jpeg',
@@ -48,37 +52,37 @@ export const CASES: readonly (readonly [name: string, type: string, file: () => 
     () => tiff(0, entry(0x010f, 2, 0xffffffff, 100), entry(0x8769, 4, 1, 0xfffffff0)),
   ],
   [
-    'many segments and no end',
+    '1,000 segments without an end marker',
     'image/jpeg',
     () => Buffer.concat([Buffer.from('ffd8', 'hex'), ...Array.from({ length: 1000 }, () => SEGMENT)]),
   ],
   [
-    'objects 500,000 deep',
+    'arrays nested 500,000 deep',
     'application/pdf',
     () => Buffer.from(`%PDF-1.7\n1 0 obj${'['.repeat(500_000)}\ntrailer<</Root 1 0 R>>`),
   ],
-  ['no document at all', 'application/pdf', () => Buffer.from(`%PDF-1.7\n${'x'.repeat(5000)}`)],
+  ['a PDF header without a document', 'application/pdf', () => Buffer.from(`%PDF-1.7\n${'x'.repeat(5000)}`)],
   [
     'a tag larger than its file',
     'audio/mpeg',
     () => Buffer.from(`ID3\x04\0\0\x7f\x7f\x7f\x7f${'\xff'.repeat(1e5)}`, 'latin1'),
   ],
-  ['nothing but its first bytes', 'image/png', () => PNG.subarray(0, 20)],
+  ['only the first 20 bytes of a PNG', 'image/png', () => PNG.subarray(0, 20)],
 ]
 
-/** A document whose table of contents is a gigabyte when it is unpacked. */
-export function hungry(): Buffer {
+/** A PDF whose cross-reference stream has 1 GiB when it is decompressed. */
+export function pdfBomb(): Buffer {
   const head = '%PDF-1.7\n'
-  const packed = zeros(1024)
-  const object = `1 0 obj\n<</Type/XRef/Size 100000000/W[1 4 2]/Index[0 100000000]/Root 2 0 R/Filter/FlateDecode/Length ${packed.length}>>\nstream\n`
+  const stream = zeros(1024)
+  const object = `1 0 obj\n<</Type/XRef/Size 100000000/W[1 4 2]/Index[0 100000000]/Root 2 0 R/Filter/FlateDecode/Length ${stream.length}>>\nstream\n`
   return Buffer.concat([
     Buffer.from(head + object),
-    packed,
+    stream,
     Buffer.from(`\nendstream\nendobj\nstartxref\n${head.length}\n%%EOF`),
   ])
 }
 
-/** A picture of one pixel with these chunks after its header. */
+/** A PNG of one pixel with `chunks` after its header. */
 export const pngWith = (...chunks: Buffer[]): Buffer =>
   Buffer.concat([PNG.subarray(0, 33), ...chunks, PNG.subarray(33)])
 
@@ -89,12 +93,13 @@ export const pngXmp = (packet: Buffer): Buffer =>
   chunk('iTXt', Buffer.concat([Buffer.from('XML:com.adobe.xmp'), Buffer.alloc(5), packet]))
 
 const MIB = 1024 * 1024
-const packed = new Map<number, Buffer>()
+const deflatedZeros = new Map<number, Buffer>()
 
+/** `mib` MiB of zeros, deflated. */
 function zeros(mib: number): Buffer {
-  const known = packed.get(mib) ?? deflateSync(Buffer.alloc(mib * MIB))
-  packed.set(mib, known)
-  return known
+  const bytes = deflatedZeros.get(mib) ?? deflateSync(Buffer.alloc(mib * MIB))
+  deflatedZeros.set(mib, bytes)
+  return bytes
 }
 
 export function chunk(type: string, data: Buffer): Buffer {
@@ -107,7 +112,7 @@ export function chunk(type: string, data: Buffer): Buffer {
 
 const SEGMENT = Buffer.concat([Buffer.from('ffe1ffff', 'hex'), Buffer.alloc(65_533)])
 
-/** One directory at position 8. */
+/** A TIFF with one directory, at offset 8. */
 function tiff(next: number, ...entries: Buffer[]): Buffer {
   const [count, link] = [Buffer.alloc(2), Buffer.alloc(4)]
   count.writeUInt16LE(entries.length)

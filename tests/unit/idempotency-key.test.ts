@@ -6,14 +6,14 @@ import { type IdempotencyKey, parseIdempotencyKey } from '../../src/domain/value
 
 const key = (raw: string): IdempotencyKey => parseIdempotencyKey(raw)._unsafeUnwrap()
 
-describe('an Idempotency-Key', () => {
+describe('An Idempotency-Key', () => {
   it.each([
     ['a UUID', '7a61f1a5-32f7-4a52-9d3a-5f1c0b6a8a55'],
     ['one character', 'a'],
     ['255 characters', 'x'.repeat(255)],
-    ['every visible character of ASCII', Array.from({ length: 94 }, (_, n) => String.fromCharCode(0x21 + n)).join('')],
+    ['all visible ASCII characters', Array.from({ length: 94 }, (_, n) => String.fromCharCode(0x21 + n)).join('')],
     ['one quote', '"'],
-  ])('is %s', (_, raw) => {
+  ])('may be %s', (_, raw) => {
     expect(parseIdempotencyKey(raw)._unsafeUnwrap()).toBe(raw)
   })
 
@@ -23,30 +23,30 @@ describe('an Idempotency-Key', () => {
     [`"${'x'.repeat(255)}"`, 'x'.repeat(255)],
     ['""a""', '"a"'],
     ['"a', '"a'],
-  ])('is %s without the quotes around it', (raw, expected) => {
+  ])('in the form %s is the key %s, without its quotes', (raw, expected) => {
     expect(parseIdempotencyKey(raw)._unsafeUnwrap()).toBe(expected)
   })
 
   it.each([
-    ['nothing', ''],
-    ['nothing between quotes', '""'],
+    ['empty', ''],
+    ['empty between quotes', '""'],
     ['256 characters', 'x'.repeat(256)],
-    ['a space within', 'a b'],
-    ['a space around', ' a'],
-    ['two of them', 'a, b'],
-    ['a line break', 'a\nb'],
-    ['a line break at the end', 'a\n'],
-    ['a tab', 'a\tb'],
-    ['a control character', 'a\u0000'],
-    ['the character after the last', '\u007f'],
-    ['a letter with a mark', 'é'],
-  ])('is not %s', (_, raw) => {
+    ['text with a space', 'a b'],
+    ['text with a leading space', ' a'],
+    ['a list of two keys', 'a, b'],
+    ['text with a line break', 'a\nb'],
+    ['text with a trailing line break', 'a\n'],
+    ['text with a tab', 'a\tb'],
+    ['text with a control character', 'a\u0000'],
+    ['DEL', '\u007f'],
+    ['a letter outside ASCII', 'é'],
+  ])('must not be %s', (_, raw) => {
     expect(parseIdempotencyKey(raw)._unsafeUnwrapErr()).toEqual({ type: 'bad-idempotency-key' })
   })
 })
 
-describe('the id of a key', () => {
-  it('is a UUIDv8, the same every time and in every version', () => {
+describe('The id of a key', () => {
+  it('is a UUIDv8 that depends on the owner and the key alone', () => {
     expect(idOfKey('anonymous', key('a'))).toBe(idOfKey('anonymous', key('"a"')))
     const visible = fc.string({ unit: fc.integer({ min: 0x21, max: 0x7e }).map((n) => String.fromCharCode(n)) })
     fc.assert(
@@ -59,7 +59,7 @@ describe('the id of a key', () => {
     )
   })
 
-  it('differs from owner to owner and from key to key, also where they read the same together', () => {
+  it('differs for each owner and each key, also if owner and key concatenate to the same text', () => {
     const ids = [
       ['a', 'b'],
       ['a', 'c'],

@@ -5,32 +5,32 @@ import { type Attempt, type MediaId, storageKey } from '../../src/domain/media/i
 
 const id = '01990000-0000-7000-8000-000000000000' as MediaId
 const attempt = '0123456789abcdef' as Attempt
-const leftover = { id, storage: 'filesystem', storageKey: storageKey(id, attempt) }
-const discard = { name: 'discard-media', ...leftover }
+const file = { id, storage: 'filesystem', storageKey: storageKey(id, attempt) }
+const discard = { name: 'discard-media', ...file }
 const describeMedia = { name: 'describe-media', id, attempt, afterSeconds: 0 }
 const cacheTitle = { name: 'cache-title', id, afterSeconds: 0 }
 
-describe('after', () => {
+describe('The jobs', () => {
   it.each<[MediaEvent, object[]]>([
     [{ type: 'media-stored', id, attempt }, [describeMedia, cacheTitle]],
     [{ type: 'media-changed', id }, [cacheTitle]],
-    [{ type: 'media-abandoned', ...leftover }, [{ ...discard, afterSeconds: 0 }]],
-    [{ type: 'media-deleted', ...leftover }, [{ ...discard, afterSeconds: 0 }, cacheTitle]],
+    [{ type: 'media-abandoned', ...file }, [{ ...discard, afterSeconds: 0 }]],
+    [{ type: 'media-deleted', ...file }, [{ ...discard, afterSeconds: 0 }, cacheTitle]],
     ...(['attempt-replaced', 'attempt-late'] as const).map((type): [MediaEvent, object[]] => [
-      { type, ...leftover, fileId: 'file', writableSeconds: 604_800 },
+      { type, ...file, fileId: 'file', writableSeconds: 604_800 },
       [
         { ...discard, fileId: 'file', afterSeconds: 0 },
         { ...discard, fileId: 'file', afterSeconds: 604_800 },
       ],
     ]),
     [
-      { type: 'copy-started', ...leftover, decidedSeconds: 1200, writableSeconds: 604_800 },
+      { type: 'copy-started', ...file, decidedSeconds: 1200, writableSeconds: 604_800 },
       [
         { ...discard, afterSeconds: 1200 },
         { ...discard, afterSeconds: 606_000 },
       ],
     ],
-  ])('$type', (event, jobs) => {
+  ])('of a $type event have a name and a delay', (event, jobs) => {
     expect(jobsOf(event)).toStrictEqual(jobs)
     for (const { name } of jobsOf(event)) expect(JOB_NAMES).toContain(name)
   })

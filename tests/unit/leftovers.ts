@@ -12,8 +12,8 @@ interface Stores {
   readonly storage: FileStorage
 }
 
-/** What a process leaves that dies while it receives: a row, and its bytes if they were all there. */
-export async function dieReceiving(
+/** Creates what a process leaves that crashes after the last byte of an upload: a row in `receiving`, and its file. */
+export async function createCrashedUpload(
   { media, storage }: Stores,
   { bytes = PNG, leaseSeconds = 60 }: { bytes?: Uint8Array | undefined; leaseSeconds?: number } = {},
 ): Promise<Receiving> {
@@ -28,12 +28,12 @@ export async function dieReceiving(
     mimeType: 'image/png' as ContentType,
   }
   const receiving = (await media.add(intent, leaseSeconds))._unsafeUnwrap()
-  await keep(storage, receiving.storageKey, bytes)
+  await putFile(storage, receiving.storageKey, bytes)
   return receiving
 }
 
-/** Puts bytes into the storage behind every row's back. */
-export const keep = async (storage: FileStorage, key: StorageKey, bytes: Uint8Array = PNG): Promise<void> => {
+/** Puts a file into the storage without a row. */
+export const putFile = async (storage: FileStorage, key: StorageKey, bytes: Uint8Array = PNG): Promise<void> => {
   const hints = { contentType: 'image/png' as ContentType, signal: new AbortController().signal }
   ;(await storage.put(key, inChunks(bytes), hints))._unsafeUnwrap()
 }

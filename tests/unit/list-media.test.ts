@@ -4,89 +4,94 @@ import { describe, expect, it } from 'vitest'
 import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import type { ListOptions, Page } from '../../src/application/library/list-media.ts'
 import { pngOf } from '../samples.ts'
-import { down, eventually, over, Sender, type World, world } from './world.ts'
+import { createWorld, down, eventually, override, Sender, type World } from './world.ts'
 
-async function page({ mediaport }: World, listing?: ListOptions): Promise<Page> {
-  return (await mediaport.listMedia(listing))._unsafeUnwrap()
+async function page({ mediaport }: World, options?: ListOptions): Promise<Page> {
+  return (await mediaport.listMedia(options))._unsafeUnwrap()
 }
 
-/** The ids on all pages, as they come. */
-async function paged(at: World, listing: ListOptions, between = async () => {}): Promise<string[]> {
+/** Returns the ids on all pages, in order. */
+async function allIds(world: World, options: ListOptions, afterPage = async () => {}): Promise<string[]> {
   const ids: string[] = []
-  for (let found = await page(at, listing); ; found = await page(at, { ...listing, cursor: found.next ?? '' })) {
-    ids.push(...found.items.map(({ id }) => id))
-    if (found.next === null) return ids
-    if (ids.length > 1000) throw new Error('the list has no end')
-    await between()
+  for (
+    let current = await page(world, options);
+    ;
+    current = await page(world, { ...options, cursor: current.next ?? '' })
+  ) {
+    ids.push(...current.items.map(({ id }) => id))
+    if (current.next === null) return ids
+    if (ids.length > 1000) throw new Error('The list does not end.')
+    await afterPage()
   }
 }
 
-const uploads = async (at: World, count: number, given?: Parameters<World['upload']>[0]): Promise<string[]> => {
+const uploads = async (world: World, count: number, options?: Parameters<World['upload']>[0]): Promise<string[]> => {
   const ids: string[] = []
-  for (let n = 0; n < count; n++) ids.push((await at.upload(given)).id)
+  for (let n = 0; n < count; n++) ids.push((await world.upload(options)).id)
   return ids
 }
 
-describe('a list', () => {
-  it('is empty where nothing is stored', async () => {
-    expect(await page(world())).toEqual({ items: [], next: null })
+describe('A list', () => {
+  it('is empty if no media item is stored', async () => {
+    expect(await page(createWorld())).toEqual({ items: [], next: null })
   })
 
-  it('shows what is stored, the newest first, and nothing that is still coming', async () => {
-    const at = world()
-    const [first, second] = [await at.upload(), await at.upload()]
+  it('contains stored media items, newest first, and no uploads in progress', async () => {
+    const world = createWorld()
+    const [first, second] = [await world.upload(), await world.upload()]
     const sender = new Sender(pngOf(10_000))
-    const uploading = at.mediaport.uploadMedia({ filename: 'a.png', body: sender })
-    await eventually(at.rows).toHaveLength(3)
-    expect(await page(at)).toStrictEqual({ items: [second, first], next: null })
+    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    await eventually(world.rows).toHaveLength(3)
+    expect(await page(world)).toStrictEqual({ items: [second, first], next: null })
     sender.fail(new Error('left'))
-    await uploading
-    expect((await page(at)).items).toHaveLength(2)
+    await result
+    expect((await page(world)).items).toHaveLength(2)
   })
 
-  it('has 20 items where nobody asks for more', async () => {
-    const at = world()
-    await uploads(at, 21)
-    expect((await page(at)).items).toHaveLength(20)
+  it('has 20 items by default', async () => {
+    const world = createWorld()
+    await uploads(world, 21)
+    expect((await page(world)).items).toHaveLength(20)
   })
 
-  it.each([1, 100])('has %d items where so many are asked for', async (limit) => {
-    const at = world()
-    await uploads(at, limit + 1)
-    const { items, next } = await page(at, { limit })
+  it.each([1, 100])('has %d items with that limit', async (limit) => {
+    const world = createWorld()
+    await uploads(world, limit + 1)
+    const { items, next } = await page(world, { limit })
     expect(items).toHaveLength(limit)
     expect(next).toEqual(expect.any(String))
   })
 
-  it('ends with the page that its last item is on', async () => {
-    const at = world()
-    await uploads(at, 4)
-    const first = await page(at, { limit: 2 })
-    const second = await page(at, { limit: 2, cursor: first.next ?? '' })
+  it('has no next page after its last item', async () => {
+    const world = createWorld()
+    await uploads(world, 4)
+    const first = await page(world, { limit: 2 })
+    const second = await page(world, { limit: 2, cursor: first.next ?? '' })
     expect(second.items).toHaveLength(2)
     expect(second.next).toBeNull()
   })
 
-  it.each([0, -1, 101, 1e9, 1.5, Number.NaN, Number.POSITIVE_INFINITY, -0.5])('has no limit of %d', async (limit) => {
-    const error = (await world().mediaport.listMedia({ limit }))._unsafeUnwrapErr()
+  it.each([0, -1, 101, 1e9, 1.5, Number.NaN, Number.POSITIVE_INFINITY, -0.5])('rejects the limit %d', async (limit) => {
+    const error = (await createWorld().mediaport.listMedia({ limit }))._unsafeUnwrapErr()
     expect(error).toEqual({ type: 'invalid-query', parameter: 'limit', reason: expect.stringContaining('100') })
   })
 
-  it('shows an owner no more than what is theirs', async () => {
-    const at = world()
-    const mine = await at.upload({ owner: 'me' })
-    const yours = await at.upload({ owner: 'you' })
-    expect((await page(at, { owner: 'me' })).items).toStrictEqual([mine])
-    expect((await page(at, { owner: 'nobody' })).items).toEqual([])
-    expect((await page(at)).items).toStrictEqual([yours, mine])
+  it('contains only the media items of the given owner', async () => {
+    const world = createWorld()
+    const mine = await world.upload({ owner: 'me' })
+    const yours = await world.upload({ owner: 'you' })
+    expect((await page(world, { owner: 'me' })).items).toStrictEqual([mine])
+    expect((await page(world, { owner: 'nobody' })).items).toEqual([])
+    expect((await page(world)).items).toStrictEqual([yours, mine])
   })
 
-  it('shows what has a tag, in whatever spelling that is asked for', async () => {
-    const at = world()
-    const tagged = await at.upload({ tags: ['Café', 'x'] })
-    await at.upload({ tags: ['cafés'] })
-    await at.upload()
-    for (const tag of ['café', 'CAFE\u0301', ' Café ']) expect((await page(at, { tag })).items).toStrictEqual([tagged])
+  it('contains the media items with a tag, for any spelling of the tag', async () => {
+    const world = createWorld()
+    const tagged = await world.upload({ tags: ['Café', 'x'] })
+    await world.upload({ tags: ['cafés'] })
+    await world.upload()
+    for (const tag of ['café', 'CAFE\u0301', ' Café '])
+      expect((await page(world, { tag })).items).toStrictEqual([tagged])
   })
 
   it.each([
@@ -94,112 +99,115 @@ describe('a list', () => {
     ['a,b', 'comma'],
     ['x'.repeat(65), 'too-long'],
     ['a\0', 'control-characters'],
-  ])('has no tag "%s" to ask for', async (tag, reason) => {
-    expect((await world().mediaport.listMedia({ tag }))._unsafeUnwrapErr()).toEqual({ type: 'invalid-tag', reason })
+  ])('rejects the tag "%s" as invalid (%s)', async (tag, reason) => {
+    expect((await createWorld().mediaport.listMedia({ tag }))._unsafeUnwrapErr()).toEqual({
+      type: 'invalid-tag',
+      reason,
+    })
   })
 
-  it('says when the repository does not answer', async () => {
-    const at = world({ wrapMedia: (media) => over(media, { list: () => errAsync(down) }) })
-    expect((await at.mediaport.listMedia())._unsafeUnwrapErr()).toEqual(down)
+  it('fails if the database does not answer', async () => {
+    const world = createWorld({ wrapMedia: (media) => override(media, { list: () => errAsync(down) }) })
+    expect((await world.mediaport.listMedia())._unsafeUnwrapErr()).toEqual(down)
   })
 })
 
-describe('pages', () => {
-  it.each([1, 2, 3, 12, 13])('of %d reach everything once', async (limit) => {
-    const at = world()
-    const ids = await uploads(at, 12)
-    expect((await paged(at, { limit })).toSorted()).toEqual(ids.toSorted())
+describe('Pages', () => {
+  it.each([1, 2, 3, 12, 13])('of %d items contain every media item once', async (limit) => {
+    const world = createWorld()
+    const ids = await uploads(world, 12)
+    expect((await allIds(world, { limit })).toSorted()).toEqual(ids.toSorted())
   })
 
-  it('reach what was there at first once, while more comes', async () => {
-    const at = world()
-    const ids = await uploads(at, 12)
-    const reached = await paged(at, { limit: 3 }, async () => void (await uploads(at, 2)))
-    expect(reached.toSorted()).toEqual(ids.toSorted())
+  it('contain every media item of the start once, while others are added', async () => {
+    const world = createWorld()
+    const ids = await uploads(world, 12)
+    const listed = await allIds(world, { limit: 3 }, async () => void (await uploads(world, 2)))
+    expect(listed.toSorted()).toEqual(ids.toSorted())
   })
 
-  it('stay with the owner and the tag that they were asked for', async () => {
-    const at = world()
-    const wanted = []
+  it('keep the owner and the tag of the first page', async () => {
+    const world = createWorld()
+    const expected = []
     for (let n = 0; n < 5; n++) {
-      await at.upload({ owner: 'me' })
-      await at.upload({ owner: 'you', tags: ['x'] })
-      wanted.push(await at.upload({ owner: 'me', tags: ['x', `${n}`] }))
+      await world.upload({ owner: 'me' })
+      await world.upload({ owner: 'you', tags: ['x'] })
+      expected.push(await world.upload({ owner: 'me', tags: ['x', `${n}`] }))
     }
-    const reached = await paged(at, { owner: 'me', tag: 'X', limit: 2 })
-    expect(reached.toSorted()).toEqual(wanted.map(({ id }) => id).toSorted())
+    const ids = await allIds(world, { owner: 'me', tag: 'X', limit: 2 })
+    expect(ids.toSorted()).toEqual(expected.map(({ id }) => id).toSorted())
   })
 
-  it('may change their size on the way', async () => {
-    const at = world()
-    const ids = await uploads(at, 10)
-    const first = await page(at, { limit: 3 })
-    const second = await page(at, { limit: 100, cursor: first.next ?? '' })
+  it('may have different limits', async () => {
+    const world = createWorld()
+    const ids = await uploads(world, 10)
+    const first = await page(world, { limit: 3 })
+    const second = await page(world, { limit: 100, cursor: first.next ?? '' })
     expect([...first.items, ...second.items].map(({ id }) => id).toSorted()).toEqual(ids.toSorted())
   })
 })
 
-/** The cursor of one list, and what becomes of another cursor in its place. */
-async function opened() {
-  const at = world()
-  await uploads(at, 3, { owner: 'me', tags: ['x'] })
-  const listing = { owner: 'me', tag: 'x', limit: 1 }
-  const cursor = (await page(at, listing)).next ?? ''
-  const refusal = async (changed: ListOptions): Promise<unknown> =>
-    (await at.mediaport.listMedia({ ...listing, cursor, ...changed }))._unsafeUnwrapErr()
-  return { at, listing, cursor, refusal }
+/** Creates a list and its cursor. `listError` returns the error of the same list with `changes`. */
+async function openList() {
+  const world = createWorld()
+  await uploads(world, 3, { owner: 'me', tags: ['x'] })
+  const options = { owner: 'me', tag: 'x', limit: 1 }
+  const cursor = (await page(world, options)).next ?? ''
+  const listError = async (changes: ListOptions): Promise<unknown> =>
+    (await world.mediaport.listMedia({ ...options, cursor, ...changes }))._unsafeUnwrapErr()
+  return { world, options, cursor, listError }
 }
 
-describe('a cursor', () => {
+describe('A cursor', () => {
   const invalid = { type: 'invalid-cursor' }
 
-  it('can stand in an address as it is', async () => {
-    expect((await opened()).cursor).toMatch(/^[\w.~-]+$/)
+  it('needs no escaping in a URL', async () => {
+    expect((await openList()).cursor).toMatch(/^[\w.~-]+$/)
   })
 
   it.each<[string, ListOptions]>([
     ['another owner', { owner: 'you' }],
-    ['everybody', { owner: undefined }],
+    ['all owners', { owner: undefined }],
     ['another tag', { tag: 'y' }],
     ['any tag', { tag: undefined }],
-    ['an owner and a tag that swapped places', { owner: 'x', tag: 'me' }],
-  ])('is not good for %s', async (_, changed) => {
-    expect(await (await opened()).refusal(changed)).toEqual(invalid)
+    ['swapped owner and tag', { owner: 'x', tag: 'me' }],
+  ])('is invalid for %s', async (_, changes) => {
+    expect(await (await openList()).listError(changes)).toEqual(invalid)
   })
 
-  it('is not good when a part of it is missing', async () => {
-    const { cursor, refusal } = await opened()
+  it('is invalid if it is truncated', async () => {
+    const { cursor, listError } = await openList()
     for (let end = 0; end < cursor.length; end++)
-      expect(await refusal({ cursor: cursor.slice(0, end) })).toEqual(invalid)
+      expect(await listError({ cursor: cursor.slice(0, end) })).toEqual(invalid)
   })
 
-  it('is not good when its place was changed', async () => {
-    const { cursor, refusal } = await opened()
+  it('is invalid if its position is changed', async () => {
+    const { cursor, listError } = await openList()
     const text = Buffer.from(cursor, 'base64url').toString()
     const changes = [text.replace(/^\d/, '9'), text.replace(/\d(?= )/, (digit) => `${(Number(digit) + 1) % 10}`)]
     changes.push(text.replace(/[0-9a-f]{8}-/, '00000000-'), ` ${text}`, `${text} x`, text.replace(' ', '  '))
-    for (const changed of changes) {
-      expect(changed).not.toBe(text)
-      expect(await refusal({ cursor: Buffer.from(changed).toString('base64url') }), changed).toEqual(invalid)
+    for (const change of changes) {
+      expect(change).not.toBe(text)
+      expect(await listError({ cursor: Buffer.from(change).toString('base64url') }), change).toEqual(invalid)
     }
   })
 
   it.each([
-    ['nothing', ''],
+    ['an empty text', ''],
     ['a number', '2'],
     ['an id', randomIdentity.newId()],
-    ['a place without the rest', Buffer.from(`0 ${randomIdentity.newId()}`).toString('base64url')],
-    ['an instruction', "' or 1=1 --"],
+    ['a position alone', Buffer.from(`0 ${randomIdentity.newId()}`).toString('base64url')],
+    ['an SQL injection', "' or 1=1 --"],
     ['10 KiB', 'a'.repeat(10_240)],
-  ])('is not %s', async (_, cursor) => {
-    expect(await (await opened()).refusal({ cursor })).toEqual(invalid)
+  ])('must not be %s', async (_, cursor) => {
+    expect(await (await openList()).listError({ cursor })).toEqual(invalid)
   })
 
-  it('is nothing that was made up', async () => {
-    const { refusal } = await opened()
+  it('must not be random text', async () => {
+    const { listError } = await openList()
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.string(), fc.base64String()), async (cursor) => {
-        expect(await refusal({ cursor })).toEqual(invalid)
+        expect(await listError({ cursor })).toEqual(invalid)
       }),
     )
   })

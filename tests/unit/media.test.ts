@@ -21,11 +21,11 @@ import { parseTitle } from '../../src/domain/values/title.ts'
 
 const id = '01990000-0000-7000-8000-000000000000' as MediaId
 const attempt = '0123456789abcdef' as Attempt
-const another = 'fedcba9876543210' as Attempt
+const otherAttempt = 'fedcba9876543210' as Attempt
 const digest = parseSha256('0'.repeat(64))._unsafeUnwrap()
 const intent: Intent = {
   id,
-  owner: 'somebody',
+  owner: 'me',
   attempt,
   storage: 'filesystem',
   storageKey: storageKey(id, attempt),
@@ -46,12 +46,12 @@ const receiving = receive(intent, now, 60)
 const stored = store(receiving, attempt, contents)._unsafeUnwrap().media
 const abandoned = abandon(receiving, attempt)._unsafeUnwrap().media
 const deleted = markDeleted(stored).media
-const leftover = { id, storage: 'filesystem', storageKey: storageKey(id, attempt) }
-const later = (seconds: number) => new Date(now.getTime() + seconds * 1000)
-const lost = (media: Media) => ({ type: 'fence-lost', media })
+const file = { id, storage: 'filesystem', storageKey: storageKey(id, attempt) }
+const after = (seconds: number) => new Date(now.getTime() + seconds * 1000)
+const fenceLost = (media: Media) => ({ type: 'fence-lost', media })
 
-describe('a media that is received', () => {
-  it('is what was intended, with a lease', () => {
+describe('A media item in `receiving`', () => {
+  it('has the fields of its intent and a lease', () => {
     expect(receiving).toStrictEqual({
       ...intent,
       state: 'receiving',
@@ -60,27 +60,26 @@ describe('a media that is received', () => {
     })
   })
 
-  it('is stored by its attempt, and somebody is told', () => {
+  it('is stored by its attempt, with an event', () => {
     expect(store(receiving, attempt, contents)._unsafeUnwrap()).toStrictEqual({
       media: { ...intent, ...contents, state: 'stored', createdAt: now, version: 1 },
       events: [{ type: 'media-stored', id, attempt }],
     })
   })
 
-  it('is abandoned by its attempt, and somebody is told where its bytes may lie', () => {
+  it('is abandoned by its attempt, with an event that names its file', () => {
     expect(abandon(receiving, attempt)._unsafeUnwrap()).toStrictEqual({
       media: { ...intent, state: 'abandoned', createdAt: now, version: 0, discardedAt: undefined },
       events: [{ type: 'media-abandoned', id, storage: 'filesystem', storageKey: `${id}.${attempt}` }],
     })
   })
 
-  it('is not another attempt to store or to abandon', () => {
-    const lost = { type: 'fence-lost', media: receiving }
-    expect(store(receiving, another, contents)._unsafeUnwrapErr()).toEqual(lost)
-    expect(abandon(receiving, another)._unsafeUnwrapErr()).toEqual(lost)
+  it('is neither stored nor abandoned by another attempt', () => {
+    expect(store(receiving, otherAttempt, contents)._unsafeUnwrapErr()).toEqual(fenceLost(receiving))
+    expect(abandon(receiving, otherAttempt)._unsafeUnwrapErr()).toEqual(fenceLost(receiving))
   })
 
-  it('is not changed by what becomes of it', () => {
+  it('is not modified by transitions', () => {
     const before = structuredClone(receiving)
     store(receiving, attempt, contents)
     abandon(receiving, attempt)
@@ -88,77 +87,76 @@ describe('a media that is received', () => {
   })
 })
 
-describe('a media that is stored', () => {
-  it.each([attempt, another])('is neither stored again nor abandoned, by whichever attempt (%s)', (who) => {
-    const lost = { type: 'fence-lost', media: stored }
-    expect(store(stored, who, contents)._unsafeUnwrapErr()).toEqual(lost)
-    expect(abandon(stored, who)._unsafeUnwrapErr()).toEqual(lost)
+describe('A stored media item', () => {
+  it.each([attempt, otherAttempt])('is neither stored again nor abandoned by the attempt %s', (each) => {
+    expect(store(stored, each, contents)._unsafeUnwrapErr()).toEqual(fenceLost(stored))
+    expect(abandon(stored, each)._unsafeUnwrapErr()).toEqual(fenceLost(stored))
   })
 })
 
-describe('a media that was abandoned', () => {
-  it('is never stored', () => {
-    expect(store(abandoned, attempt, contents)._unsafeUnwrapErr()).toEqual({ type: 'fence-lost', media: abandoned })
+describe('An abandoned media item', () => {
+  it('cannot be stored', () => {
+    expect(store(abandoned, attempt, contents)._unsafeUnwrapErr()).toEqual(fenceLost(abandoned))
   })
 
-  it.each([attempt, another])('is not abandoned again, by whichever attempt (%s)', (who) => {
-    expect(abandon(abandoned, who)._unsafeUnwrapErr()).toEqual({ type: 'fence-lost', media: abandoned })
+  it.each([attempt, otherAttempt])('is not abandoned again by the attempt %s', (each) => {
+    expect(abandon(abandoned, each)._unsafeUnwrapErr()).toEqual(fenceLost(abandoned))
   })
 })
 
-describe('the next attempt', () => {
+describe('The next attempt', () => {
   const next: Intent = {
     ...intent,
-    attempt: another,
+    attempt: otherAttempt,
     storage: 'elsewhere',
-    storageKey: storageKey(id, another),
+    storageKey: storageKey(id, otherAttempt),
     filename: parseFileName('b.gif')._unsafeUnwrap(),
     mimeType: 'image/gif' as ContentType,
   }
 
   it.each<[string, Media, Date]>([
-    ['was abandoned', abandoned, now],
-    ['was abandoned and discarded', { ...abandoned, discardedAt: later(1) }, later(2)],
-    ['has a lease that ends just now', receiving, later(60)],
-    ['has a lease that ran out', receiving, later(3600)],
-  ])('takes over a media that %s, and somebody is told where the bytes of the last one may lie', (_, media, at) => {
-    expect(receiveAgain(media, next, at, { leaseSeconds: 60, forgetAfterSeconds: 3600 })._unsafeUnwrap()).toStrictEqual(
-      {
-        media: { ...next, state: 'receiving', createdAt: at, leaseExpiresAt: leaseFrom(at, 60) },
-        events: [{ type: 'attempt-replaced', ...leftover, writableSeconds: 3600 }],
-      },
-    )
-  })
-
-  it.each<[string, Media, Date]>([
-    ['is received under a lease', receiving, later(59.999)],
-    ['is stored', stored, later(3600)],
-    ['was deleted', deleted, later(3600)],
-  ])('does not begin while a media %s', (_, media, at) => {
-    expect(receiveAgain(media, next, at, { leaseSeconds: 60, forgetAfterSeconds: 3600 })._unsafeUnwrapErr()).toEqual(
-      lost(media),
-    )
-  })
-})
-
-describe('an upload whose lease has run out', () => {
-  it.each([60, 61])('is abandoned by anybody after %d of 60 seconds', (seconds) => {
-    expect(expire(receiving, later(seconds))._unsafeUnwrap()).toStrictEqual({
-      media: abandoned,
-      events: [{ type: 'media-abandoned', ...leftover }],
+    ['is abandoned', abandoned, now],
+    ['is abandoned and discarded', { ...abandoned, discardedAt: after(1) }, after(2)],
+    ['has a lease that expires at this moment', receiving, after(60)],
+    ['has an expired lease', receiving, after(3600)],
+  ])('takes over a media item that %s, with an event that names the file of the previous attempt', (_, media, time) => {
+    expect(
+      receiveAgain(media, next, time, { leaseSeconds: 60, forgetAfterSeconds: 3600 })._unsafeUnwrap(),
+    ).toStrictEqual({
+      media: { ...next, state: 'receiving', createdAt: time, leaseExpiresAt: leaseFrom(time, 60) },
+      events: [{ type: 'attempt-replaced', ...file, writableSeconds: 3600 }],
     })
   })
 
-  it('is not abandoned a moment before', () => {
-    expect(expire(receiving, later(59.999))._unsafeUnwrapErr()).toEqual(lost(receiving))
-  })
-
-  it.each([stored, abandoned, deleted])('is nothing that is $state', (media) => {
-    expect(expire(media, later(3600))._unsafeUnwrapErr()).toEqual(lost(media))
+  it.each<[string, Media, Date]>([
+    ['has a valid lease', receiving, after(59.999)],
+    ['is stored', stored, after(3600)],
+    ['is deleted', deleted, after(3600)],
+  ])('cannot start if the media item %s', (_, media, time) => {
+    expect(receiveAgain(media, next, time, { leaseSeconds: 60, forgetAfterSeconds: 3600 })._unsafeUnwrapErr()).toEqual(
+      fenceLost(media),
+    )
   })
 })
 
-describe('a change', () => {
+describe('An upload with an expired lease', () => {
+  it.each([60, 61])('is abandoned by any process %d seconds after the start of its 60-second lease', (seconds) => {
+    expect(expire(receiving, after(seconds))._unsafeUnwrap()).toStrictEqual({
+      media: abandoned,
+      events: [{ type: 'media-abandoned', ...file }],
+    })
+  })
+
+  it('is not abandoned before the lease expires', () => {
+    expect(expire(receiving, after(59.999))._unsafeUnwrapErr()).toEqual(fenceLost(receiving))
+  })
+
+  it.each([stored, abandoned, deleted])('is not a media item in the state $state', (media) => {
+    expect(expire(media, after(3600))._unsafeUnwrapErr()).toEqual(fenceLost(media))
+  })
+})
+
+describe('A change', () => {
   const title = parseTitle('B')._unsafeUnwrap()
   const tags = parseTags(['y', 'x'])._unsafeUnwrap()
 
@@ -167,7 +165,7 @@ describe('a change', () => {
     ['of the tags', { tags }],
     ['of both', { title, tags }],
     ['of the tags to none', { tags: [] }],
-  ])('%s is one new version, and somebody is told', (_, changes) => {
+  ])('%s adds 1 to the version, with an event', (_, changes) => {
     expect(change(stored, changes)).toStrictEqual({
       media: { ...stored, ...changes, version: 2 },
       events: [{ type: 'media-changed', id }],
@@ -178,56 +176,56 @@ describe('a change', () => {
     ['of nothing', {}],
     ['to the same title', { title: stored.title }],
     ['to the same tags', { tags: [...stored.tags] }],
-    ['of what is not said', { title: undefined, tags: undefined }],
-  ])('%s is no new version', (_, changes) => {
+    ['to undefined values', { title: undefined, tags: undefined }],
+  ])('%s keeps the version, without an event', (_, changes) => {
     expect(change(stored, changes)).toStrictEqual({ media: stored, events: [] })
   })
 
-  it('of the order of tags counts', () => {
+  it('of the order of tags is a change', () => {
     const media = { ...stored, tags }
     expect(change(media, { tags: tags.toReversed() }).media).toMatchObject({ tags: ['x', 'y'], version: 2 })
   })
 
-  it('leaves the fingerprint as it was: it tells what was first sent', () => {
+  it('keeps the fingerprint of the first upload', () => {
     expect(change(stored, { title }).media.fingerprint).toBe(stored.fingerprint)
   })
 })
 
-describe('a media that is deleted', () => {
-  it('keeps no more than whose it was and where its bytes lie, and somebody is told', () => {
+describe('A deleted media item', () => {
+  it('keeps only its intent, with an event that names its file', () => {
     expect(markDeleted({ ...stored, version: 7 })).toStrictEqual({
       media: { ...intent, state: 'deleted', createdAt: now, version: 8, discardedAt: undefined },
-      events: [{ type: 'media-deleted', ...leftover, fileId: 'file' }],
+      events: [{ type: 'media-deleted', ...file, fileId: 'file' }],
     })
   })
 
-  it.each([attempt, another])('is neither stored nor abandoned, by whichever attempt (%s)', (who) => {
-    expect(store(deleted, who, contents)._unsafeUnwrapErr()).toEqual(lost(deleted))
-    expect(abandon(deleted, who)._unsafeUnwrapErr()).toEqual(lost(deleted))
+  it.each([attempt, otherAttempt])('is neither stored nor abandoned by the attempt %s', (each) => {
+    expect(store(deleted, each, contents)._unsafeUnwrapErr()).toEqual(fenceLost(deleted))
+    expect(abandon(deleted, each)._unsafeUnwrapErr()).toEqual(fenceLost(deleted))
   })
 })
 
-describe('that the bytes are gone', () => {
+describe('Marking a row as discarded', () => {
   const key = intent.storageKey
 
-  it.each([abandoned, deleted])('is noted for a media that was $state, without anybody being told', (media) => {
-    expect(markDiscarded(media, key, later(5))._unsafeUnwrap()).toStrictEqual({
-      media: { ...media, discardedAt: later(5) },
+  it.each([abandoned, deleted])('records the time for a media item that is $state, without an event', (media) => {
+    expect(markDiscarded(media, key, after(5))._unsafeUnwrap()).toStrictEqual({
+      media: { ...media, discardedAt: after(5) },
       events: [],
     })
   })
 
-  it('is noted once: the first time counts', () => {
-    const media = { ...abandoned, discardedAt: later(5) }
-    expect(markDiscarded(media, key, later(9))._unsafeUnwrap()).toStrictEqual({ media, events: [] })
+  it('keeps the first time', () => {
+    const media = { ...abandoned, discardedAt: after(5) }
+    expect(markDiscarded(media, key, after(9))._unsafeUnwrap()).toStrictEqual({ media, events: [] })
   })
 
-  it.each<Media>([receiving, stored])('is not noted for a media that is $state', (media) => {
-    expect(markDiscarded(media, key, now)._unsafeUnwrapErr()).toEqual(lost(media))
+  it.each<Media>([receiving, stored])('fails for a media item that is $state', (media) => {
+    expect(markDiscarded(media, key, now)._unsafeUnwrapErr()).toEqual(fenceLost(media))
   })
 
-  it('is not noted for the bytes of another attempt', () => {
-    expect(markDiscarded(abandoned, storageKey(id, another), now)._unsafeUnwrapErr()).toEqual(lost(abandoned))
+  it('fails for the file of another attempt', () => {
+    expect(markDiscarded(abandoned, storageKey(id, otherAttempt), now)._unsafeUnwrapErr()).toEqual(fenceLost(abandoned))
   })
 })
 
@@ -236,13 +234,13 @@ it.each<[Media, boolean]>([
   [stored, true],
   [abandoned, false],
   [deleted, false],
-])('a media that is $state may yet show its bytes to somebody: %s', (media, wanted) => {
-  expect(needsFile(media, media.storageKey)).toBe(wanted)
-  expect(needsFile(media, storageKey(id, another))).toBe(false)
-  expect(isDiscardable(media)).toBe(!wanted)
+])('needsFile of a media item that is $state is %s', (media, isNeeded) => {
+  expect(needsFile(media, media.storageKey)).toBe(isNeeded)
+  expect(needsFile(media, storageKey(id, otherAttempt))).toBe(false)
+  expect(isDiscardable(media)).toBe(!isNeeded)
 })
 
-describe('an id', () => {
+describe('A media id', () => {
   it('is a UUID in lower case', () => {
     fc.assert(
       fc.property(fc.uuid(), (uuid) => {
@@ -252,24 +250,24 @@ describe('an id', () => {
   })
 
   it.each([
-    ['nothing', ''],
-    ['upper case', id.toUpperCase().replace('0', 'A')],
-    ['braces', `{${id}}`],
-    ['no hyphens', id.replaceAll('-', '')],
-    ['a line break at the end', `${id}\n`],
-    ['a path before it', `../${id}`],
-    ['more digits', `${id}0`],
-    ['fewer digits', id.slice(1)],
-    ['10 KiB', 'a'.repeat(10_240)],
-  ])('is not %s', (_, raw) => {
+    ['empty', ''],
+    ['in upper case', id.toUpperCase().replace('0', 'A')],
+    ['in braces', `{${id}}`],
+    ['without hyphens', id.replaceAll('-', '')],
+    ['followed by a line break', `${id}\n`],
+    ['preceded by a path', `../${id}`],
+    ['longer than 36 characters', `${id}0`],
+    ['shorter than 36 characters', id.slice(1)],
+    ['10 KiB long', 'a'.repeat(10_240)],
+  ])('must not be %s', (_, raw) => {
     expect(isMediaId(raw)).toBe(false)
   })
 
-  it('and an attempt make a storage key', () => {
+  it('and an attempt form the storage key', () => {
     expect(storageKey(id, attempt)).toBe('01990000-0000-7000-8000-000000000000.0123456789abcdef')
   })
 })
 
-it('a lease runs for seconds', () => {
+it('A lease expires after the given number of seconds', () => {
   expect(leaseFrom(now, 0.5)).toEqual(new Date('2026-11-23T10:00:00.500Z'))
 })

@@ -8,245 +8,253 @@ import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { FileRef } from '../../src/domain/media/media.ts'
 import { leaseFrom } from '../../src/domain/media/transitions.ts'
 import { collect, inChunks, pngOf } from '../samples.ts'
-import { down, type Given, over, world } from './world.ts'
+import { createWorld, down, override, type WorldOptions } from './world.ts'
 
 const MOVE = { from: 'old', to: 'new' }
 const bytes = pngOf(10_000)
 
-/** Media in a storage that is called `old`, beside an empty one that is called `new`. */
-function start(given: Given = {}) {
-  const old = over<FileStorage>(new MemoryFileStorage(), { name: 'old' })
-  const target = over<FileStorage>(new MemoryFileStorage(), { name: 'new' })
-  const at = world({ ...given, ports: { storages: [old, target] } })
+/** Creates a world with a storage `old` for uploads, and an empty storage `new`. */
+function start(options: WorldOptions = {}) {
+  const source = override<FileStorage>(new MemoryFileStorage(), { name: 'old' })
+  const target = override<FileStorage>(new MemoryFileStorage(), { name: 'new' })
+  const world = createWorld({ ...options, ports: { storages: [source, target] } })
   const count = async (storage: FileStorage) => (await storage.list())._unsafeUnwrap().length
   return {
-    ...at,
-    old,
+    ...world,
+    source,
     target,
-    files: async () => ({ old: await count(old), new: await count(target) }),
-    move: async (isTrial = false) => (await at.mediaport.moveMedia({ ...MOVE, isTrial }))._unsafeUnwrap(),
+    files: async () => ({ old: await count(source), new: await count(target) }),
+    move: async (isTrial = false) => (await world.mediaport.moveMedia({ ...MOVE, isTrial }))._unsafeUnwrap(),
   }
 }
 
-/** The same, and something else before its answer. */
-const instead =
-  (put: FileStorage['put'], first: () => unknown): FileStorage['put'] =>
-  (...given) =>
-    put(...given).andThen((file) => ResultAsync.fromSafePromise(Promise.resolve(first()).then(() => file)))
+/** Returns a `put` that runs `sideEffect` after writing and before its result. */
+const withSideEffect =
+  (put: FileStorage['put'], sideEffect: () => unknown): FileStorage['put'] =>
+  (...args) =>
+    put(...args).andThen((file) => ResultAsync.fromSafePromise(Promise.resolve(sideEffect()).then(() => file)))
 
-/** Does at once what would be done by and by. */
-async function workOff({ told, mediaport }: ReturnType<typeof start>) {
-  for (const event of told) for (const job of jobsOf(event)) (await mediaport.work(job))._unsafeUnwrap()
+/** Runs the jobs of all events at once, without their delays. */
+async function runJobs({ events, mediaport }: ReturnType<typeof start>) {
+  for (const event of events) for (const job of jobsOf(event)) (await mediaport.work(job))._unsafeUnwrap()
 }
 
-describe('Moving media to another storage', () => {
-  it('keeps the bytes and all that is known of them, and clears the old storage', async () => {
-    const at = start()
-    const before = [await at.upload({ bytes }), await at.upload({ title: 'B' })]
-    await workOff(at)
-    expect(await at.move()).toEqual({ media: 2, bytes: 10_000 + (before[1]?.sizeBytes ?? 0), failures: [] })
-    expect(await at.files()).toEqual({ old: 0, new: 2 })
-    expect(bytes.equals(await at.content(before[0]?.id ?? ''))).toBe(true)
+describe('Moving media items to another storage', () => {
+  it('keeps the bytes and their metadata, and empties the old storage', async () => {
+    const world = start()
+    const before = [await world.upload({ bytes }), await world.upload({ title: 'B' })]
+    await runJobs(world)
+    expect(await world.move()).toEqual({ media: 2, bytes: 10_000 + (before[1]?.sizeBytes ?? 0), failures: [] })
+    expect(await world.files()).toEqual({ old: 0, new: 2 })
+    expect(bytes.equals(await world.content(before[0]?.id ?? ''))).toBe(true)
     for (const media of before) {
-      const { storage, storageKey, fileId, version, ...same } = (await at.mediaport.getMedia(media.id))._unsafeUnwrap()
+      const { storage, storageKey, fileId, version, ...same } = (
+        await world.mediaport.getMedia(media.id)
+      )._unsafeUnwrap()
       expect(media).toMatchObject(same)
       expect({ storage, version, fileId }).toEqual({ storage: 'new', version: 2, fileId: storageKey })
-      expect((await at.mediaport.readMetadata(media.id))._unsafeUnwrap().status).not.toBe('pending')
+      expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrap().status).not.toBe('pending')
     }
-    await workOff(at)
-    expect(await at.files()).toEqual({ old: 0, new: 2 })
-    expect((await at.mediaport.doctor.examine())._unsafeUnwrap().findings).toEqual([])
+    await runJobs(world)
+    expect(await world.files()).toEqual({ old: 0, new: 2 })
+    expect((await world.mediaport.doctor.examine({ jobsMs: 0 }))._unsafeUnwrap().findings).toEqual([])
   })
 
-  it('does nothing the second time, on trial, or from a storage to itself', async () => {
-    const at = start()
-    await at.upload()
-    expect(await at.move(true)).toMatchObject({ media: 1 })
-    expect(await at.files()).toEqual({ old: 1, new: 0 })
-    await at.move()
-    const told = at.told.length
-    expect(await at.move()).toMatchObject({ media: 0, failures: [] })
-    expect((await at.mediaport.moveMedia({ from: 'new', to: 'new' }))._unsafeUnwrap()).toMatchObject({ media: 0 })
-    expect(at.told).toHaveLength(told)
+  it('changes nothing the second time, in a trial, or from a storage to itself', async () => {
+    const world = start()
+    await world.upload()
+    expect(await world.move(true)).toMatchObject({ media: 1 })
+    expect(await world.files()).toEqual({ old: 1, new: 0 })
+    await world.move()
+    const events = world.events.length
+    expect(await world.move()).toMatchObject({ media: 0, failures: [] })
+    expect((await world.mediaport.moveMedia({ from: 'new', to: 'new' }))._unsafeUnwrap()).toMatchObject({ media: 0 })
+    expect(world.events).toHaveLength(events)
   })
 
-  it('knows of no storage but those it was given', async () => {
-    const moved = await start().mediaport.moveMedia({ from: 'old', to: 'elsewhere' })
-    expect(moved._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'storage' })
+  it('fails for an unknown storage', async () => {
+    const result = await start().mediaport.moveMedia({ from: 'old', to: 'elsewhere' })
+    expect(result._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'storage' })
   })
 
-  it('tells of a copy before its first byte', async () => {
-    const at = start()
-    await at.upload()
-    at.target.put = () => errAsync(down)
-    expect((await at.mediaport.moveMedia(MOVE))._unsafeUnwrapErr()).toEqual(down)
-    expect(at.told.at(-1)).toMatchObject({ type: 'copy-started', storage: 'new', decidedSeconds: 1200 })
+  it('emits an event for a copy before its first byte', async () => {
+    const world = start()
+    await world.upload()
+    world.target.put = () => errAsync(down)
+    expect((await world.mediaport.moveMedia(MOVE))._unsafeUnwrapErr()).toEqual(down)
+    expect(world.events.at(-1)).toMatchObject({ type: 'copy-started', storage: 'new', decidedSeconds: 1200 })
   })
 
-  it('leaves a media that was deleted meanwhile deleted, with nothing in either storage', async () => {
-    const at = start()
-    const { id } = await at.upload()
-    at.target.put = instead(at.target.put.bind(at.target), () => at.mediaport.deleteMedia(id))
-    expect(await at.move()).toEqual({ media: 0, bytes: 0, failures: [] })
-    expect((await at.row()).state).toBe('deleted')
-    expect(await at.files()).toEqual({ old: 0, new: 0 })
+  it('leaves no file of a media item that is deleted during its move', async () => {
+    const world = start()
+    const { id } = await world.upload()
+    world.target.put = withSideEffect(world.target.put.bind(world.target), () => world.mediaport.deleteMedia(id))
+    expect(await world.move()).toEqual({ media: 0, bytes: 0, failures: [] })
+    expect((await world.row()).state).toBe('deleted')
+    expect(await world.files()).toEqual({ old: 0, new: 0 })
   })
 
-  it('leaves a media alone that was uploaded anew under the same key meanwhile, with other bytes', async () => {
-    const at = start()
+  it('does not change a media item that is replaced during its move by an upload with the same key', async () => {
+    const world = start()
     const other = pngOf(20_000, 'other')
-    const send = async (sent: Uint8Array) =>
-      (await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(sent), key: 'k' }))._unsafeUnwrap()
+    const send = async (content: Uint8Array) =>
+      (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(content), key: 'k' }))._unsafeUnwrap()
     const { id, attempt } = await send(bytes)
-    at.target.put = instead(at.target.put.bind(at.target), async () => {
-      await at.mediaport.deleteMedia(id)
-      await workOff(at)
-      await at.media.forget(id, attempt)
+    world.target.put = withSideEffect(world.target.put.bind(world.target), async () => {
+      await world.mediaport.deleteMedia(id)
+      await runJobs(world)
+      await world.media.forget(id, attempt)
       await send(other)
     })
-    expect(await at.move()).toMatchObject({ media: 0 })
-    const kept = { storage: 'old', version: 1, sizeBytes: 20_000 }
-    expect((await at.mediaport.getMedia(id))._unsafeUnwrap()).toMatchObject(kept)
-    expect(other.equals(await at.content(id))).toBe(true)
-    expect(await at.files()).toEqual({ old: 1, new: 0 })
+    expect(await world.move()).toMatchObject({ media: 0 })
+    const expected = { storage: 'old', version: 1, sizeBytes: 20_000 }
+    expect((await world.mediaport.getMedia(id))._unsafeUnwrap()).toMatchObject(expected)
+    expect(other.equals(await world.content(id))).toBe(true)
+    expect(await world.files()).toEqual({ old: 1, new: 0 })
   })
 
-  it('keeps a title that was changed meanwhile', async () => {
-    const at = start()
-    const { id } = await at.upload()
-    at.target.put = instead(at.target.put.bind(at.target), () => at.mediaport.changeMedia(id, { title: 'New' }))
-    expect(await at.move()).toMatchObject({ media: 1 })
-    expect(await at.row()).toMatchObject({ title: 'New', storage: 'new', version: 3 })
+  it('keeps a title that is changed during the move', async () => {
+    const world = start()
+    const { id } = await world.upload()
+    world.target.put = withSideEffect(world.target.put.bind(world.target), () =>
+      world.mediaport.changeMedia(id, { title: 'New' }),
+    )
+    expect(await world.move()).toMatchObject({ media: 1 })
+    expect(await world.row()).toMatchObject({ title: 'New', storage: 'new', version: 3 })
   })
 })
 
-describe('A media stays where it is, and is told,', () => {
-  it.each<[string, (at: ReturnType<typeof start>, place: FileRef) => unknown]>([
-    ['file-missing', (at, { storageKey }) => at.old.delete(storageKey)],
-    ['file-damaged', (at) => (at.old.open = () => okAsync(inChunks(pngOf(10_000, 'another'))))],
-    ['storage-error', (at) => (at.target.put = () => errAsync({ type: 'storage-error', cause: 'no' }))],
-    ['insufficient-storage', (at) => (at.target.put = () => errAsync({ type: 'insufficient-storage', cause: 'no' }))],
-  ])('%s', async (reason, harm) => {
-    const at = start()
-    const media = await at.upload({ bytes })
-    await harm(at, media)
+describe('A media item that cannot be moved stays in its storage', () => {
+  it.each<[string, (world: ReturnType<typeof start>, place: FileRef) => unknown]>([
+    ['file-missing', (world, { storageKey }) => world.source.delete(storageKey)],
+    ['file-damaged', (world) => (world.source.open = () => okAsync(inChunks(pngOf(10_000, 'another'))))],
+    ['storage-error', (world) => (world.target.put = () => errAsync({ type: 'storage-error', cause: 'no' }))],
+    [
+      'insufficient-storage',
+      (world) => (world.target.put = () => errAsync({ type: 'insufficient-storage', cause: 'no' })),
+    ],
+  ])('and is reported as %s', async (reason, damage) => {
+    const world = start()
+    const media = await world.upload({ bytes })
+    await damage(world, media)
     const cause = reason.startsWith('file') ? {} : { cause: 'no' }
     const failures = [{ type: 'not-moved', id: media.id, reason, ...cause }]
-    expect(await at.move()).toEqual({ media: 0, bytes: 0, failures })
-    expect(await at.row()).toMatchObject({ storage: 'old', version: 1 })
-    expect((await at.files()).new).toBe(0)
+    expect(await world.move()).toEqual({ media: 0, bytes: 0, failures })
+    expect(await world.row()).toMatchObject({ storage: 'old', version: 1 })
+    expect((await world.files()).new).toBe(0)
   })
 })
 
-describe('A storage that does not answer', () => {
+describe('A storage that does not answer during a move', () => {
   const KEYS = 6
-  const silent = unavailable('storage')(new Error('EIO'))
-  async function several() {
-    const at = start()
-    const media: Awaited<ReturnType<typeof at.upload>>[] = []
-    for (let n = 0; n < KEYS; n++) media.push(await at.upload({ bytes: pngOf(1000, String(n)) }))
-    return { ...at, media }
+  const outage = unavailable('storage')(new Error('EIO'))
+  async function startWithSix() {
+    const world = start()
+    const media: Awaited<ReturnType<typeof world.upload>>[] = []
+    for (let n = 0; n < KEYS; n++) media.push(await world.upload({ bytes: pngOf(1000, String(n)) }))
+    return { ...world, media }
   }
 
-  it('about one file keeps none of the others', async () => {
-    const at = await several()
-    const { id, storageKey } = at.media[2] ?? (await at.row())
-    const open = at.old.open.bind(at.old)
-    at.old.open = (...given) => (given[0] === storageKey ? errAsync(silent) : open(...given))
-    const failures = [{ type: 'not-moved', id, reason: 'unavailable', cause: silent.cause }]
-    expect(await at.move()).toEqual({ media: KEYS - 1, bytes: 1000 * (KEYS - 1), failures })
-    at.old.open = open
-    expect(await at.move()).toMatchObject({ media: 1, failures: [] })
-    expect(await at.files()).toEqual({ old: 0, new: KEYS })
+  it('for one file does not prevent the move of the others', async () => {
+    const world = await startWithSix()
+    const { id, storageKey } = world.media[2] ?? (await world.row())
+    const open = world.source.open.bind(world.source)
+    world.source.open = (...args) => (args[0] === storageKey ? errAsync(outage) : open(...args))
+    const failures = [{ type: 'not-moved', id, reason: 'unavailable', cause: outage.cause }]
+    expect(await world.move()).toEqual({ media: KEYS - 1, bytes: 1000 * (KEYS - 1), failures })
+    world.source.open = open
+    expect(await world.move()).toMatchObject({ media: 1, failures: [] })
+    expect(await world.files()).toEqual({ old: 0, new: KEYS })
   })
 
-  it('about a file half way keeps none of the others', async () => {
-    const at = await several()
-    const { storageKey } = at.media[5] ?? (await at.row())
-    const open = at.old.open.bind(at.old)
+  it('in the middle of a file does not prevent the move of the others', async () => {
+    const world = await startWithSix()
+    const { storageKey } = world.media[5] ?? (await world.row())
+    const open = world.source.open.bind(world.source)
     async function* half() {
       yield pngOf(500)
-      throw silent.cause
+      throw outage.cause
     }
-    at.old.open = (...given) => (given[0] === storageKey ? okAsync(half()) : open(...given))
-    expect(await at.move()).toMatchObject({
+    world.source.open = (...args) => (args[0] === storageKey ? okAsync(half()) : open(...args))
+    expect(await world.move()).toMatchObject({
       media: KEYS - 1,
-      failures: [{ reason: 'unavailable', cause: silent.cause }],
+      failures: [{ reason: 'unavailable', cause: outage.cause }],
     })
-    expect(await at.files()).toEqual({ old: 1, new: KEYS - 1 })
+    expect(await world.files()).toEqual({ old: 1, new: KEYS - 1 })
   })
 
-  it('lets go of the file that it was to be given', async () => {
-    const at = await several()
-    let released = 0
+  it('does not leave the source files open', async () => {
+    const world = await startWithSix()
+    let returnCalls = 0
     const end = async () => ({ done: true, value: undefined }) as const
-    at.old.open = () => okAsync({ [Symbol.asyncIterator]: () => ({ next: end, return: () => (released++, end()) }) })
-    at.target.put = () => errAsync(silent)
-    expect((await at.mediaport.moveMedia(MOVE)).isErr()).toBe(true)
-    expect(released).toBe(4)
+    world.source.open = () =>
+      okAsync({ [Symbol.asyncIterator]: () => ({ next: end, return: () => (returnCalls++, end()) }) })
+    world.target.put = () => errAsync(outage)
+    expect((await world.mediaport.moveMedia(MOVE)).isErr()).toBe(true)
+    expect(returnCalls).toBe(4)
   })
 
-  it('about four in a row is asked no more', async () => {
-    const at = await several()
-    let puts = 0
-    at.target.put = () => {
-      puts++
-      return errAsync(silent)
+  it('for four files in a row ends the move', async () => {
+    const world = await startWithSix()
+    let putCount = 0
+    world.target.put = () => {
+      putCount++
+      return errAsync(outage)
     }
-    expect((await at.mediaport.moveMedia(MOVE))._unsafeUnwrapErr()).toEqual(silent)
-    expect([puts, await at.files()]).toEqual([4, { old: KEYS, new: 0 }])
+    expect((await world.mediaport.moveMedia(MOVE))._unsafeUnwrapErr()).toEqual(outage)
+    expect([putCount, await world.files()]).toEqual([4, { old: KEYS, new: 0 }])
   })
 })
 
-describe('A commit that nobody answered', () => {
+describe('The commit of a move', () => {
   it.each([
     ['was done', true, { old: 0, new: 1 }],
-    ['was not', false, { old: 1, new: 0 }],
-  ])('and that %s leaves one whole file once the jobs are done', async (_, isDone, files) => {
-    let before = Number.POSITIVE_INFINITY
+    ['was not done', false, { old: 1, new: 0 }],
+  ])('leaves one complete file after the jobs if its answer is lost and it %s', async (_, isDone, files) => {
+    let updatesLeft = Number.POSITIVE_INFINITY
     const wrapMedia = (media: MediaRepository): MediaRepository =>
-      over(media, {
+      override(media, {
         update: (id, change) => {
-          if (before-- !== 0) return media.update(id, change)
+          if (updatesLeft-- !== 0) return media.update(id, change)
           return isDone ? media.update(id, change).andThen(() => errAsync(down)) : errAsync(down)
         },
       })
-    const at = start({ wrapMedia })
-    const { id } = await at.upload({ bytes })
-    before = 1
-    expect((await at.mediaport.moveMedia(MOVE))._unsafeUnwrapErr()).toEqual(down)
-    expect(await at.files()).toEqual({ old: 1, new: 1 })
-    await workOff(at)
-    expect(await at.files()).toEqual(files)
-    expect(bytes.equals(await at.content(id))).toBe(true)
+    const world = start({ wrapMedia })
+    const { id } = await world.upload({ bytes })
+    updatesLeft = 1
+    expect((await world.mediaport.moveMedia(MOVE))._unsafeUnwrapErr()).toEqual(down)
+    expect(await world.files()).toEqual({ old: 1, new: 1 })
+    await runJobs(world)
+    expect(await world.files()).toEqual(files)
+    expect(bytes.equals(await world.content(id))).toBe(true)
   })
 
-  it('is not given once others may take the copy for left behind', async () => {
+  it('is not made after the time at which other processes may discard the copy', async () => {
     let seconds = 0
     const wrapMedia = (media: MediaRepository): MediaRepository =>
-      over(media, {
+      override(media, {
         update: (id, change) => media.update(id, (row, now) => change(row, leaseFrom(now, seconds))),
       })
-    const at = start({ wrapMedia, policy: { leaseSeconds: 60 } })
-    await at.upload()
-    at.target.put = instead(at.target.put.bind(at.target), () => (seconds = 600))
-    expect(await at.move()).toMatchObject({ media: 0 })
-    expect(await at.files()).toEqual({ old: 1, new: 0 })
+    const world = start({ wrapMedia, policy: { leaseSeconds: 60 } })
+    await world.upload()
+    world.target.put = withSideEffect(world.target.put.bind(world.target), () => (seconds = 600))
+    expect(await world.move()).toMatchObject({ media: 0 })
+    expect(await world.files()).toEqual({ old: 1, new: 0 })
   })
 })
 
-describe('A reader', () => {
-  it('who asked for the bytes before they were moved gets them', async () => {
-    const at = start()
-    const { id } = await at.upload({ bytes })
-    const open = at.old.open.bind(at.old)
-    at.old.open = (...given) => {
-      at.old.open = open
-      return new ResultAsync(at.move().then(async () => open(...given)))
+describe('A reader of a moved media item', () => {
+  it('gets the bytes if the move ends between the lookup and the open', async () => {
+    const world = start()
+    const { id } = await world.upload({ bytes })
+    const open = world.source.open.bind(world.source)
+    world.source.open = (...args) => {
+      world.source.open = open
+      return new ResultAsync(world.move().then(async () => open(...args)))
     }
-    const content = (await at.mediaport.openContent(id))._unsafeUnwrap()
+    const content = (await world.mediaport.openContent(id))._unsafeUnwrap()
     const body = (await content.open())._unsafeUnwrap()
     expect(bytes.equals(await collect(body))).toBe(true)
-    expect(await at.row()).toMatchObject({ storage: 'new' })
+    expect(await world.row()).toMatchObject({ storage: 'new' })
   })
 })

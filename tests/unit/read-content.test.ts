@@ -7,16 +7,16 @@ import { createMediaport } from '../../src/application/mediaport.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { collect, inChunks, PNG, pngOf } from '../samples.ts'
-import { down, eventually, over, read, Sender, world } from './world.ts'
+import { createWorld, down, eventually, override, read, Sender } from './world.ts'
 
 const notFound = { type: 'not-found' }
 const bytes = pngOf(10_000)
 
-const called = (name: string): FileStorage => over<FileStorage>(new MemoryFileStorage(), { name })
+const storageNamed = (name: string): FileStorage => override<FileStorage>(new MemoryFileStorage(), { name })
 
-describe('the content of a media', () => {
-  it('is what was uploaded, byte for byte, with what is known of it', async () => {
-    const { mediaport, upload } = world()
+describe('The content of a media item', () => {
+  it('is the uploaded bytes, with the media item', async () => {
+    const { mediaport, upload } = createWorld()
     const stored = await upload({ bytes })
     const { media, open } = (await mediaport.openContent(stored.id))._unsafeUnwrap()
     const body = (await open())._unsafeUnwrap()
@@ -29,34 +29,34 @@ describe('the content of a media', () => {
     ['the last byte', 9999, 9999],
     ['a part', 100, 5000],
     ['all of it', 0, 9999],
-  ])('can be read in part: %s', async (_, start, end) => {
-    const { mediaport, upload } = world()
+  ])('can be read as a range: %s', async (_, start, end) => {
+    const { mediaport, upload } = createWorld()
     const { id } = await upload({ bytes })
     const { open } = (await mediaport.openContent(id))._unsafeUnwrap()
     const body = (await open({ start, end }))._unsafeUnwrap()
     expect(bytes.subarray(start, end + 1).equals(await collect(body))).toBe(true)
   })
 
-  it('can be read by its owner and by nobody else', async () => {
-    const { mediaport, upload, content } = world()
+  it('can be read only by its owner if an owner is given', async () => {
+    const { mediaport, upload, content } = createWorld()
     const { id } = await upload({ owner: 'me', bytes })
     expect(await content(id, { owner: 'me' })).toHaveLength(10_000)
     expect((await mediaport.openContent(id, { owner: 'you' }))._unsafeUnwrapErr()).toEqual(notFound)
   })
 
-  it('of a media that is not there, or not yet, does not exist', async () => {
-    const { mediaport, rows } = world()
+  it('is not found for an unknown id and for an upload in progress', async () => {
+    const { mediaport, rows } = createWorld()
     const sender = new Sender(bytes)
-    const uploading = mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = mediaport.uploadMedia({ filename: 'a.png', body: sender })
     await eventually(rows).toHaveLength(1)
     for (const id of [(await rows())[0]?.id ?? '', randomIdentity.newId(), 'x', '../x'])
       expect((await mediaport.openContent(id))._unsafeUnwrapErr()).toEqual(notFound)
     sender.fail(new Error('left'))
-    await uploading
+    await result
   })
 
-  it('comes from the storage that took it, whichever takes new files now', async () => {
-    const [old, current] = [called('old'), called('current')]
+  it('comes from the storage that has the file, also if new files go to another storage', async () => {
+    const [old, current] = [storageNamed('old'), storageNamed('current')]
     const ports = memoryPorts()
     const before = createMediaport({ ...ports, storages: [old] })
     const stored = (await before.uploadMedia({ filename: 'a.png', body: inChunks(bytes) }))._unsafeUnwrap()
@@ -69,30 +69,33 @@ describe('the content of a media', () => {
     expect(PNG.equals(await read(now, other.id))).toBe(true)
   })
 
-  it('cannot be had while the storage that took it is not configured', async () => {
+  it('is unavailable if its storage is not configured', async () => {
     const ports = memoryPorts()
-    const before = createMediaport({ ...ports, storages: [called('old')] })
+    const before = createMediaport({ ...ports, storages: [storageNamed('old')] })
     const { id } = (await before.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrap()
-    const now = createMediaport({ ...ports, storages: [called('current')] })
-    expect((await opened(now, id))._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'storage' })
+    const now = createMediaport({ ...ports, storages: [storageNamed('current')] })
+    expect((await openContent(now, id))._unsafeUnwrapErr()).toMatchObject({
+      type: 'unavailable',
+      dependency: 'storage',
+    })
   })
 
-  it('that its storage lost is an error before the first byte', async () => {
-    const { mediaport, upload, storage } = world()
+  it('is a storage-error before the first byte if the file is missing', async () => {
+    const { mediaport, upload, storage } = createWorld()
     const { id, storageKey } = await upload()
     await storage.delete(storageKey)
-    const error = (await opened(mediaport, id))._unsafeUnwrapErr()
+    const error = (await openContent(mediaport, id))._unsafeUnwrapErr()
     expect(error).toEqual({ type: 'storage-error', cause: { type: 'file-missing', key: storageKey } })
   })
 
-  it('cannot be had while its storage does not answer', async () => {
+  it('is unavailable while its storage does not answer', async () => {
     const unavailable = { ...down, dependency: 'storage' } as const
-    const { mediaport, upload } = world({
-      wrapStorage: (storage) => over(storage, { open: () => errAsync(unavailable) }),
+    const { mediaport, upload } = createWorld({
+      wrapStorage: (storage) => override(storage, { open: () => errAsync(unavailable) }),
     })
     const { id } = await upload()
-    expect((await opened(mediaport, id))._unsafeUnwrapErr()).toEqual(unavailable)
+    expect((await openContent(mediaport, id))._unsafeUnwrapErr()).toEqual(unavailable)
   })
 })
 
-const opened = (mediaport: Mediaport, id: string) => mediaport.openContent(id).andThen(({ open }) => open())
+const openContent = (mediaport: Mediaport, id: string) => mediaport.openContent(id).andThen(({ open }) => open())

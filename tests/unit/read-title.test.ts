@@ -2,71 +2,71 @@ import { errAsync, ResultAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
-import { down, over, world } from './world.ts'
+import { createWorld, down, override } from './world.ts'
 
-const away = unavailable('titles')(new Error('away'))
+const cacheDown = unavailable('titles')(new Error('away'))
 const never = <T>(): ResultAsync<T, never> => new ResultAsync(new Promise(() => {}))
 
-/** A world whose repository can be told to refuse reads, so that what is answered all the same came from the cache. */
-function cached({ titles = memoryPorts().titles } = {}) {
+/** Creates a world whose repository fails reads while `state.isDown`. A title that is read then comes from the cache. */
+function createWorldWithSwitch({ titles = memoryPorts().titles } = {}) {
   const state = { isDown: false }
-  const at = world({
+  const world = createWorld({
     ports: { titles },
-    wrapMedia: (media) => over(media, { get: (id) => (state.isDown ? errAsync(down) : media.get(id)) }),
+    wrapMedia: (media) => override(media, { get: (id) => (state.isDown ? errAsync(down) : media.get(id)) }),
   })
-  const read = async (id: string, owner?: string) => (await at.mediaport.readTitle(id, { owner }))._unsafeUnwrap()
-  return { ...at, read, state }
+  const read = async (id: string, owner?: string) => (await world.mediaport.readTitle(id, { owner }))._unsafeUnwrap()
+  return { ...world, read, state }
 }
 
-describe('a title', () => {
-  it('comes from the row and is in the cache from then on', async () => {
-    const at = cached()
-    const { id } = await at.upload({ title: 'A', tags: ['x'] })
-    expect(await at.read(id)).toEqual({ id, title: 'A', tags: ['x'] })
-    at.state.isDown = true
-    expect(await at.read(id)).toEqual({ id, title: 'A', tags: ['x'] })
+describe('Reading a title', () => {
+  it('reads the row first, and the cache from then on', async () => {
+    const world = createWorldWithSwitch()
+    const { id } = await world.upload({ title: 'A', tags: ['x'] })
+    expect(await world.read(id)).toEqual({ id, title: 'A', tags: ['x'] })
+    world.state.isDown = true
+    expect(await world.read(id)).toEqual({ id, title: 'A', tags: ['x'] })
   })
 
-  it('is new as soon as it was changed, and gone as soon as its media was deleted', async () => {
-    const at = cached()
-    const { id } = await at.upload({ title: 'A' })
-    await at.read(id)
-    await at.mediaport.changeMedia(id, { title: 'B' })
-    at.state.isDown = true
-    expect(await at.read(id)).toMatchObject({ title: 'B' })
-    at.state.isDown = false
-    await at.mediaport.deleteMedia(id)
-    expect((await at.mediaport.readTitle(id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
+  it('returns a change at once, and not-found at once after deletion', async () => {
+    const world = createWorldWithSwitch()
+    const { id } = await world.upload({ title: 'A' })
+    await world.read(id)
+    await world.mediaport.changeMedia(id, { title: 'B' })
+    world.state.isDown = true
+    expect(await world.read(id)).toMatchObject({ title: 'B' })
+    world.state.isDown = false
+    await world.mediaport.deleteMedia(id)
+    expect((await world.mediaport.readTitle(id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
   })
 
-  it('of another owner does not exist, cached or not', async () => {
-    const at = cached()
-    const { id } = await at.upload({ owner: 'a', title: 'A' })
-    const stranger = async () => (await at.mediaport.readTitle(id, { owner: 'b' }))._unsafeUnwrapErr().type
-    expect(await stranger()).toBe('not-found')
-    expect(await at.read(id, 'a')).toMatchObject({ title: 'A' })
-    expect(await stranger()).toBe('not-found')
-    expect(await at.read(id)).toMatchObject({ title: 'A' })
+  it('returns not-found for another owner, cached or not', async () => {
+    const world = createWorldWithSwitch()
+    const { id } = await world.upload({ owner: 'a', title: 'A' })
+    const errorForOther = async () => (await world.mediaport.readTitle(id, { owner: 'b' }))._unsafeUnwrapErr().type
+    expect(await errorForOther()).toBe('not-found')
+    expect(await world.read(id, 'a')).toMatchObject({ title: 'A' })
+    expect(await errorForOther()).toBe('not-found')
+    expect(await world.read(id)).toMatchObject({ title: 'A' })
   })
 
-  it.each(['', 'x', '01A20712-704D-7006-B9DC-23E57664E313'])('of %j does not exist', async (id) => {
-    expect((await cached().mediaport.readTitle(id))._unsafeUnwrapErr().type).toBe('not-found')
+  it.each(['', 'x', '01A20712-704D-7006-B9DC-23E57664E313'])('returns not-found for the invalid id %j', async (id) => {
+    expect((await createWorldWithSwitch().mediaport.readTitle(id))._unsafeUnwrapErr().type).toBe('not-found')
   })
 })
 
 describe.each([
-  ['refuses', () => errAsync(away)],
+  ['refuses', () => errAsync(cacheDown)],
   ['never answers', never],
-])('a cache that %s', (_, answer) => {
-  it('keeps no title from being read or changed, and no media from being deleted', async () => {
-    const at = cached({
-      titles: { put: answer, find: answer, remove: answer, list: () => errAsync(away) },
+])('A title cache that %s', (_, answer) => {
+  it('does not make reading, changing or deleting fail', async () => {
+    const world = createWorldWithSwitch({
+      titles: { put: answer, find: answer, remove: answer, list: () => errAsync(cacheDown) },
     })
-    const { id } = await at.upload({ title: 'A' })
-    expect(await at.read(id)).toMatchObject({ title: 'A' })
-    expect((await at.mediaport.changeMedia(id, { title: 'B' }))._unsafeUnwrap().title).toBe('B')
-    expect(await at.read(id)).toMatchObject({ title: 'B' })
-    expect((await at.mediaport.deleteMedia(id)).isOk()).toBe(true)
-    expect((await at.mediaport.readTitle(id))._unsafeUnwrapErr().type).toBe('not-found')
+    const { id } = await world.upload({ title: 'A' })
+    expect(await world.read(id)).toMatchObject({ title: 'A' })
+    expect((await world.mediaport.changeMedia(id, { title: 'B' }))._unsafeUnwrap().title).toBe('B')
+    expect(await world.read(id)).toMatchObject({ title: 'B' })
+    expect((await world.mediaport.deleteMedia(id)).isOk()).toBe(true)
+    expect((await world.mediaport.readTitle(id))._unsafeUnwrapErr().type).toBe('not-found')
   })
 })

@@ -1,83 +1,85 @@
 import { errAsync, okAsync } from 'neverthrow'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import type { ExtractMetadata } from '../../src/application/ports/extract-metadata.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
 import type { Stored } from '../../src/domain/media/media.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
-import { over, world } from './world.ts'
+import { createWorld, override } from './world.ts'
 
-/** So many media of which neither store knows anything; the metadata store takes at most so many documents. */
-async function forgotten(count: number, takes = Number.POSITIVE_INFINITY) {
-  const state = { reads: 0, takes }
+/** Creates `count` media items without documents and cached titles. The metadata store fails after `maxSaves` saves. */
+async function createWorldWithoutProjections(count: number, maxSaves = Number.POSITIVE_INFINITY) {
+  const state = { reads: 0, savesLeft: maxSaves }
   const extract: ExtractMetadata = () => {
     state.reads++
     return okAsync({ status: 'none', format: 'png', tags: {} })
   }
   const { metadata } = memoryPorts()
-  const at = world({
+  const world = createWorld({
     ports: {
       extract,
-      metadata: over(metadata, {
-        save: (...given) =>
-          state.takes-- > 0 ? metadata.save(...given) : errAsync(unavailable('metadata')(new Error('away'))),
+      metadata: override(metadata, {
+        save: (...args) =>
+          state.savesLeft-- > 0 ? metadata.save(...args) : errAsync(unavailable('metadata')(new Error('away'))),
       }),
     },
   })
   const ids: string[] = []
-  for (let n = 0; n < count; n++) ids.push((await at.upload({ title: `title ${n}` })).id)
-  const documents = async () => (await metadata.list())._unsafeUnwrap().map(({ id }) => id)
-  const titles = async () => (await at.titles.list())._unsafeUnwrap().entries.map(({ id }) => id)
-  return { ...at, state, ids: ids.toSorted(), documents, cached: async () => (await titles()).toSorted() }
+  for (let n = 0; n < count; n++) ids.push((await world.upload({ title: `title ${n}` })).id)
+  const documentIds = async () => (await metadata.list())._unsafeUnwrap().map(({ id }) => id)
+  const titleIds = async () => (await world.titles.list())._unsafeUnwrap().entries.map(({ id }) => id)
+  return { ...world, state, ids: ids.toSorted(), documentIds, cachedIds: async () => (await titleIds()).toSorted() }
 }
 
-it('makes all documents and titles again, and says how far it is', async () => {
-  const at = await forgotten(105)
-  const [deleted] = at.ids
-  await at.mediaport.deleteMedia(deleted ?? '')
-  const progress: number[] = []
-  const onProgress = (done: number) => void progress.push(done)
-  const done = await at.mediaport.rebuild({ metadata: true, titles: true, onProgress })
-  expect(done._unsafeUnwrap()).toBe(104)
-  expect(await at.documents()).toEqual(at.ids.slice(1))
-  expect(await at.cached()).toEqual(at.ids.slice(1))
-  expect(progress.at(-1)).toBe(104)
-  expect(progress).toEqual(progress.toSorted((a, b) => a - b))
-})
+describe('Rebuilding projections', () => {
+  it('saves all documents and titles again, and reports its progress', async () => {
+    const world = await createWorldWithoutProjections(105)
+    const [deleted] = world.ids
+    await world.mediaport.deleteMedia(deleted ?? '')
+    const progress: number[] = []
+    const onProgress = (done: number) => void progress.push(done)
+    const result = await world.mediaport.rebuild({ metadata: true, titles: true, onProgress })
+    expect(result._unsafeUnwrap()).toBe(104)
+    expect(await world.documentIds()).toEqual(world.ids.slice(1))
+    expect(await world.cachedIds()).toEqual(world.ids.slice(1))
+    expect(progress.at(-1)).toBe(104)
+    expect(progress).toEqual(progress.toSorted((a, b) => a - b))
+  })
 
-it.each([
-  ['metadata', { metadata: true, titles: false }, 3, 0],
-  ['titles', { metadata: false, titles: true }, 0, 3],
-])('leaves the other alone when it is for %s', async (_, what, documents, titles) => {
-  const at = await forgotten(3)
-  await at.mediaport.rebuild(what)
-  expect(await at.documents()).toHaveLength(documents)
-  expect(await at.cached()).toHaveLength(titles)
-})
+  it.each([
+    ['metadata', { metadata: true, titles: false }, 3, 0],
+    ['titles', { metadata: false, titles: true }, 0, 3],
+  ])('changes only one projection if it is called for %s', async (_, options, documents, titles) => {
+    const world = await createWorldWithoutProjections(3)
+    await world.mediaport.rebuild(options)
+    expect(await world.documentIds()).toHaveLength(documents)
+    expect(await world.cachedIds()).toHaveLength(titles)
+  })
 
-it('reads no file twice when it goes on after an outage', async () => {
-  const at = await forgotten(20, 7)
-  const what = { metadata: true, titles: false }
-  expect((await at.mediaport.rebuild(what))._unsafeUnwrapErr().dependency).toBe('metadata')
-  const before = { reads: at.state.reads, documents: (await at.documents()).length }
-  at.state.takes = Number.POSITIVE_INFINITY
-  expect((await at.mediaport.rebuild(what))._unsafeUnwrap()).toBe(20)
-  expect(await at.documents()).toEqual(at.ids)
-  expect(at.state.reads - before.reads).toBe(20 - before.documents)
-})
+  it('reads no file twice if it is repeated after an outage', async () => {
+    const world = await createWorldWithoutProjections(20, 7)
+    const options = { metadata: true, titles: false }
+    expect((await world.mediaport.rebuild(options))._unsafeUnwrapErr().dependency).toBe('metadata')
+    const before = { reads: world.state.reads, documents: (await world.documentIds()).length }
+    world.state.savesLeft = Number.POSITIVE_INFINITY
+    expect((await world.mediaport.rebuild(options))._unsafeUnwrap()).toBe(20)
+    expect(await world.documentIds()).toEqual(world.ids)
+    expect(world.state.reads - before.reads).toBe(20 - before.documents)
+  })
 
-it('takes out what stores that were restored from an old copy have of media that are no more', async () => {
-  const at = await forgotten(2)
-  const what = { metadata: true, titles: true }
-  await at.mediaport.rebuild(what)
-  const [id = ''] = at.ids
-  const old = (await at.media.get(id as MediaId))._unsafeUnwrap() as Stored
-  await at.mediaport.deleteMedia(id)
-  await at.mediaport.reapUploads()
-  await at.media.forget(old.id, old.attempt)
-  await at.titles.put(old.id, { ...old, version: 9 })
-  await at.metadata.save(old.id, old.attempt, { status: 'none', tags: {} })
-  await at.mediaport.rebuild(what)
-  expect(await at.documents()).toEqual(at.ids.slice(1))
-  expect(await at.cached()).toEqual(at.ids.slice(1))
+  it('removes documents and titles of media items that no longer exist', async () => {
+    const world = await createWorldWithoutProjections(2)
+    const options = { metadata: true, titles: true }
+    await world.mediaport.rebuild(options)
+    const [id = ''] = world.ids
+    const media = (await world.media.get(id as MediaId))._unsafeUnwrap() as Stored
+    await world.mediaport.deleteMedia(id)
+    await world.mediaport.reapUploads()
+    await world.media.forget(media.id, media.attempt)
+    await world.titles.put(media.id, { ...media, version: 9 })
+    await world.metadata.save(media.id, media.attempt, { status: 'none', tags: {} })
+    await world.mediaport.rebuild(options)
+    expect(await world.documentIds()).toEqual(world.ids.slice(1))
+    expect(await world.cachedIds()).toEqual(world.ids.slice(1))
+  })
 })

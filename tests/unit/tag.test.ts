@@ -6,35 +6,35 @@ import { anyText } from './text.ts'
 const tag = (raw: string) => parseTag(raw)._unsafeUnwrap()
 const many = (count: number) => Array.from({ length: count }, (_, n) => `tag ${n}`)
 
-describe('a tag', () => {
+describe('A tag', () => {
   it.each([
     ['in lower case', 'Summer', 'summer'],
     ['in Unicode NFC', 'CAFE\u0301', 'café'],
     ['without white space around it', ' a b ', 'a b'],
-    ['with marks that mean something elsewhere', `a:b*?["']{}$%`, undefined],
-    ['of 64 characters', 'x'.repeat(64), undefined],
-    ['of 64 characters outside the basic plane', '😀'.repeat(64), undefined],
-  ])('is taken %s', (_, raw, expected = raw) => {
+    ['with characters that are special in other systems', `a:b*?["']{}$%`, undefined],
+    ['with 64 characters', 'x'.repeat(64), undefined],
+    ['with 64 characters outside the basic plane', '😀'.repeat(64), undefined],
+  ])('is accepted %s', (_, raw, expected = raw) => {
     expect(tag(raw)).toBe(expected)
   })
 
   it.each([
-    ['nothing', '', 'empty'],
-    ['white space', '  ', 'empty'],
-    ['characters that cannot be seen', '\u200B', 'empty'],
+    ['no characters', '', 'empty'],
+    ['white space only', '  ', 'empty'],
+    ['invisible characters only', '\u200B', 'empty'],
     ['65 characters', 'x'.repeat(65), 'too-long'],
     ['a comma', 'a,b', 'comma'],
-    ['nothing but a comma', ',', 'comma'],
+    ['a comma only', ',', 'comma'],
     ['a line break', 'a\r\nb', 'control-characters'],
     ['NUL', 'a\0', 'control-characters'],
     ['a bidi override', '\u202Ea', 'control-characters'],
-    ['half a surrogate pair', '\uDE00', 'not-well-formed'],
-    ['what a decoder put for bad bytes', '\uFFFD', 'not-well-formed'],
-  ])('is refused when it has %s', (_, raw, reason) => {
+    ['a lone surrogate', '\uDE00', 'not-well-formed'],
+    ['U+FFFD', '\uFFFD', 'not-well-formed'],
+  ])('is rejected if it has %s', (_, raw, reason) => {
     expect(parseTag(raw)._unsafeUnwrapErr()).toEqual({ type: 'invalid-tag', reason })
   })
 
-  it('is the same when it is parsed again, and safe to show on one line', () => {
+  it('does not change when it is parsed again, and is one line of normalised text', () => {
     fc.assert(
       fc.property(anyText, (raw) => {
         const parsed = parseTag(raw)
@@ -49,7 +49,7 @@ describe('a tag', () => {
     )
   })
 
-  it('is found by any spelling of it', () => {
+  it('is the same for any case and any Unicode normalisation form', () => {
     fc.assert(
       fc.property(
         fc.string({ unit: fc.constantFrom('É', 'é', 'e\u0301', 'E\u0301', 'x', 'X'), minLength: 1 }),
@@ -63,28 +63,28 @@ describe('a tag', () => {
   })
 })
 
-describe('tags', () => {
-  it('are kept in the order given, each once in whatever spelling', () => {
+describe('Tags', () => {
+  it('keep their order, without duplicates', () => {
     expect(parseTags(['b', 'A', 'B ', 'a', 'c'])._unsafeUnwrap()).toEqual(['b', 'a', 'c'])
   })
 
-  it('may be none', () => {
+  it('may be empty', () => {
     expect(parseTags([])._unsafeUnwrap()).toEqual([])
   })
 
-  it('may be 32', () => {
+  it('may be 32 in number', () => {
     expect(parseTags(many(32))._unsafeUnwrap()).toHaveLength(32)
   })
 
-  it('may be more than 32 where some are the same', () => {
+  it('may be more than 32 if duplicates are among them', () => {
     expect(parseTags([...many(32), ...many(32)])._unsafeUnwrap()).toHaveLength(32)
   })
 
-  it('are refused when there are 33', () => {
+  it('are rejected if there are 33', () => {
     expect(parseTags(many(33))._unsafeUnwrapErr()).toEqual({ type: 'invalid-tag', reason: 'too-many' })
   })
 
-  it('are refused when one of them is', () => {
+  it('are rejected if one of them is invalid', () => {
     expect(parseTags(['fine', '', 'fine too'])._unsafeUnwrapErr()).toEqual({ type: 'invalid-tag', reason: 'empty' })
   })
 })

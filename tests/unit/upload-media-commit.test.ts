@@ -6,151 +6,153 @@ import { type Attempt, storageKey } from '../../src/domain/media/ids.ts'
 import type { Media } from '../../src/domain/media/media.ts'
 import { abandon, expire } from '../../src/domain/media/transitions.ts'
 import { inChunks, PNG, pngOf } from '../samples.ts'
-import { down, eventually, over, Sender, world } from './world.ts'
+import { createWorld, down, eventually, override, Sender } from './world.ts'
 
-/** What becomes of one update: done, done without its answer coming back, or not done. */
+/** What happens to an update: it is done, it is done but the answer is lost, or it is not done. */
 type Fate = 'done' | 'answer lost' | 'not done'
 
-/** Updates meet these fates in turn. */
-const updates =
+/** Applies one fate to each update, in order. */
+const withFates =
   (...fates: Fate[]) =>
   (media: MediaRepository): MediaRepository =>
-    over(media, {
+    override(media, {
       update: (id, change) => {
         const fate = fates.shift()
-        if (fate === undefined) throw new Error('one update too many')
+        if (fate === undefined) throw new Error('There are more updates than fates.')
         if (fate === 'not done') return errAsync(down)
         const answer = media.update(id, change)
         return fate === 'done' ? answer : answer.andThen(() => err(down)).orElse(() => err(down))
       },
     })
 
-/** Between the bytes and the commit, `act` does something to the row. */
-const beforeTheCommit = (act: () => Promise<unknown>) => (storage: FileStorage) =>
-  over(storage, {
+/** Runs `action` after the file is stored and before the row is committed. */
+const beforeCommit = (action: () => Promise<unknown>) => (storage: FileStorage) =>
+  override(storage, {
     put: (...put) =>
       storage.put(...put).map(async (file) => {
-        await act()
+        await action()
         return file
       }),
   })
 
-describe('an upload whose commit', () => {
-  it('is answered is stored with one update', async () => {
-    const at = world({ wrapMedia: updates('done') })
-    expect((await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrap().state).toBe(
+describe('An upload whose commit', () => {
+  it('gets an answer is stored with one update', async () => {
+    const world = createWorld({ wrapMedia: withFates('done') })
+    expect((await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrap().state).toBe(
       'stored',
     )
   })
 
-  it('was done, but the answer was lost, has succeeded', async () => {
-    const at = world({ wrapMedia: updates('answer lost', 'done') })
-    const uploaded = await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) })
-    const { replayed, ...media } = uploaded._unsafeUnwrap()
+  it('was done succeeds although the answer is lost', async () => {
+    const world = createWorld({ wrapMedia: withFates('answer lost', 'done') })
+    const result = await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) })
+    const { replayed, ...media } = result._unsafeUnwrap()
     expect(replayed).toBe(false)
-    expect(await at.row()).toStrictEqual(media)
+    expect(await world.row()).toStrictEqual(media)
     expect(media.state).toBe('stored')
-    expect(PNG.equals(await at.content(media.id))).toBe(true)
-    expect(at.told).toEqual([{ type: 'media-stored', id: media.id, attempt: media.attempt }])
+    expect(PNG.equals(await world.content(media.id))).toBe(true)
+    expect(world.events).toEqual([{ type: 'media-stored', id: media.id, attempt: media.attempt }])
   })
 
-  it('was not done is given up, bytes and all', async () => {
-    // The third marks the row: its bytes are known to be gone.
-    const at = world({ wrapMedia: updates('not done', 'done', 'done') })
-    const error = (await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
+  it('was not done is abandoned, and its file is deleted', async () => {
+    // The third update marks the row as discarded.
+    const world = createWorld({ wrapMedia: withFates('not done', 'done', 'done') })
+    const error = (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
-    expect(await at.row()).toMatchObject({ state: 'abandoned', discardedAt: expect.any(Date) })
-    expect(await at.files()).toBe(0)
-    expect(at.told).toMatchObject([{ type: 'media-abandoned' }])
+    expect(await world.row()).toMatchObject({ state: 'abandoned', discardedAt: expect.any(Date) })
+    expect(await world.files()).toBe(0)
+    expect(world.events).toMatchObject([{ type: 'media-abandoned' }])
   })
 
   it.each<[string, Fate, Media['state']]>([
-    ['was done, for all that is known', 'answer lost', 'stored'],
-    ['was not done, for all that is known', 'not done', 'receiving'],
-  ])('%s, and cannot be asked for, is left as it is: no bytes are deleted by guess', async (_, fate, state) => {
-    const at = world({ wrapMedia: updates(fate, 'not done') })
-    const error = (await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
+    ['was done', 'answer lost', 'stored'],
+    ['was not done', 'not done', 'receiving'],
+  ])('%s keeps its row and its file if the outcome cannot be determined', async (_, fate, state) => {
+    const world = createWorld({ wrapMedia: withFates(fate, 'not done') })
+    const error = (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
     expect(error).toEqual({ type: 'outcome-unknown', cause: down.cause })
-    expect(await at.row()).toMatchObject({ state })
-    expect(await at.files()).toBe(1)
+    expect(await world.row()).toMatchObject({ state })
+    expect(await world.files()).toBe(1)
   })
 
-  it('was not done, and whose giving up was done without an answer, leaves its bytes to whom is told', async () => {
-    const at = world({ wrapMedia: updates('not done', 'answer lost') })
-    const error = (await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
+  it('was not done keeps its file if the answer to the abandonment is lost; the event discards it', async () => {
+    const world = createWorld({ wrapMedia: withFates('not done', 'answer lost') })
+    const error = (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
     expect(error).toEqual({ type: 'outcome-unknown', cause: down.cause })
-    expect(await at.row()).toMatchObject({ state: 'abandoned' })
-    expect(at.told).toMatchObject([{ type: 'media-abandoned' }])
+    expect(await world.row()).toMatchObject({ state: 'abandoned' })
+    expect(world.events).toMatchObject([{ type: 'media-abandoned' }])
   })
 })
 
-describe('an upload that lost its row', () => {
-  it('to somebody who put it away is refused, and deletes its own bytes', async () => {
-    const at = world()
+describe('An upload that lost its row', () => {
+  it('to a process that abandoned it fails and deletes its own file', async () => {
+    const world = createWorld()
     const sender = new Sender(pngOf(9000))
-    const uploading = at.mediaport.uploadMedia({ filename: 'a.png', body: sender })
-    await eventually(at.rows).toMatchObject([{ state: 'receiving' }])
-    const { id, attempt } = await at.row()
-    await at.media.update(id, (media) => abandon(media, attempt))
+    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    await eventually(world.rows).toMatchObject([{ state: 'receiving' }])
+    const { id, attempt } = await world.row()
+    await world.media.update(id, (media) => abandon(media, attempt))
     sender.send(PNG).end()
-    expect((await uploading)._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'database' })
-    const { storage, storageKey } = await at.row()
-    expect(await at.row()).toMatchObject({ state: 'abandoned', attempt })
-    expect(await at.files()).toBe(0)
-    // Its bytes may have come after whoever put it away had looked for them.
-    expect(at.told.map(({ type }) => type)).toEqual(['media-abandoned', 'attempt-late'])
-    expect(at.told.at(-1)).toMatchObject({ id, storage, storageKey })
+    expect((await result)._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'database' })
+    const { storage, storageKey } = await world.row()
+    expect(await world.row()).toMatchObject({ state: 'abandoned', attempt })
+    expect(await world.files()).toBe(0)
+    // The file may have been written after the other process had discarded it.
+    expect(world.eventTypes()).toEqual(['media-abandoned', 'attempt-late'])
+    expect(world.events.at(-1)).toMatchObject({ id, storage, storageKey })
   })
 
-  it('to somebody who put it away after the last byte came is refused, and deletes its own bytes', async () => {
-    const at = world({
-      wrapStorage: beforeTheCommit(async () => {
-        const { id, attempt } = await at.row()
-        await at.media.update(id, (media) => abandon(media, attempt))
+  it('to a process that abandoned it after the last byte fails and deletes its own file', async () => {
+    const world = createWorld({
+      wrapStorage: beforeCommit(async () => {
+        const { id, attempt } = await world.row()
+        await world.media.update(id, (media) => abandon(media, attempt))
       }),
     })
-    const error = (await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
+    const error = (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
-    expect(await at.files()).toBe(0)
-    expect(at.told.at(-1)).toMatchObject({ type: 'attempt-late', fileId: (await at.row()).storageKey })
+    expect(await world.files()).toBe(0)
+    expect(world.events.at(-1)).toMatchObject({ type: 'attempt-late', fileId: (await world.row()).storageKey })
   })
 
-  it('to the next attempt is refused, and leaves row and bytes of that one alone', async () => {
-    const next = 'ffffffffffffffff' as Attempt
-    const at = world({
-      wrapStorage: beforeTheCommit(async () => {
-        const { id } = await at.row()
-        const theirs = { attempt: next, storageKey: storageKey(id, next) }
-        await at.media.update(id, (media) => ok({ media: { ...media, ...theirs }, events: [] }))
-        await at.storage.put(theirs.storageKey, inChunks(PNG), {
-          contentType: (await at.row()).mimeType,
+  it('to the next attempt fails, and keeps the row and the file of that attempt', async () => {
+    const nextAttempt = 'ffffffffffffffff' as Attempt
+    const world = createWorld({
+      wrapStorage: beforeCommit(async () => {
+        const { id } = await world.row()
+        const intent = { attempt: nextAttempt, storageKey: storageKey(id, nextAttempt) }
+        await world.media.update(id, (media) => ok({ media: { ...media, ...intent }, events: [] }))
+        await world.storage.put(intent.storageKey, inChunks(PNG), {
+          contentType: (await world.row()).mimeType,
           signal: new AbortController().signal,
         })
       }),
     })
     const error = (
-      await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(pngOf(9000)) })
+      await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(pngOf(9000)) })
     )._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
-    const row = await at.row()
-    expect(row).toMatchObject({ state: 'receiving', attempt: next })
-    const files = (await at.storage.list())._unsafeUnwrap()
+    const row = await world.row()
+    expect(row).toMatchObject({ state: 'receiving', attempt: nextAttempt })
+    const files = (await world.storage.list())._unsafeUnwrap()
     expect(files).toMatchObject([{ key: row.storageKey, size: PNG.length }])
-    expect(at.told).toMatchObject([{ type: 'attempt-late', id: row.id, storageKey: expect.not.stringContaining(next) }])
+    expect(world.events).toMatchObject([
+      { type: 'attempt-late', id: row.id, storageKey: expect.not.stringContaining(nextAttempt) },
+    ])
   })
 
-  it('altogether is refused, and its row comes again, to see that its own bytes go', async () => {
-    const at = world({
-      wrapStorage: beforeTheCommit(async () => {
-        const { id, attempt } = await at.row()
-        await at.media.update(id, (media) => abandon(media, attempt))
-        await at.media.forget(id, attempt)
+  it('because it was forgotten fails, and adds its row again so that its file is discarded', async () => {
+    const world = createWorld({
+      wrapStorage: beforeCommit(async () => {
+        const { id, attempt } = await world.row()
+        await world.media.update(id, (media) => abandon(media, attempt))
+        await world.media.forget(id, attempt)
       }),
     })
-    const error = (await at.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
+    const error = (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
-    const { id, storageKey } = await at.row()
-    await at.media.update(id, (media) => expire(media, new Date(Date.now() + 3_600_000)))
-    expect(at.told.at(-1)).toMatchObject({ type: 'media-abandoned', storageKey })
+    const { id, storageKey } = await world.row()
+    await world.media.update(id, (media) => expire(media, new Date(Date.now() + 3_600_000)))
+    expect(world.events.at(-1)).toMatchObject({ type: 'media-abandoned', storageKey })
   })
 })

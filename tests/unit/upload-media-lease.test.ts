@@ -6,232 +6,232 @@ import type { MediaRepository } from '../../src/application/ports/media-reposito
 import type { Upload } from '../../src/application/upload/upload-media.ts'
 import { abandon } from '../../src/domain/media/transitions.ts'
 import { noise, pngOf } from '../samples.ts'
-import { down, eventually, type Given, over, Sender, type World, watched, world } from './world.ts'
+import { createWorld, down, eventually, override, Sender, track, type World, type WorldOptions } from './world.ts'
 
 const POLICY: Partial<Policy> = { leaseSeconds: 60, storageTimeoutSeconds: 90 }
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date', 'performance'] }))
 afterEach(() => void vi.useRealTimers())
 
-const seconds = (count: number) => vi.advanceTimersByTimeAsync(count * 1000)
+const advance = (count: number) => vi.advanceTimersByTimeAsync(count * 1000)
 
-/** An upload that has got its row and whose sender has sent 9,000 bytes. */
-async function begun(given: Given = {}, upload: Partial<Upload> = {}) {
-  const at = world({ policy: POLICY, ...given })
+/** Starts an upload. Its row exists, and its sender has sent 9,000 bytes. */
+async function startUpload(options: WorldOptions = {}, upload: Partial<Upload> = {}) {
+  const world = createWorld({ policy: POLICY, ...options })
   const sender = new Sender(pngOf(9000))
-  const uploading = watched(at.mediaport.uploadMedia({ filename: 'a.png', body: sender, ...upload }))
-  await eventually(at.rows).toHaveLength(1)
-  return { at, sender, ...uploading }
+  const result = track(world.mediaport.uploadMedia({ filename: 'a.png', body: sender, ...upload }))
+  await eventually(world.rows).toHaveLength(1)
+  return { world, sender, ...result }
 }
 
-async function leaseAhead(at: World): Promise<number> {
-  const row = await at.row()
-  if (row.state !== 'receiving') throw new Error(`the row is ${row.state}`)
+async function remainingLeaseMs(world: World): Promise<number> {
+  const row = await world.row()
+  if (row.state !== 'receiving') throw new Error(`The row is in the state ${row.state}.`)
   return row.leaseExpiresAt.getTime() - Date.now()
 }
 
-async function putAway(at: World, sender: Sender): Promise<void> {
-  expect(await at.row()).toMatchObject({ state: 'abandoned' })
-  expect(await at.files()).toBe(0)
+async function expectAbandoned(world: World, sender: Sender): Promise<void> {
+  expect(await world.row()).toMatchObject({ state: 'abandoned' })
+  expect(await world.files()).toBe(0)
   expect(sender.stopped).toBe(true)
   expect(vi.getTimerCount()).toBe(0)
 }
 
-/** A storage that takes nothing, or takes everything and does not answer, until it is given up. */
-const silent =
+/** A storage that reads nothing or the whole body and does not answer until the signal is aborted. */
+const silentStorage =
   (takes: 'nothing' | 'everything') =>
   (storage: FileStorage): FileStorage =>
-    over(storage, {
+    override(storage, {
       put: (key, body, { contentType, signal }) => {
-        const givenUp = new Promise<void>((resolve) => {
+        const abortEvent = new Promise<void>((resolve) => {
           signal.addEventListener('abort', () => resolve())
         })
-        async function* held() {
+        async function* read() {
           if (takes === 'everything') yield* body
-          await givenUp
+          await abortEvent
           throw signal.reason
         }
-        return storage.put(key, held(), { contentType, signal })
+        return storage.put(key, read(), { contentType, signal })
       },
     })
 
-const notRenewing = (media: MediaRepository): MediaRepository => over(media, { renew: () => errAsync(down) })
+const withoutRenewal = (media: MediaRepository): MediaRepository => override(media, { renew: () => errAsync(down) })
 
-describe('the lease of an upload', () => {
-  it('is kept while bytes come, however long', async () => {
-    const { at, sender, outcome } = await begun()
+describe('The lease of an upload', () => {
+  it('is renewed as long as bytes arrive', async () => {
+    const { world, sender, outcome } = await startUpload()
     for (let n = 0; n < 40; n++) {
-      await seconds(15)
+      await advance(15)
       sender.send(noise(1000))
-      expect(await leaseAhead(at)).toBeGreaterThan(0)
+      expect(await remainingLeaseMs(world)).toBeGreaterThan(0)
     }
     sender.end()
     expect((await outcome())._unsafeUnwrap()).toMatchObject({ state: 'stored', sizeBytes: 49_000 })
     expect(vi.getTimerCount()).toBe(0)
   })
 
-  it('is kept while the storage may still answer', async () => {
-    const { at, sender, isSettled } = await begun({ wrapStorage: silent('everything') })
+  it('is renewed until the storage timeout', async () => {
+    const { world, sender, isSettled } = await startUpload({ wrapStorage: silentStorage('everything') })
     sender.end()
     for (let n = 0; n < 8; n++) {
-      await seconds(10)
-      expect(await leaseAhead(at)).toBeGreaterThan(0)
+      await advance(10)
+      expect(await remainingLeaseMs(world)).toBeGreaterThan(0)
     }
     expect(isSettled()).toBe(false)
-    await at.mediaport.close()
+    await world.mediaport.close()
   })
 
-  it('is not kept for a sender that is silent', async () => {
-    const { at, isSettled } = await begun()
-    await seconds(59)
+  it('is not renewed for a silent sender', async () => {
+    const { world, isSettled } = await startUpload()
+    await advance(59)
     expect(isSettled()).toBe(false)
-    expect(await leaseAhead(at)).toBeLessThanOrEqual(21_000)
-    await at.mediaport.close()
+    expect(await remainingLeaseMs(world)).toBeLessThanOrEqual(21_000)
+    await world.mediaport.close()
   })
 
-  it('survives a repository that is away for less than its length', async () => {
-    let away = false
-    const { at, sender, outcome } = await begun({
-      wrapMedia: (media) => over(media, { renew: (...args) => (away ? errAsync(down) : media.renew(...args)) }),
+  it('survives a database outage that is shorter than the lease', async () => {
+    let isDown = false
+    const { world, sender, outcome } = await startUpload({
+      wrapMedia: (media) => override(media, { renew: (...args) => (isDown ? errAsync(down) : media.renew(...args)) }),
     })
     for (let n = 0; n < 20; n++) {
-      away = n % 4 === 3
-      await seconds(10)
+      isDown = n % 4 === 3
+      await advance(10)
       sender.send(noise(1000))
     }
-    expect(await leaseAhead(at)).toBeGreaterThan(0)
+    expect(await remainingLeaseMs(world)).toBeGreaterThan(0)
     sender.end()
     expect((await outcome()).isOk()).toBe(true)
   })
 })
 
-describe('an upload is given up', () => {
-  it('when its sender is silent for as long as a lease lasts', async () => {
-    const { at, sender, outcome, isSettled } = await begun()
-    await seconds(55)
+describe('An upload is abandoned', () => {
+  it('if its sender is silent for the time of a lease', async () => {
+    const { world, sender, outcome, isSettled } = await startUpload()
+    await advance(55)
     expect(isSettled()).toBe(false)
-    await seconds(50)
+    await advance(50)
     expect((await outcome())._unsafeUnwrapErr()).toEqual({ type: 'too-slow' })
-    await putAway(at, sender)
+    await expectAbandoned(world, sender)
   })
 
-  it('by the time that its lease has run out', async () => {
-    const { at, isSettled } = await begun()
-    while ((await leaseAhead(at)) > 1000) await seconds(1)
-    await seconds(2)
+  it('at the latest when its lease expires', async () => {
+    const { world, isSettled } = await startUpload()
+    while ((await remainingLeaseMs(world)) > 1000) await advance(1)
+    await advance(2)
     expect(isSettled()).toBe(true)
   })
 
-  it('when its sender falls silent on the way', async () => {
-    const { at, sender, outcome } = await begun()
+  it('if its sender becomes silent after some time', async () => {
+    const { world, sender, outcome } = await startUpload()
     for (let n = 0; n < 10; n++) {
-      await seconds(15)
+      await advance(15)
       sender.send(noise(1000))
     }
-    await seconds(100)
+    await advance(100)
     expect((await outcome())._unsafeUnwrapErr()).toEqual({ type: 'too-slow' })
-    await putAway(at, sender)
+    await expectAbandoned(world, sender)
   })
 
-  it('for its sender, who was silent for longer than a lease and then went on', async () => {
-    const { at, sender, outcome } = await begun()
-    await seconds(15)
+  it('as too slow if its sender resumes after more than the time of a lease', async () => {
+    const { world, sender, outcome } = await startUpload()
+    await advance(15)
     sender.send(noise(1000))
-    await seconds(70)
+    await advance(70)
     sender.send(noise(1000))
-    await seconds(100)
+    await advance(100)
     expect((await outcome())._unsafeUnwrapErr()).toEqual({ type: 'too-slow' })
-    await putAway(at, sender)
+    await expectAbandoned(world, sender)
   })
 
-  it.each(['nothing', 'everything'] as const)('when its storage took %s and is silent', async (takes) => {
-    const { at, sender, outcome, isSettled } = await begun({ wrapStorage: silent(takes) })
+  it.each(['nothing', 'everything'] as const)('if its storage reads %s and does not answer', async (takes) => {
+    const { world, sender, outcome, isSettled } = await startUpload({ wrapStorage: silentStorage(takes) })
     sender.send(noise(1000)).end()
-    await seconds(85)
+    await advance(85)
     expect(isSettled()).toBe(false)
-    await seconds(40)
+    await advance(40)
     expect((await outcome())._unsafeUnwrapErr()).toEqual({ type: 'storage-timeout' })
-    await putAway(at, sender)
+    await expectAbandoned(world, sender)
   })
 
-  it('when its storage has less time than a lease lasts', async () => {
+  it('after the storage timeout, also if that is shorter than a lease', async () => {
     const policy = { leaseSeconds: 60, storageTimeoutSeconds: 9 }
-    const { at, sender, outcome, isSettled } = await begun({ policy, wrapStorage: silent('nothing') })
-    await seconds(8)
+    const { world, sender, outcome, isSettled } = await startUpload({ policy, wrapStorage: silentStorage('nothing') })
+    await advance(8)
     expect(isSettled()).toBe(false)
-    await seconds(5)
+    await advance(5)
     expect((await outcome())._unsafeUnwrapErr()).toEqual({ type: 'storage-timeout' })
-    await putAway(at, sender)
+    await expectAbandoned(world, sender)
   })
 
-  it('when its lease cannot be renewed for as long as it lasts', async () => {
-    const { at, sender, outcome, isSettled } = await begun({ wrapMedia: notRenewing })
+  it('if its lease cannot be renewed for the time of a lease', async () => {
+    const { world, sender, outcome, isSettled } = await startUpload({ wrapMedia: withoutRenewal })
     for (let n = 0; n < 5; n++) {
       sender.send(noise(1000))
-      await seconds(10)
+      await advance(10)
     }
     expect(isSettled()).toBe(false)
     for (let n = 0; n < 4; n++) {
       sender.send(noise(1000))
-      await seconds(10)
+      await advance(10)
     }
     const error = (await outcome())._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
-    await putAway(at, sender)
+    await expectAbandoned(world, sender)
   })
 
-  it('when nobody answers to the renewal of its lease', async () => {
-    let asked = 0
+  it('if the renewal of its lease never returns', async () => {
+    let renewals = 0
     const renew: MediaRepository['renew'] = () => {
-      asked++
+      renewals++
       return new ResultAsync(new Promise(() => {}))
     }
-    const { at, sender, outcome } = await begun({ wrapMedia: (media) => over(media, { renew }) })
+    const { world, sender, outcome } = await startUpload({ wrapMedia: (media) => override(media, { renew }) })
     for (let n = 0; n < 10; n++) {
       sender.send(noise(1000))
-      await seconds(10)
+      await advance(10)
     }
     const error = (await outcome())._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
-    expect(asked).toBe(1)
-    await putAway(at, sender)
+    expect(renewals).toBe(1)
+    await expectAbandoned(world, sender)
   })
 
-  it('for the repository, where the lease cannot be renewed while the storage may still answer', async () => {
+  it('as unavailable if the lease cannot be renewed before the storage timeout', async () => {
     const policy = { leaseSeconds: 6, storageTimeoutSeconds: 60 }
-    let away = false
-    const { at, outcome } = await begun({
+    let isDown = false
+    const { world, outcome } = await startUpload({
       policy,
-      wrapStorage: silent('nothing'),
-      wrapMedia: (media) => over(media, { renew: (...args) => (away ? errAsync(down) : media.renew(...args)) }),
+      wrapStorage: silentStorage('nothing'),
+      wrapMedia: (media) => override(media, { renew: (...args) => (isDown ? errAsync(down) : media.renew(...args)) }),
     })
-    await seconds(5)
-    away = true
-    await seconds(20)
+    await advance(5)
+    isDown = true
+    await advance(20)
     const error = (await outcome())._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
-    expect(await at.row()).toMatchObject({ state: 'abandoned' })
+    expect(await world.row()).toMatchObject({ state: 'abandoned' })
   })
 
-  it('soon after somebody else put its row away', async () => {
-    const { at, sender, outcome } = await begun()
-    const { id, attempt } = await at.row()
-    await at.media.update(id, (media) => abandon(media, attempt))
+  it('soon after another process abandons its row', async () => {
+    const { world, sender, outcome } = await startUpload()
+    const { id, attempt } = await world.row()
+    await world.media.update(id, (media) => abandon(media, attempt))
     sender.send(noise(1000))
-    await seconds(21)
+    await advance(21)
     const error = (await outcome())._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
-    await putAway(at, sender)
-    expect(at.told.map(({ type }) => type)).toEqual(['media-abandoned', 'attempt-late'])
+    await expectAbandoned(world, sender)
+    expect(world.eventTypes()).toEqual(['media-abandoned', 'attempt-late'])
   })
 
-  it('when what is said about its file does not come for as long as a lease lasts', async () => {
+  it('if its details do not arrive within the time of a lease', async () => {
     const details: Upload['details'] & object = new ResultAsync(new Promise(() => {}))
-    const { at, sender, outcome } = await begun({}, { details })
+    const { world, sender, outcome } = await startUpload({}, { details })
     sender.end()
-    await eventually(at.files).toBe(1)
-    await seconds(120)
+    await eventually(world.files).toBe(1)
+    await advance(120)
     expect((await outcome())._unsafeUnwrapErr()).toEqual({ type: 'too-slow' })
-    await putAway(at, sender)
+    await expectAbandoned(world, sender)
   })
 })

@@ -10,78 +10,67 @@ import type { MetadataStore } from '../../src/application/ports/metadata-store.t
 import type { TitleCache } from '../../src/application/ports/title-cache.ts'
 import type { Unavailable } from '../../src/application/ports/unavailable.ts'
 import type { MediaEvent } from '../../src/domain/media/events.ts'
-import type { MediaId } from '../../src/domain/media/ids.ts'
 import type { Media, Stored } from '../../src/domain/media/media.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { collect, inChunks, PNG } from '../samples.ts'
 
 export interface World {
   readonly mediaport: Mediaport
-  /** The ports themselves, behind what `wrap…` puts in front of them. */
+  /** The ports without the faults that `wrapMedia` and `wrapStorage` add. */
   readonly media: MediaRepository
   readonly storage: FileStorage
   readonly metadata: MetadataStore
   readonly titles: TitleCache
-  /** The events of all transitions, in their order. */
-  readonly told: readonly MediaEvent[]
-  /** Every row that an upload may have written, in any state. */
-  readonly rows: () => Promise<Media[]>
-  /** The one row there is. */
+  /** The events of all transitions, in order. */
+  readonly events: readonly MediaEvent[]
+  readonly eventTypes: () => MediaEvent['type'][]
+  /** The first 1,000 rows in any state, in the order of their ids. */
+  readonly rows: () => Promise<readonly Media[]>
+  /** The only row. Throws if there is none or more than one. */
   readonly row: () => Promise<Media>
-  /** How many files the storage shows. */
+  /** The number of files in the storage. */
   readonly files: () => Promise<number>
-  readonly content: (id: string, asking?: ReadOptions) => Promise<Buffer>
-  /** A stored media with a file of its own. */
-  readonly upload: (given?: Sent) => Promise<Stored>
+  readonly content: (id: string, options?: ReadOptions) => Promise<Buffer>
+  /** Uploads a file and returns the stored media item. */
+  readonly upload: (options?: UploadOptions) => Promise<Stored>
 }
 
-interface Sent {
+interface UploadOptions {
   readonly title?: string
   readonly tags?: string[]
   readonly owner?: string
   readonly bytes?: Uint8Array
 }
 
-export interface Given {
+export interface WorldOptions {
   readonly policy?: Partial<Policy>
-  /** Puts a fault in front of the repository. */
+  /** Adds faults to the repository. */
   readonly wrapMedia?: (media: MediaRepository) => MediaRepository
-  /** Puts a fault in front of the storage. */
+  /** Adds faults to the storage. */
   readonly wrapStorage?: (storage: FileStorage) => FileStorage
   readonly ports?: Partial<Omit<Ports, 'media'>>
 }
 
-/** The bytes of a media item. */
+/** Returns the bytes of a media item. */
 export async function read(mediaport: Mediaport, id: string, options?: ReadOptions): Promise<Buffer> {
   return collect((await mediaport.openContent(id, options).andThen(({ open }) => open()))._unsafeUnwrap())
 }
 
-/** The use cases over ports in memory. */
-export function world({ policy, wrapMedia = same, wrapStorage = same, ports: given }: Given = {}): World {
-  const told: MediaEvent[] = []
-  const media = new MemoryMediaRepository({ add: (_, events) => void told.push(...events) })
-  const ports = { ...memoryPorts(), ...given }
-  const ids: MediaId[] = []
-  const { identity } = ports
+/** Creates the use cases over ports in memory. */
+export function createWorld({ policy, wrapMedia = same, wrapStorage = same, ...options }: WorldOptions = {}): World {
+  const events: MediaEvent[] = []
+  const media = new MemoryMediaRepository({ add: (_, added) => void events.push(...added) })
+  const ports = { ...memoryPorts(), ...options.ports }
   const [storage] = ports.storages
-  const newId = () => {
-    const id = identity.newId()
-    ids.push(id)
-    return id
-  }
   const mediaport = createMediaport(
     {
       ...ports,
       media: wrapMedia(media),
       storages: [wrapStorage(storage), ...ports.storages.slice(1)],
-      identity: { newId, newAttempt: () => identity.newAttempt() },
     },
     policy,
   )
-  const rows = async () => {
-    const answers = await Promise.all(ids.map((id) => media.get(id)))
-    return answers.flatMap((answer) => (answer.isOk() ? [answer.value] : []))
-  }
+  const rows = async () => (await media.scan(undefined, 1000))._unsafeUnwrap()
 
   return {
     mediaport,
@@ -89,15 +78,16 @@ export function world({ policy, wrapMedia = same, wrapStorage = same, ports: giv
     storage,
     metadata: ports.metadata,
     titles: ports.titles,
-    told,
+    events,
+    eventTypes: () => events.map(({ type }) => type),
     rows,
     row: async () => {
       const [row, ...others] = await rows()
-      if (row === undefined || others.length > 0) throw new Error('there is not one row')
+      if (row === undefined || others.length > 0) throw new Error('There is not exactly one row.')
       return row
     },
     files: async () => (await storage.list())._unsafeUnwrap().length,
-    content: async (id, asking) => read(mediaport, id, asking),
+    content: async (id, readOptions) => read(mediaport, id, readOptions),
     upload: async ({ bytes = PNG, owner = 'anonymous', ...details } = {}) => {
       const upload = { filename: 'a.png', body: inChunks(bytes), owner, details }
       const { replayed: _, ...stored } = (await mediaport.uploadMedia(upload))._unsafeUnwrap()
@@ -106,20 +96,20 @@ export function world({ policy, wrapMedia = same, wrapStorage = same, ports: giv
   }
 }
 
-/** `port` with some of its methods replaced. */
-export const over = <Port extends object>(port: Port, replaced: Partial<Port>): Port =>
+/** Returns a proxy of `port` in which the methods of `replacements` take the place of its own. */
+export const override = <Port extends object>(port: Port, replacements: Partial<Port>): Port =>
   new Proxy(port, {
     get: (target, name) => {
-      const value: unknown = Reflect.get(name in replaced ? replaced : target, name, target)
+      const value: unknown = Reflect.get(name in replacements ? replacements : target, name, target)
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
 
-/** Waits until `look` sees what is expected. */
-export const eventually = <T>(look: () => T) => expect.poll(look, { timeout: 5000 })
+/** Repeats `probe` for up to 5 s until the matcher accepts its value. */
+export const eventually = <T>(probe: () => T) => expect.poll(probe, { timeout: 5000 })
 
-/** Waits for `work`, but not for ever: what never settles fails at once, not at the test's time limit. */
-export function watched<T>(work: PromiseLike<T>) {
+/** Waits for `work` for up to 5 s, so that work that never settles fails before the time limit of the test. */
+export function track<T>(work: PromiseLike<T>) {
   let settled = false
   const done = (async () => {
     try {
@@ -137,40 +127,40 @@ export function watched<T>(work: PromiseLike<T>) {
 
 export const down: Unavailable = { type: 'unavailable', dependency: 'database', cause: new Error('down') }
 
-/** A body in the test's hands: it knows what was asked of it, and sends what and when it is told to. */
+/** A body that the test controls. It counts the reads, and sends chunks when the test calls `send`. */
 export class Sender implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
-  /** How many chunks were asked for. */
-  asked = 0
-  /** Whether it was told to stop. */
+  /** The number of calls of `next`. */
+  reads = 0
+  /** Whether `return` was called. */
   stopped = false
   readonly #ready: Promise<IteratorResult<Uint8Array>>[] = []
-  readonly #awaited: PromiseWithResolvers<IteratorResult<Uint8Array>>[] = []
+  readonly #waiting: PromiseWithResolvers<IteratorResult<Uint8Array>>[] = []
 
   constructor(...chunks: Uint8Array[]) {
     for (const chunk of chunks) this.send(chunk)
   }
 
   send(value: Uint8Array): this {
-    return this.#give(Promise.resolve({ done: false, value }))
+    return this.#deliver(Promise.resolve({ done: false, value }))
   }
 
   end(): this {
-    return this.#give(Promise.resolve({ done: true, value: undefined }))
+    return this.#deliver(Promise.resolve({ done: true, value: undefined }))
   }
 
   fail(cause: unknown): this {
     const failure = Promise.reject(cause)
     failure.catch(() => undefined)
-    return this.#give(failure)
+    return this.#deliver(failure)
   }
 
   next(): Promise<IteratorResult<Uint8Array>> {
-    this.asked++
+    this.reads++
     const ready = this.#ready.shift()
     if (ready) return ready
-    const awaited = Promise.withResolvers<IteratorResult<Uint8Array>>()
-    this.#awaited.push(awaited)
-    return awaited.promise
+    const request = Promise.withResolvers<IteratorResult<Uint8Array>>()
+    this.#waiting.push(request)
+    return request.promise
   }
 
   return(): Promise<IteratorResult<Uint8Array>> {
@@ -182,9 +172,9 @@ export class Sender implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
     return this
   }
 
-  #give(result: Promise<IteratorResult<Uint8Array>>): this {
-    const awaited = this.#awaited.shift()
-    if (awaited) awaited.resolve(result)
+  #deliver(result: Promise<IteratorResult<Uint8Array>>): this {
+    const request = this.#waiting.shift()
+    if (request) request.resolve(result)
     else this.#ready.push(result)
     return this
   }

@@ -1,7 +1,7 @@
 import type { ResultAsync } from 'neverthrow'
 
-/** A media as the API shows it. */
-export interface MediaView {
+/** The properties of a media item that the commands use, in the format of the API. */
+export interface MediaItem {
   readonly id: string
   readonly filename: string
   readonly url: string
@@ -12,37 +12,45 @@ export interface MediaView {
   readonly tags: readonly string[]
 }
 
-export interface PageView {
-  readonly items: readonly MediaView[]
+/** A page of media items, newest first. */
+export interface Page {
+  readonly items: readonly MediaItem[]
+  /** The cursor of the next page. `null` on the last page. */
   readonly next: string | null
 }
 
-/** An error as people are told it; `code` is the last part of a problem's `type`. */
-export interface Failure {
+/** An error with a text for people. */
+export interface ClientError {
+  /** The last part of the `type` of a problem (RFC 9457), or a code of the command line itself. */
   readonly code: string
   readonly message: string
 }
 
 export interface LocalFile {
   readonly path: string
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number
   readonly modifiedAt: Date
 }
 
-export interface About {
+export interface UploadDetails {
+  /** By default the file name without its extension. */
   readonly title?: string | undefined
   readonly tags: readonly string[]
-  /** The Idempotency-Key. */
+  /** The idempotency key. Uploads that repeat it create one media item. */
   readonly key: string
 }
 
-/** What the commands work with: a server somewhere, or the use cases in this process. */
+/** The operations that the commands need, on a server or in this process. */
 export interface Client {
-  /** @param onProgress is given the bytes sent so far. */
-  upload(file: LocalFile, about: About, onProgress: (sent: number) => void): ResultAsync<MediaView, Failure>
-  list(query: { limit: number; cursor?: string | undefined; tag?: string | undefined }): ResultAsync<PageView, Failure>
-  get(id: string): ResultAsync<MediaView, Failure>
-  content(id: string): ResultAsync<AsyncIterable<Uint8Array>, Failure>
+  /** @param onProgress Called with the number of bytes sent so far. */
+  upload(
+    file: LocalFile,
+    details: UploadDetails,
+    onProgress: (sentBytes: number) => void,
+  ): ResultAsync<MediaItem, ClientError>
+  list(query: { limit: number; cursor?: string | undefined; tag?: string | undefined }): ResultAsync<Page, ClientError>
+  get(id: string): ResultAsync<MediaItem, ClientError>
+  content(id: string): ResultAsync<AsyncIterable<Uint8Array>, ClientError>
   close(): Promise<void>
 }

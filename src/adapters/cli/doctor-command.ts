@@ -1,84 +1,82 @@
-import { setTimeout } from 'node:timers/promises'
-import type { Doctor, Examination, Finding } from '../../application/upkeep/doctor.ts'
+import type { Doctor } from '../../application/upkeep/doctor.ts'
+import { type Examination, type FileFinding, type Finding, placeOfFinding } from '../../application/upkeep/findings.ts'
 import { printable, sayUnavailable } from './terminal.ts'
 
+/** The options of `mediaport doctor`. */
 export interface DoctorOptions {
   readonly repair?: boolean
   readonly deleteUnknown?: boolean
   readonly yes?: boolean
   readonly json?: boolean
+  /** See `Doctor.examine`. */
+  readonly jobsMs?: number
 }
 
-/** More unknown files than this part of all look like a wrong database, not like leftovers. */
-const SUSPICIOUS = 0.01
-
 const DELETED = 'deleted'
-const NOT_DELETED = 'could not be deleted: remove it by hand'
+const NOT_DELETED = 'could not be deleted; delete it by hand'
 
-/** How long jobs of what happened just now may take, in ms: a worker that runs needs a second. */
-const PATIENCE = 5000
-
-/** @returns the exit status: 1 when anything was wrong, mended or not. */
-export async function examine(doctor: Doctor, options: DoctorOptions, patience = PATIENCE): Promise<number> {
-  let examined = await doctor.examine()
-  if (examined.map(({ findings }) => findings.some(isPassing)).unwrapOr(false)) {
-    const before = new Set(examined.map(({ findings }) => findings.map(nameOf)).unwrapOr([]))
-    await setTimeout(patience)
-    const again = await doctor.examine()
-    examined = again.map((now) => ({ ...now, findings: now.findings.filter((each) => before.has(nameOf(each))) }))
-  }
+/** Prints the findings. Returns the exit status: 1 if there are any, also if they were repaired. */
+export async function examine(doctor: Doctor, options: DoctorOptions): Promise<number> {
+  const examined = await doctor.examine(options)
   if (examined.isErr()) {
     console.error(sayUnavailable(examined.error))
     return 1
   }
   const { findings, ...counts } = examined.value
-  const outcomes: { finding: Finding; mended: string }[] = []
+  const outcomes: { finding: Finding; repair: string }[] = []
   for (const finding of findings)
-    outcomes.push({ finding, mended: await mend(doctor, finding, examined.value, options) })
+    outcomes.push({ finding, repair: await repair(doctor, finding, examined.value, options) })
 
-  // A file that lies where none of ours would is not reached by its key.
-  if (outcomes.some(({ mended }) => mended === DELETED)) {
-    const left = await doctor.examine()
-    const keys = new Set(left.map(({ findings }) => findings.map(placeOf)).unwrapOr([]))
+  // A file in a folder that mediaport does not use is not found by its key.
+  if (outcomes.some((outcome) => outcome.repair === DELETED)) {
+    const remaining = await doctor.examine({ jobsMs: 0 })
+    const places = new Set(remaining.map((later) => later.findings.map(placeOfFinding)).unwrapOr([]))
     for (const outcome of outcomes)
-      if (outcome.mended === DELETED && keys.has(placeOf(outcome.finding))) outcome.mended = NOT_DELETED
+      if (outcome.repair === DELETED && places.has(placeOfFinding(outcome.finding))) outcome.repair = NOT_DELETED
   }
 
   if (options.json)
     console.log(
-      JSON.stringify({ ...counts, findings: outcomes.map(({ finding, mended }) => ({ ...finding, mended })) }),
+      JSON.stringify({
+        ...counts,
+        findings: outcomes.map((outcome) => ({ ...outcome.finding, mended: outcome.repair })),
+      }),
     )
   else {
-    for (const { finding, mended } of outcomes)
-      console.log([finding.problem.padEnd(21), placeOf(finding), finding.detail, mended].map(printable).join('  '))
-    const counted = Object.entries(counts).map(([what, count]) => `${count} ${what}`)
+    for (const { finding, repair } of outcomes)
+      console.log(
+        [finding.problem.padEnd(21), placeOfFinding(finding), finding.detail, repair].map(printable).join('  '),
+      )
+    const counted = Object.entries(counts).map(([name, count]) => `${count} ${name}`)
     console.log(`${counted.join(', ')}, ${findings.length} findings`)
   }
   return findings.length > 0 ? 1 : 0
 }
 
-async function mend(doctor: Doctor, finding: Finding, all: Examination, options: DoctorOptions): Promise<string> {
-  if (finding.problem === 'unknown-file') {
-    if (!options.deleteUnknown) return options.repair ? 'kept: --delete-unknown deletes it' : ''
-    if (!options.repair) return 'kept: --delete-unknown deletes only with --repair'
-    const unknown = all.findings.filter(({ problem }) => problem === 'unknown-file').length
-    if (unknown > all.files * SUSPICIOUS && !options.yes)
-      return `kept: ${unknown} of ${all.files} files are unknown; is this the right database? --yes deletes them all the same`
-    return (await doctor.deleteUnknown(finding)).isOk() ? DELETED : NOT_DELETED
-  }
+/** Repairs a finding as the options allow. Returns what it did, for people. */
+async function repair(doctor: Doctor, finding: Finding, all: Examination, options: DoctorOptions): Promise<string> {
+  if (finding.problem === 'unknown-file') return deleteUnknown(doctor, finding, all, options)
   if (!options.repair) return ''
-  if (finding.problem === 'unknown-storage') return 'only its storage has it'
-  if (finding.problem === 'file-missing' || finding.problem === 'file-of-another-size') return 'only a backup has it'
+  if (finding.problem === 'unknown-storage') return 'only that storage has its file'
+  if (finding.problem === 'file-missing' || finding.problem === 'file-of-another-size')
+    return 'only a backup can have its file'
   const repaired = await doctor.repair(finding)
   if (repaired.isErr()) return 'could not be repaired'
-  if (finding.problem === 'upload-stuck') return 'put away'
-  return 'storageKey' in finding ? 'its jobs are done again' : 'taken out'
+  if (finding.problem === 'upload-stuck') return 'abandoned'
+  return 'storageKey' in finding ? 'its jobs are added again' : 'removed'
 }
 
-/** What a media that was changed or deleted just now is until a worker has done its jobs. */
-const isPassing = ({ problem }: Finding): boolean =>
-  problem === 'never-discarded' || problem === 'wrong-title' || problem === 'unknown-document'
-
-const nameOf = (finding: Finding): string => `${finding.problem} ${placeOf(finding)}`
-
-const placeOf = (finding: Finding): string => ('storageKey' in finding ? finding.storageKey : finding.id)
+async function deleteUnknown(
+  doctor: Doctor,
+  finding: FileFinding,
+  all: Examination,
+  options: DoctorOptions,
+): Promise<string> {
+  if (!options.deleteUnknown) return options.repair ? 'kept; --delete-unknown deletes it' : ''
+  if (!options.repair) return 'kept; --delete-unknown needs --repair'
+  const deleted = await doctor.deleteUnknown(finding, all, { force: options.yes })
+  if (deleted.isOk()) return DELETED
+  if (deleted.error.type === 'unavailable') return NOT_DELETED
+  const { unknownFiles, files } = deleted.error
+  return `kept; ${unknownFiles} of ${files} files are unknown, so this may be the wrong database. --yes deletes them`
+}

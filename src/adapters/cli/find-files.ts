@@ -3,21 +3,25 @@ import { join } from 'node:path'
 import { err, ok, type Result } from 'neverthrow'
 import type { LocalFile } from './client.ts'
 
+/** A path that cannot be uploaded. */
 export interface Unusable {
   readonly path: string
   readonly code: 'unreadable' | 'not-a-file'
   readonly message: string
 }
 
-/** The files at `path`, those of folders in them too, by name. Links to folders are not followed: they may lead in circles. */
+/**
+ * Yields the file at `path`, or all files in the folder and its subfolders, sorted by name. Links to folders inside a
+ * folder are not followed, because they may form a cycle.
+ */
 export async function* findFiles(path: string, isLink = false): AsyncGenerator<Result<LocalFile, Unusable>> {
   try {
-    const found = await stat(path)
-    if (found.isFile()) yield ok({ path, size: found.size, modifiedAt: found.mtime })
-    else if (!found.isDirectory())
-      yield err({ path, code: 'not-a-file', message: 'It is neither a file nor a folder.' })
+    const stats = await stat(path)
+    if (stats.isFile()) yield ok({ path, size: stats.size, modifiedAt: stats.mtime })
+    else if (!stats.isDirectory())
+      yield err({ path, code: 'not-a-file', message: 'The path is neither a file nor a folder.' })
     else if (isLink)
-      yield err({ path, code: 'not-a-file', message: 'It is a link to a folder; name the folder itself.' })
+      yield err({ path, code: 'not-a-file', message: 'The path is a link to a folder. Upload the folder itself.' })
     else {
       const entries = await readdir(path, { withFileTypes: true })
       for (const entry of entries.toSorted((a, b) => (a.name < b.name ? -1 : 1)))
@@ -25,12 +29,12 @@ export async function* findFiles(path: string, isLink = false): AsyncGenerator<R
     }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    yield err({ path, code: 'unreadable', message: REASONS[code] ?? `It can't be read (${code}).` })
+    yield err({ path, code: 'unreadable', message: REASONS[code] ?? `The file cannot be read (${code}).` })
   }
 }
 
 const REASONS: Record<string, string> = {
-  ENOENT: 'There is no such file.',
-  EACCES: 'You may not read it.',
-  ELOOP: 'Its links lead in circles.',
+  ENOENT: 'The file does not exist.',
+  EACCES: 'You have no permission to read the file.',
+  ELOOP: 'The path contains too many links.',
 }

@@ -2,6 +2,7 @@ import type { NotMoved } from '../../application/upkeep/copy-file.ts'
 import type { MoveMedia } from '../../application/upkeep/move-media.ts'
 import { counter, humanSize, printable, sayUnavailable } from './terminal.ts'
 
+/** The options of `mediaport move`: names of storages. */
 export interface MoveOptions {
   readonly from: string
   readonly to: string
@@ -9,29 +10,33 @@ export interface MoveOptions {
 }
 
 const REASONS: Record<NotMoved['reason'], string> = {
-  'file-missing': 'its file is gone',
-  'file-damaged': 'its file has other bytes than were uploaded',
-  'storage-error': 'the other storage does not take it',
-  'insufficient-storage': 'the other storage has no room for it',
-  'too-slow': 'it took too long',
-  unavailable: 'one of the storages did not answer',
+  'file-missing': 'the file is missing',
+  'file-damaged': 'the file does not have the bytes that were uploaded',
+  'storage-error': 'the target storage refuses the file',
+  'insufficient-storage': 'the target storage is full',
+  'too-slow': 'the copy took too long',
+  unavailable: 'a storage does not answer',
 }
 
-/** @returns an exit status. */
+/**
+ * Moves the files and prints the outcome.
+ *
+ * @returns The exit status: 1 if a file was not moved.
+ */
 export async function moveFiles(move: MoveMedia, { from, to, dryRun }: MoveOptions): Promise<number> {
-  const progress = counter(`media moved from ${from} to ${to}`)
-  const done = await move({ from, to, isTrial: dryRun, onProgress: ({ media }) => progress.show(media) })
+  const progress = counter(`media items moved from ${from} to ${to}`)
+  const moved = await move({ from, to, isTrial: dryRun, onProgress: ({ media }) => progress.show(media) })
   progress.end()
-  if (done.isErr()) {
-    console.error(sayUnavailable(done.error))
-    console.error('What was moved so far stays there; the same command goes on from there.')
+  if (moved.isErr()) {
+    console.error(sayUnavailable(moved.error))
+    console.error('Files that were moved stay moved. Run the same command again to move the others.')
     return 1
   }
-  const { media, bytes, failures } = done.value
+  const { media, bytes, failures } = moved.value
   for (const { id, reason, cause } of failures) {
-    const why = cause instanceof Error ? ` (${printable(cause.message)})` : ''
-    console.error(`${id} stays where it is: ${REASONS[reason]}${why}`)
+    const detail = cause instanceof Error ? ` (${printable(cause.message)})` : ''
+    console.error(`${id} was not moved: ${REASONS[reason]}${detail}`)
   }
-  console.log(`${dryRun ? 'Would move' : 'Moved'} ${media} media, ${humanSize(bytes)}, from ${from} to ${to}.`)
+  console.log(`Media items ${dryRun ? 'to move' : 'moved'} from ${from} to ${to}: ${media} (${humanSize(bytes)}).`)
   return failures.length === 0 ? 0 : 1
 }

@@ -4,26 +4,28 @@ import { basename, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Mediaport } from '../../application/mediaport.ts'
-import type { Client, Failure, LocalFile, MediaView } from './client.ts'
+import type { Client, ClientError, LocalFile, MediaItem } from './client.ts'
 import { type DoctorOptions, examine } from './doctor-command.ts'
 import { findFiles } from './find-files.ts'
 import { type MoveOptions, moveFiles } from './move-command.ts'
 import { type RebuildOptions, rebuildProjections } from './rebuild-command.ts'
 import { humanSize, printable, progressBar } from './terminal.ts'
 
+/** What the commands run. */
 export interface Actions {
-  /** Of the package. */
+  /** The version of the package. */
   readonly version: string
-  /** Runs until the process is asked to stop. */
+  /** Starts the HTTP server, which runs until the process receives a signal. */
   readonly serve: () => Promise<void>
-  /** As `serve`, for the jobs alone. */
+  /** Starts a worker, which runs until the process receives a signal. */
   readonly worker: () => Promise<void>
+  /** Applies the migrations and returns the names of those that were missing. */
   readonly migrate: () => Promise<{ applied: readonly string[] }>
-  /** @param server its address; without one, the use cases in this process. */
+  /** @param server The URL of a server. If it is `undefined`, the client runs the use cases in this process. */
   readonly open: (server: string | undefined) => Promise<Client>
-  /** The use cases in this process. */
+  /** Starts the use cases in this process. */
   readonly openMediaport: () => Promise<{ mediaport: Mediaport; close: () => Promise<void> }>
-  /** Names of the storages that rows may name. */
+  /** The names of all storages. */
   readonly storages: readonly string[]
 }
 
@@ -33,46 +35,47 @@ interface UploadOptions {
   idempotent?: boolean
 }
 
-interface Shared {
+interface CommonOptions {
   server?: string
   json?: boolean
 }
 
-/** What `mediaport` understands; every command sets the exit status 1 when anything of it failed. */
+/** Returns the command line `mediaport`. Each command sets the exit status 1 if a part of its work failed. */
 export function createProgram({ version, serve, worker, migrate, open, openMediaport, storages }: Actions): Command {
-  const program = new Command('mediaport')
-    .version(version)
-    .description('Takes files in and never loses, doubles or orphans one.')
+  const program = new Command('mediaport').version(version).description('Stores files and serves them.')
 
   program.command('serve').description('run the HTTP server').action(serve)
 
-  program.command('worker').description('do the jobs of servers that run with WORKER=off').action(worker)
+  program.command('worker').description('run the jobs of servers with WORKER=off').action(worker)
 
   program
     .command('migrate')
-    .description('bring the database up to date; safe beside a running server')
+    .description('apply database migrations; safe while servers run')
     .action(async () => {
       const { applied } = await migrate()
       print(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.join(', ')}.`)
     })
 
-  shared(program.command('upload').description('upload files, and all files of folders'))
+  withCommonOptions(program.command('upload').description('upload files and all files in folders'))
     .argument('<path...>')
-    .option('--title <title>', 'a title for each file; by default its name')
-    .option('--idempotent', 'upload nothing twice: a file that was not changed since is known again')
-    .option('--tag <tag>', 'a tag for each file; may be repeated', (tag: string, tags: string[]) => [...tags, tag], [])
-    .action(async (paths: string[], { title, tag: tags, idempotent, server, json }: Shared & UploadOptions) =>
-      using(await open(server), async (client) => {
+    .option('--title <title>', 'title of each file; by default its name')
+    .option(
+      '--idempotent',
+      'make the idempotency key of path, size and modification time, so that an unchanged file is stored once',
+    )
+    .option('--tag <tag>', 'tag of each file; may be repeated', (tag: string, tags: string[]) => [...tags, tag], [])
+    .action(async (paths: string[], { title, tag: tags, idempotent, server, json }: CommonOptions & UploadOptions) =>
+      withClient(await open(server), async (client) => {
         for (const path of paths)
-          for await (const found of findFiles(path)) {
-            if (found.isErr()) {
-              fail(found.error, json ? { path: found.error.path } : found.error.path)
+          for await (const result of findFiles(path)) {
+            if (result.isErr()) {
+              fail(result.error, json ? { path: result.error.path } : result.error.path)
               continue
             }
-            const file = found.value
+            const file = result.value
             const bar = progressBar(basename(file.path), file.size)
-            const uploaded = await client.upload(file, { title, tags, key: keyOf(file, idempotent) }, (sent) =>
-              bar.show(sent),
+            const uploaded = await client.upload(file, { title, tags, key: keyOf(file, idempotent) }, (sentBytes) =>
+              bar.show(sentBytes),
             )
             bar.end()
             if (uploaded.isErr()) fail(uploaded.error, json ? { path: file.path } : file.path)
@@ -82,31 +85,32 @@ export function createProgram({ version, serve, worker, migrate, open, openMedia
       }),
     )
 
-  shared(program.command('list').description('list media, newest first'))
-    .option('--limit <n>', 'at most so many', parseLimit, 20)
-    .option('--tag <tag>', 'only those with this tag')
-    .option('--cursor <cursor>', 'go on from `next` of the page before')
-    .action(async ({ limit, tag, cursor, server, json }: Shared & { limit: number; tag?: string; cursor?: string }) =>
-      using(await open(server), async (client) => {
-        const page = await client.list({ limit, tag, cursor })
-        if (page.isErr()) return fail(page.error, json ? {} : undefined)
-        if (json) return print(JSON.stringify(page.value))
-        for (const media of page.value.items) print(line(media))
-        if (page.value.next !== null) print(`more: --cursor ${printable(page.value.next)}`)
-      }),
+  withCommonOptions(program.command('list').description('list media items, newest first'))
+    .option('--limit <n>', 'maximum number of items, 1 to 100', parseLimit, 20)
+    .option('--tag <tag>', 'only media items with this tag')
+    .option('--cursor <cursor>', 'continue after the previous page: its `next`')
+    .action(
+      async ({ limit, tag, cursor, server, json }: CommonOptions & { limit: number; tag?: string; cursor?: string }) =>
+        withClient(await open(server), async (client) => {
+          const page = await client.list({ limit, tag, cursor })
+          if (page.isErr()) return fail(page.error, json ? {} : undefined)
+          if (json) return print(JSON.stringify(page.value))
+          for (const media of page.value.items) print(line(media))
+          if (page.value.next !== null) print(`next page: --cursor ${printable(page.value.next)}`)
+        }),
     )
 
-  shared(program.command('get').description('show a media, or save its content'))
+  withCommonOptions(program.command('get').description('show a media item, or save its file'))
     .argument('<id>')
-    .option('--output <file>', 'where to save the content; - for standard output')
-    .action(async (id: string, { output, server, json }: Shared & { output?: string }) =>
-      using(await open(server), async (client) => {
+    .option('--output <file>', 'where to save the file; - for standard output')
+    .action(async (id: string, { output, server, json }: CommonOptions & { output?: string }) =>
+      withClient(await open(server), async (client) => {
         if (output !== undefined) {
           const content = await client.content(id)
           if (content.isErr()) return fail(content.error, json ? { id } : id)
           const target = output === '-' ? process.stdout : createWriteStream(output)
           return pipeline(content.value, target).catch(({ message }) =>
-            fail({ code: 'not-saved', message: `It could not be saved whole: ${message}` }, json ? { id } : id),
+            fail({ code: 'not-saved', message: `The file was not saved completely: ${message}` }, json ? { id } : id),
           )
         }
         const media = await client.get(id)
@@ -118,10 +122,10 @@ export function createProgram({ version, serve, worker, migrate, open, openMedia
 
   program
     .command('doctor')
-    .description('compare rows, files, metadata and titles; exit status 1 when something is wrong')
-    .option('--repair', 'let the jobs of rows that need it be done again')
-    .option('--delete-unknown', 'with --repair: delete files that no row knows')
-    .option('--yes', 'also when more than 1 % of all files are unknown')
+    .description('compare rows, files, metadata and titles; exit status 1 if there are findings')
+    .option('--repair', 'repair what the rows allow, such as running jobs again')
+    .option('--delete-unknown', 'with --repair: delete files that belong to no row')
+    .option('--yes', 'with --delete-unknown: delete even if more than 1 % of all files are unknown')
     .option('--json', 'print JSON')
     .action(async (options: DoctorOptions) => {
       const { mediaport, close } = await openMediaport()
@@ -131,7 +135,7 @@ export function createProgram({ version, serve, worker, migrate, open, openMedia
 
   program
     .command('rebuild')
-    .description('make again what the metadata store and the title cache lost')
+    .description('rebuild missing entries of the metadata store and the title cache')
     .option('--metadata', 'only the metadata store')
     .option('--titles', 'only the title cache')
     .action(async (options: RebuildOptions) => {
@@ -142,10 +146,10 @@ export function createProgram({ version, serve, worker, migrate, open, openMedia
 
   program
     .command('move')
-    .description('move the files of all media from one storage to another, beside running servers')
-    .addOption(oneOf('--from <storage>', 'where they are', storages))
-    .addOption(oneOf('--to <storage>', 'where they are to be', storages))
-    .option('--dry-run', 'only count them')
+    .description('move the files of all media items to another storage; safe while servers run')
+    .addOption(oneOf('--from <storage>', 'storage that has the files', storages))
+    .addOption(oneOf('--to <storage>', 'storage that receives the files', storages))
+    .option('--dry-run', 'only count the files')
     .action(async (options: MoveOptions) => {
       const { mediaport, close } = await openMediaport()
       process.exitCode = await moveFiles(mediaport.moveMedia, options)
@@ -155,15 +159,18 @@ export function createProgram({ version, serve, worker, migrate, open, openMedia
   return program
 }
 
-const oneOf = (flags: string, what: string, choices: readonly string[]): Option =>
-  new Option(flags, what).choices(choices).makeOptionMandatory()
+const oneOf = (flags: string, description: string, choices: readonly string[]): Option =>
+  new Option(flags, description).choices(choices).makeOptionMandatory()
 
-const shared = (command: Command): Command =>
+const withCommonOptions = (command: Command): Command =>
   command
-    .option('--server <url>', 'a running server to talk to; by default the data of this folder is used directly')
-    .option('--json', 'print JSON, one value a line')
+    .option(
+      '--server <url>',
+      'URL of a running server; by default the data in DATA_DIR or DATABASE_URL is used directly',
+    )
+    .option('--json', 'print JSON, one value per line')
 
-async function using(client: Client, work: (client: Client) => Promise<void>): Promise<void> {
+async function withClient(client: Client, work: (client: Client) => Promise<void>): Promise<void> {
   try {
     await work(client)
   } finally {
@@ -171,14 +178,21 @@ async function using(client: Client, work: (client: Client) => Promise<void>): P
   }
 }
 
-/** @param subject what failed: an object where JSON is asked for, else a word for people. */
-function fail({ code, message }: Failure, subject: object | string | undefined): void {
+/**
+ * Prints an error and sets the exit status 1.
+ *
+ * @param subject What failed: an object to print JSON, or text to print a line on standard error.
+ */
+function fail({ code, message }: ClientError, subject: object | string | undefined): void {
   process.exitCode = 1
   if (typeof subject === 'object') return print(JSON.stringify({ ...subject, error: { code, message } }))
   console.error(`${subject === undefined ? '' : `${printable(subject)}: `}${printable(message)} [${printable(code)}]`)
 }
 
-/** A name for this upload, so that a retry makes no second media; with `idempotent` the same as long as the file is. */
+/**
+ * The idempotency key of an upload. With `idempotent`, it depends only on the path, size and modification time of the
+ * file.
+ */
 const keyOf = ({ path, size, modifiedAt }: LocalFile, idempotent = false): string =>
   idempotent
     ? createHash('sha256')
@@ -188,10 +202,10 @@ const keyOf = ({ path, size, modifiedAt }: LocalFile, idempotent = false): strin
 
 const print = (text: string): void => console.log(text)
 
-const line = ({ id, created_at, size_bytes, mime_type, title }: MediaView): string =>
+const line = ({ id, created_at, size_bytes, mime_type, title }: MediaItem): string =>
   [id, created_at, humanSize(size_bytes).padStart(10), mime_type.padEnd(16), title].map(printable).join('  ')
 
 function parseLimit(raw: string): number {
   if (/^\d{1,3}$/.test(raw)) return Number(raw)
-  throw new InvalidArgumentError('It takes a whole number from 1 to 100.')
+  throw new InvalidArgumentError('It must be a whole number from 1 to 100.')
 }

@@ -1,26 +1,31 @@
 import type { Rebuild } from '../../application/projections/rebuild.ts'
 import { counter, sayUnavailable } from './terminal.ts'
 
+/** The options of `mediaport rebuild`. Without any, it rebuilds both projections. */
 export interface RebuildOptions {
   readonly metadata?: boolean
   readonly titles?: boolean
 }
 
-/** Without an option, both. @returns an exit status. */
+/**
+ * Rebuilds the metadata store, the title cache, or both.
+ *
+ * @returns The exit status.
+ */
 export async function rebuildProjections(rebuild: Rebuild, { metadata, titles }: RebuildOptions): Promise<number> {
   const isBoth = !metadata && !titles
-  const progress = counter('media')
-  const done = await rebuild({
+  const progress = counter('media items')
+  const rebuilt = await rebuild({
     metadata: metadata || isBoth,
     titles: titles || isBoth,
     onProgress: (count) => progress.show(count),
   })
   progress.end()
-  if (done.isErr()) {
-    console.error(sayUnavailable(done.error))
-    console.error('What was rebuilt so far stays; the same command goes on from there.')
+  if (rebuilt.isErr()) {
+    console.error(sayUnavailable(rebuilt.error))
+    console.error('Entries that were rebuilt are kept. Run the same command again to rebuild the others.')
     return 1
   }
-  console.log(`Rebuilt what ${done.value} media lacked.`)
+  console.log(`Media items checked: ${rebuilt.value}. Missing entries were rebuilt.`)
   return 0
 }

@@ -1,17 +1,17 @@
 import { SingleBar } from 'cli-progress'
 import type { Dependency, Unavailable } from '../../application/ports/unavailable.ts'
 
-/** Makes foreign text safe to print: a control character in a file name could move the cursor or rename the window. */
+/** Escapes control characters. In a file name they could move the cursor or rename the window of a terminal. */
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 
 export interface Progress {
-  /** How much so far. */
+  /** @param done The bytes or items done so far. */
   show(done: number): void
   end(): void
 }
 
-/** A bar on a terminal, nothing where lines are kept. */
+/** Shows a progress bar on standard error. Does nothing if that is not a terminal. */
 export function progressBar(label: string, total: number): Progress {
   if (!process.stderr.isTTY) return { show: () => {}, end: () => {} }
   const bar = new SingleBar({
@@ -24,11 +24,11 @@ export function progressBar(label: string, total: number): Progress {
   return { show: (done) => bar.update(done), end: () => bar.stop() }
 }
 
-/** As `progressBar`, where nobody knows how many there will be. */
-export function counter(what: string): Progress {
+/** Shows a count on standard error, for work of unknown size. Does nothing if that is not a terminal. */
+export function counter(label: string): Progress {
   if (!process.stderr.isTTY) return { show: () => {}, end: () => {} }
   return {
-    show: (done) => process.stderr.write(`\r${done} ${what}`),
+    show: (done) => process.stderr.write(`\r${done} ${label}`),
     end: () => process.stderr.write('\r\u001b[K'),
   }
 }
@@ -40,11 +40,13 @@ const NAMES: Record<Dependency, string> = {
   titles: 'title cache',
 }
 
+/** The error text for a service that does not answer. */
 export const sayUnavailable = ({ dependency, cause }: Unavailable): string =>
   `The ${NAMES[dependency]} does not answer: ${printable(String(cause))}`
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
+/** Formats a size with a binary unit: `1.5 MiB`. */
 export function humanSize(bytes: number): string {
   const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10))
   return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power]}`

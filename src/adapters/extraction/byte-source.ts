@@ -1,54 +1,55 @@
-/** How much of one file is read at most: more than any of these formats needs to say what it is. */
-const BUDGET = 32 * 1024 * 1024
+/** How many bytes of one file are read at most. No supported format needs more for its metadata. */
+const MAX_READ_BYTES = 32 * 1024 * 1024
 /** Files are read in blocks of this many bytes. */
 export const BLOCK = 64 * 1024
 
-/** The file wants to be read further than it is worth. */
+/** Reading the metadata needs more bytes of the file than the budget allows. The message is shown to users. */
 export class BudgetSpent extends Error {}
 
-/** The bytes of one file, read in blocks and each block once, as long as the budget lasts. */
+/** The bytes of one file. They are read in blocks, each block at most once, within a budget of 32 MiB. */
 export class ByteSource {
-  /** Bytes. */
+  /** In bytes. */
   readonly size: number
   readonly #read: (start: number, end: number) => Promise<Uint8Array>
   readonly #blocks = new Map<number, Promise<Uint8Array>>()
-  #left = BUDGET
+  #remainingBytes = MAX_READ_BYTES
 
   /**
-   * @param read both positions inclusive, from 0.
-   * @param first the first block, where it was read already.
+   * @param size The size of the file in bytes.
+   * @param read Reads a range. Both positions are inclusive and start at 0.
+   * @param first The first block, if it is already known.
    */
   constructor(size: number, read: (start: number, end: number) => Promise<Uint8Array>, first?: Uint8Array) {
     this.size = size
     this.#read = read
     if (!first) return
     this.#blocks.set(0, Promise.resolve(first))
-    this.#left -= BLOCK
+    this.#remainingBytes -= BLOCK
   }
 
-  /** The bytes from `start` up to, without, `end`; fewer at the end of the file. */
+  /** Returns the bytes from `start` up to, but not including, `end`. Returns fewer at the end of the file. */
   async bytes(start: number, end: number): Promise<Buffer> {
     const first = Math.floor(start / BLOCK)
     const last = Math.floor((Math.min(end, this.size) - 1) / BLOCK)
     const parts: Uint8Array[] = []
     for (let n = first; n <= last; n++) {
-      const at = n * BLOCK
-      // Without the rest of the block, which would be copied for every few bytes that are asked for.
-      parts.push((await this.#block(n)).subarray(Math.max(0, start - at), end - at))
+      const offset = n * BLOCK
+      // Cut the block before `concat`, which would copy all of it even if only a few bytes are needed.
+      parts.push((await this.#block(n)).subarray(Math.max(0, start - offset), end - offset))
     }
     return Buffer.concat(parts)
   }
 
-  /** Whether the budget lasts for all of these bytes. */
+  /** Whether the budget is large enough to read all of these bytes. `end` is exclusive. */
   affords(start: number, end: number): boolean {
-    return (Math.ceil((end - start) / BLOCK) + 1) * BLOCK <= this.#left
+    return (Math.ceil((end - start) / BLOCK) + 1) * BLOCK <= this.#remainingBytes
   }
 
   #block(n: number): Promise<Uint8Array> {
-    const known = this.#blocks.get(n)
-    if (known) return known
-    this.#left -= BLOCK
-    if (this.#left < 0) throw new BudgetSpent('more than 32 MiB of it would have to be read')
+    const cached = this.#blocks.get(n)
+    if (cached) return cached
+    this.#remainingBytes -= BLOCK
+    if (this.#remainingBytes < 0) throw new BudgetSpent('Reading the metadata needs more than 32 MiB of the file.')
     const block = this.#read(n * BLOCK, Math.min((n + 1) * BLOCK, this.size) - 1)
     this.#blocks.set(n, block)
     return block

@@ -1,37 +1,38 @@
+/** The child process. It reads the metadata of one file at a time. A hostile file may crash it or make it hang. */
 import type { ContentType } from '../../domain/values/content-type.ts'
 import { ByteSource } from './byte-source.ts'
 import { describeFile } from './describe-file.ts'
 import type { ToChild, ToParent } from './messages.ts'
 
-/** A process that describes one file at a time, and may come to any end while it does. */
-const awaited = new Map<number, (bytes: Uint8Array) => void>()
-let current = 0
+/** The reads that wait for the parent, by their start position. */
+const pendingReads = new Map<number, (bytes: Uint8Array) => void>()
+let currentFile = 0
 
 process.on('message', (message: ToChild) => {
-  if (message.type === 'describe') void describe(message)
-  else if (message.file === current) {
-    awaited.get(message.start)?.(message.bytes)
-    awaited.delete(message.start)
+  if (message.type === 'describe') void extract(message)
+  else if (message.file === currentFile) {
+    pendingReads.get(message.start)?.(message.bytes)
+    pendingReads.delete(message.start)
   }
 })
 process.on('disconnect', () => process.exit())
-tell({ type: 'ready' })
+send({ type: 'ready' })
 
-async function describe({ file, contentType, size, first }: Extract<ToChild, { type: 'describe' }>): Promise<void> {
-  current = file
-  awaited.clear()
+async function extract({ file, contentType, size, first }: Extract<ToChild, { type: 'describe' }>): Promise<void> {
+  currentFile = file
+  pendingReads.clear()
   const source = new ByteSource(
     size,
     (start, end) =>
       new Promise((resolve) => {
-        awaited.set(start, resolve)
-        tell({ type: 'read', file, start, end })
+        pendingReads.set(start, resolve)
+        send({ type: 'read', file, start, end })
       }),
     first,
   )
-  tell({ type: 'described', file, metadata: await describeFile(contentType as ContentType, source) })
+  send({ type: 'described', file, metadata: await describeFile(contentType as ContentType, source) })
 }
 
-function tell(message: ToParent): void {
+function send(message: ToParent): void {
   process.send?.(message)
 }

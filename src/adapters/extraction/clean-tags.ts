@@ -2,26 +2,37 @@ import { type DocumentValue, MAX_TAGS_BYTES, MAX_TAGS_DEPTH, type Metadata } fro
 
 export interface CleanTags {
   readonly tags: Metadata['tags']
-  /** Whether there was more than a document may have. */
+  /** Whether tags were left out because they exceed `MAX_TAGS_BYTES` or `MAX_TAGS_DEPTH`. */
   readonly isCut: boolean
 }
 
-const MAX_TEXT = 4096
-const MAX_KEY = 128
-/** Where something is, under whatever name: it is told apart, or not at all. */
+/** In UTF-16 code units. */
+const MAX_TEXT_LENGTH = 4096
+const MAX_NAME_LENGTH = 128
+/** Names of tags that reveal a place. Only `Metadata.location` has coordinates, so `tags` must have none. */
 const PLACES =
   /gps|latitude|longitude|altitude|location|6709|geo(tag|name|hash)|©?xyz|^loci|(^|[^a-z])(city|province|state|country|place)/i
-/** What ExifReader has not parsed, pictures within pictures, and what only the camera's maker understands. */
+/** Names of tags with binary values: what ExifReader does not parse, embedded pictures, and maker notes. */
 const OPAQUE = /^_raw$|thumbnail|makernote|^images?$|preview|padding|printim|pointer$/i
 
-/** What any document store takes, made of whatever a reader found. What is cut off at a limit is told, what is binary is not. */
-export function cleanTags(found: Readonly<Record<string, unknown>>): CleanTags {
-  const budget = { left: MAX_TAGS_BYTES - 2, isCut: false }
-  return { tags: cleanObject(found, 1, budget), isCut: budget.isCut }
+/**
+ * Converts tags to values that every document store accepts. Leaves out binary values and tags that reveal a place. If
+ * the tags exceed the limits, leaves out the rest and sets `isCut`.
+ *
+ * @param rawTags The tags as a parser returns them. Their values may have any type.
+ */
+export function cleanTags(rawTags: Readonly<Record<string, unknown>>): CleanTags {
+  const budget = { remainingBytes: MAX_TAGS_BYTES - 2, isCut: false }
+  return { tags: cleanObject(rawTags, 1, budget), isCut: budget.isCut }
 }
 
-/** Well-formed, without control characters, without blanks at its ends; `undefined` when nothing is left. */
-export function cleanText(raw: unknown, maxLength = MAX_TEXT): string | undefined {
+/**
+ * Returns well-formed text without control characters and without spaces at its ends. Returns `undefined` if no text
+ * remains.
+ *
+ * @param maxLength In UTF-16 code units. Longer text is cut.
+ */
+export function cleanText(raw: unknown, maxLength = MAX_TEXT_LENGTH): string | undefined {
   if (typeof raw !== 'string') return undefined
   const text = raw
     .slice(0, maxLength)
@@ -32,24 +43,24 @@ export function cleanText(raw: unknown, maxLength = MAX_TEXT): string | undefine
 }
 
 interface Budget {
-  left: number
+  remainingBytes: number
   isCut: boolean
 }
 
 function cleanObject(raw: object, depth: number, budget: Budget): { [name: string]: DocumentValue } {
   const clean: { [name: string]: DocumentValue } = {}
-  for (const [rawName, value] of Object.entries(raw)) {
+  for (const [rawName, rawValue] of Object.entries(raw)) {
     if (PLACES.test(rawName) || OPAQUE.test(rawName)) continue
-    const name = cleanText(rawName, MAX_KEY)?.replace(/[.$]/g, '_')
+    const name = cleanText(rawName, MAX_NAME_LENGTH)?.replace(/[.$]/g, '_')
     if (name === undefined || name in Object.prototype || Object.hasOwn(clean, name)) continue
-    const room = budget.left
-    // The name, its quotes, a colon and a comma.
-    budget.left -= sizeOf(name) + 2
-    const kept = cleanValue(value, depth + 1, budget)
-    if (kept !== undefined && budget.left >= 0) clean[name] = kept
+    const bytesBefore = budget.remainingBytes
+    // The name and its quotes, a colon and a comma.
+    budget.remainingBytes -= sizeOf(name) + 2
+    const value = cleanValue(rawValue, depth + 1, budget)
+    if (value !== undefined && budget.remainingBytes >= 0) clean[name] = value
     else {
-      if (budget.left < 0) budget.isCut = true
-      budget.left = room
+      if (budget.remainingBytes < 0) budget.isCut = true
+      budget.remainingBytes = bytesBefore
     }
   }
   return clean
@@ -59,7 +70,7 @@ function cleanValue(raw: unknown, depth: number, budget: Budget): DocumentValue 
   if (raw instanceof Date) return cleanValue(Number.isNaN(raw.getTime()) ? undefined : raw.toISOString(), depth, budget)
   if (Array.isArray(raw)) {
     const items = raw.flat(MAX_TAGS_DEPTH).flatMap((item: unknown) => cleanScalar(item) ?? [])
-    budget.left -= sizeOf(items)
+    budget.remainingBytes -= sizeOf(items)
     return items.length > 0 ? items : undefined
   }
   if (typeof raw === 'object' && raw !== null) {
@@ -68,12 +79,12 @@ function cleanValue(raw: unknown, depth: number, budget: Budget): DocumentValue 
       budget.isCut = true
       return undefined
     }
-    budget.left -= 2
+    budget.remainingBytes -= 2
     const clean = cleanObject(raw, depth, budget)
     return Object.keys(clean).length > 0 ? clean : undefined
   }
   const scalar = cleanScalar(raw)
-  if (scalar !== undefined) budget.left -= sizeOf(scalar)
+  if (scalar !== undefined) budget.remainingBytes -= sizeOf(scalar)
   return scalar
 }
 
@@ -83,4 +94,5 @@ function cleanScalar(raw: unknown): string | number | boolean | undefined {
   return typeof raw === 'boolean' ? raw : cleanText(raw)
 }
 
+/** The size in JSON, in bytes of UTF-8. */
 const sizeOf = (value: unknown): number => Buffer.byteLength(JSON.stringify(value))

@@ -7,14 +7,14 @@ import { describePicture } from './picture.ts'
 import { describeRecording } from './recording.ts'
 import { skimBeginning, skimJpeg, skimPng, skimWebp, skimWhole } from './skim.ts'
 
-type Describe = (format: Format, source: ByteSource) => Promise<Metadata>
+type ReadMetadata = (format: Format, source: ByteSource) => Promise<Metadata>
 
 const picture =
-  (skim: Parameters<typeof describePicture>[2]): Describe =>
+  (skim: Parameters<typeof describePicture>[2]): ReadMetadata =>
   (format, source) =>
     describePicture(format, source, skim)
 
-const READERS: Readonly<Record<Format, Describe>> = {
+const READERS: Readonly<Record<Format, ReadMetadata>> = {
   jpeg: picture(skimJpeg),
   png: picture(skimPng),
   webp: picture(skimWebp),
@@ -38,14 +38,14 @@ const READERS: Readonly<Record<Format, Describe>> = {
   '3gp': describeRecording,
 }
 
-/** What the file says of itself; what can't be read of it, for whatever reason, is told in the document. */
+/** Reads the metadata of a file. Never rejects: if the file cannot be read, the status is `failed`, with a reason. */
 export async function describeFile(type: ContentType, source: ByteSource): Promise<Metadata> {
   const format = formatOf(type)
   if (!format) return NOTHING
   try {
     return await READERS[format](format, source)
   } catch (error) {
-    const reason = error instanceof BudgetSpent ? error.message : 'it could not be understood'
+    const reason = error instanceof BudgetSpent ? error.message : 'The file could not be parsed.'
     return { status: 'failed', reason, tags: {} }
   }
 }

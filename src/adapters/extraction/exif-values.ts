@@ -1,9 +1,9 @@
 import { cleanText } from './clean-tags.ts'
 
-/** Tags as ExifReader gives them; the type of a value is whatever the file says. */
+/** Tags as ExifReader returns them. The file determines the types of the values. */
 export type Found = Partial<Record<string, unknown>>
 
-/** The first number of a tag: rational numbers as one, lists by their beginning. */
+/** Returns the number of a tag, or the first number of a list. Rational numbers are returned as one number. */
 export function numberOf(tag: unknown): number | undefined {
   const value = plainValue(tag)
   const first = Array.isArray(value) ? value.flat(3)[0] : value
@@ -11,20 +11,21 @@ export function numberOf(tag: unknown): number | undefined {
   return typeof number === 'number' && Number.isFinite(number) ? number : undefined
 }
 
+/** Returns the text of a tag. The items of a list are joined with spaces. */
 export function textOf(tag: unknown): string | undefined {
   const value = plainValue(tag)
   if (value === FAULTY) return undefined
   return cleanText(Array.isArray(value) ? value.join(' ') : value)
 }
 
-/** Texts that EXIF keeps as bytes, in an encoding of their own. */
+/** Names of tags whose text EXIF stores as bytes in a special encoding. */
 const ENCODED = /Version$|^UserComment$|^XP/
-/** What ExifReader says of a value that lies outside of the file. */
+/** The value that ExifReader returns for a tag that points outside of the file. */
 const FAULTY = '<faulty value>'
-/** Longer lists of numbers are somebody's binary data. */
+/** Longer lists of numbers are binary data. */
 const MAX_NUMBERS = 32
 
-/** Values without what the reader put around them. */
+/** Returns the values of tags without the objects in which ExifReader wraps them. */
 export const plain = (group: Found): Record<string, unknown> =>
   Object.fromEntries(
     Object.entries(group).flatMap(([name, tag]) => {

@@ -1,7 +1,7 @@
 import type { Metadata } from '../../domain/metadata.ts'
 import type { ContentType } from '../../domain/values/content-type.ts'
 
-/** Content types whose files say something of themselves, with the name of the format. */
+/** The content types whose metadata can be read, and the format of each. */
 const FORMATS = {
   'image/jpeg': 'jpeg',
   'image/png': 'png',
@@ -31,8 +31,8 @@ const FORMATS = {
 
 export type Format = (typeof FORMATS)[keyof typeof FORMATS]
 
-/** The format of a file that can be read, or `undefined` if no reader knows its type. */
+/** Returns the format of a content type, or `undefined` if its metadata cannot be read. */
 export const formatOf = (type: ContentType): Format | undefined => (FORMATS as Partial<Record<string, Format>>)[type]
 
-/** What is known of a file that no reader knows. */
+/** The metadata of a file whose content type is not in `FORMATS`. */
 export const NOTHING: Metadata = { status: 'none', tags: {} }

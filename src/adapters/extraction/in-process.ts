@@ -4,20 +4,23 @@ import type { Metadata } from '../../domain/metadata.ts'
 import { ByteSource } from './byte-source.ts'
 
 /**
- * Reads files in this process, for tests and trials with files that mean no harm: nothing stops one that takes all time or
- * memory.
+ * Reads the metadata of files in this process. It limits neither time nor memory, so use it only in tests and with
+ * trusted files. Use `SandboxedExtraction` for uploads.
+ *
+ * @example
+ * const mediaport = createMediaport({ ...ports, extract: extractInProcess })
  */
 export const extractInProcess: ExtractMetadata = <E>(file: FileToRead<E>) =>
   new ResultAsync<Metadata, E>(
     (async (): Promise<Result<Metadata, E>> => {
-      // Loaded with the first file, for it brings all the readers along.
+      // Imported with the first file, because it loads all parsers.
       const { describeFile } = await import('./describe-file.ts')
       let failure: { readonly error: E } | undefined
       const source = new ByteSource(file.size, async (start, end) => {
         const bytes = await file.read({ start, end })
         if (bytes.isOk()) return bytes.value
         failure ??= { error: bytes.error }
-        throw new Error('the file could not be read')
+        throw new Error('The file could not be read.')
       })
       const metadata = await describeFile(file.contentType, source)
       return failure === undefined ? ok(metadata) : err(failure.error)

@@ -1,8 +1,9 @@
 import type { Metadata } from '../../domain/metadata.ts'
 
 /**
- * What the parent sends: a file to describe with its first block, and then the bytes that were asked for. Files are numbered, because a reader
- * may have asked for more than it then waited for.
+ * What the parent sends: a file with its first block, then the bytes that the child requests. Files have numbers,
+ * because the child may finish a file before the last requested bytes arrive. It ignores bytes of any file but the
+ * current one.
  */
 export type ToChild =
   | {
@@ -14,7 +15,10 @@ export type ToChild =
     }
   | { readonly type: 'bytes'; readonly file: number; readonly start: number; readonly bytes: Uint8Array }
 
-/** What the child sends: that it can begin, what it needs, and what it found. Both positions inclusive, from 0. */
+/**
+ * What the child sends: that it is ready, which bytes it needs, and the metadata. Both positions of a range are
+ * inclusive and start at 0.
+ */
 export type ToParent =
   | { readonly type: 'ready' }
   | { readonly type: 'read'; readonly file: number; readonly start: number; readonly end: number }

@@ -4,37 +4,40 @@ import type { ByteSource } from './byte-source.ts'
 import { cleanTags } from './clean-tags.ts'
 import { CUT } from './picture.ts'
 
-const BEGINNING = 1024
+const HEAD_BYTES = 1024
 
-/** A document, read from its end: the table of what lies where, the number of pages and what it says of itself. */
+/**
+ * Reads the number of pages, the document information and the XMP metadata of a PDF. PDF.js requests only the ranges
+ * that it needs, and starts with the cross-reference table at the end of the file.
+ */
 export async function describePdf(source: ByteSource): Promise<Metadata> {
   const { getDocument, PDFDataRangeTransport } = await getResolvedPDFJS()
-  const range = new PDFDataRangeTransport(source.size, await source.bytes(0, Math.min(BEGINNING, source.size)))
-  const failed = Promise.withResolvers<never>()
+  const range = new PDFDataRangeTransport(source.size, await source.bytes(0, Math.min(HEAD_BYTES, source.size)))
+  const readFailure = Promise.withResolvers<never>()
   range.requestDataRange = (begin: number, end: number) => {
-    source.bytes(begin, end).then((bytes) => range.onDataRange(begin, new Uint8Array(bytes)), failed.reject)
+    source.bytes(begin, end).then((bytes) => range.onDataRange(begin, new Uint8Array(bytes)), readFailure.reject)
   }
-  const loading = getDocument({
+  const task = getDocument({
     range,
     disableAutoFetch: true,
     disableStream: true,
     verbosity: 0,
   })
-  const work = read(loading)
-  work.catch(() => undefined)
+  const metadata = readDocument(task)
+  metadata.catch(() => undefined)
   try {
-    return await Promise.race([work, failed.promise])
+    return await Promise.race([metadata, readFailure.promise])
   } finally {
-    void loading.destroy()
+    void task.destroy()
   }
 }
 
-async function read(
-  loading: ReturnType<Awaited<ReturnType<typeof getResolvedPDFJS>>['getDocument']>,
+async function readDocument(
+  task: ReturnType<Awaited<ReturnType<typeof getResolvedPDFJS>>['getDocument']>,
 ): Promise<Metadata> {
-  const document = await loading.promise
+  const document = await task.promise
   const { info, metadata } = await document.getMetadata()
   const { tags, isCut } = cleanTags({ info, ...(metadata && { xmp: Object.fromEntries(metadata) }) })
-  const known = { format: 'pdf', pages: document.numPages, tags }
-  return isCut ? { status: 'partial', reason: CUT, ...known } : { status: 'ready', ...known }
+  const fields = { format: 'pdf', pages: document.numPages, tags }
+  return isCut ? { status: 'partial', reason: CUT, ...fields } : { status: 'ready', ...fields }
 }

@@ -1,4 +1,7 @@
-/** The size where it stands in a fixed place of the header, or in a box of its own. */
+/**
+ * Reads the size in pixels from the header of a GIF, BMP or WebP, or from the boxes of a HEIC or AVIF. Returns an empty
+ * object for other formats, and if the size is missing.
+ */
 export function sizeInHeader(format: string, bytes: Buffer): { width?: number; height?: number } {
   if (format === 'heic' || format === 'avif') return largestExtent(bytes)
   if (format === 'gif' && bytes.length >= 10) return { width: bytes.readUInt16LE(6), height: bytes.readUInt16LE(8) }
@@ -9,8 +12,8 @@ export function sizeInHeader(format: string, bytes: Buffer): { width?: number; h
 }
 
 /**
- * HEIF keeps an extent for the picture, one for each of its tiles and one for its thumbnail (ISO/IEC 23008-12 section
- * 6.5.3): the largest is the picture's.
+ * HEIF has one `ispe` box for the picture, one for each of its tiles and one for its thumbnail (ISO/IEC 23008-12
+ * section 6.5.3). The largest is the size of the picture.
  */
 function largestExtent(bytes: Buffer): { width?: number; height?: number } {
   let largest = { width: 0, height: 0 }
@@ -19,11 +22,11 @@ function largestExtent(bytes: Buffer): { width?: number; height?: number } {
     if (bytes.readUInt32BE(at + 4) === 0 && extent.width * extent.height > largest.width * largest.height)
       largest = extent
   }
-  return largest.width > 0 ? (cropped(bytes) ?? largest) : {}
+  return largest.width > 0 ? (cleanAperture(bytes) ?? largest) : {}
 }
 
-/** The part of it that is shown, where that is not all of it (ISO/IEC 14496-12 section 12.1.4). */
-function cropped(bytes: Buffer): { width: number; height: number } | undefined {
+/** Returns the size of the clean aperture, if the picture has one (ISO/IEC 14496-12 section 12.1.4). */
+function cleanAperture(bytes: Buffer): { width: number; height: number } | undefined {
   const at = bytes.indexOf('clap')
   if (at < 0 || at + 20 > bytes.length) return undefined
   const width = bytes.readUInt32BE(at + 4) / bytes.readUInt32BE(at + 8)
@@ -31,7 +34,7 @@ function cropped(bytes: Buffer): { width: number; height: number } | undefined {
   return Number.isInteger(width) && Number.isInteger(height) ? { width, height } : undefined
 }
 
-/** RFC 9649 sections 2.5 to 2.7: the canvas, or the header of the one picture. */
+/** Returns the size of the canvas, or of the picture if the file has no canvas (RFC 9649 sections 2.5 to 2.7). */
 function webpSize(bytes: Buffer): { width?: number; height?: number } {
   if (bytes.length < 30) return {}
   const type = bytes.toString('latin1', 12, 16)

@@ -1,18 +1,23 @@
 import exifReader from 'exifreader'
-import type { Metadata } from '../../domain/metadata.ts'
+import { MAX_TAGS_BYTES, MAX_TAGS_DEPTH, type Metadata } from '../../domain/metadata.ts'
 import type { ByteSource } from './byte-source.ts'
 import { cleanTags, cleanText } from './clean-tags.ts'
 import { type Found, numberOf, plain, textOf } from './exif-values.ts'
 import { sizeInHeader } from './picture-size.ts'
 import type { Skimmed } from './skim.ts'
 
-// oxlint-disable-next-line import/no-named-as-default-member -- it is a UMD module: Node.js sees its default export only
+// oxlint-disable-next-line import/no-named-as-default-member -- a UMD module: Node.js provides only its default export
 const { load } = exifReader
 
-/** Groups of tags that people put there or cameras wrote; the others are made by the reader. */
+/** The groups of tags that are stored in the file. ExifReader computes the other groups. */
 const GROUPS = ['exif', 'iptc', 'xmp', 'pngText', 'jfif'] as const
 
-/** A picture in any format that ExifReader knows, and its size in some that it doesn't. */
+/**
+ * Reads the metadata of a picture with ExifReader. For some formats ExifReader does not return the size in pixels; then
+ * `sizeInHeader` reads it.
+ *
+ * @param skim Returns the parts of the file that contain metadata.
+ */
 export async function describePicture(
   format: string,
   source: ByteSource,
@@ -24,7 +29,7 @@ export async function describePicture(
   try {
     groups = { ...load(bytes, { expanded: true, computed: true, includeUnknown: false }) } as Record<string, Found>
   } catch {
-    // It throws where a file has nothing to say, and where it can't be understood.
+    // ExifReader throws both for a file without metadata and for a file that it cannot parse.
     if (size.width === undefined) return { status: 'failed', reason: UNREADABLE, format, tags: {} }
     return isDamaged
       ? { status: 'partial', reason: DAMAGED, format, ...size, tags: {} }
@@ -34,29 +39,30 @@ export async function describePicture(
   const { tags, isCut } = cleanTags(
     Object.fromEntries(GROUPS.flatMap((name) => (groups[name] ? [[name, plain(groups[name])]] : []))),
   )
-  const known = {
+  const fields = {
     format,
-    ...picked(groups, size),
+    ...basics(groups, size),
     ...camera(exif, groups['xmp'] ?? {}),
     ...exposure(exif),
-    ...taken(exif),
+    ...takenAt(exif),
     ...location(groups['gps']),
     tags,
   }
-  if (known.width === undefined && Object.keys(tags).length === 0)
+  if (fields.width === undefined && Object.keys(tags).length === 0)
     return { status: 'failed', reason: UNREADABLE, format, tags }
-  if (isDamaged || isCut) return { status: 'partial', reason: isDamaged ? DAMAGED : CUT, ...known }
-  return { status: Object.keys(tags).some((group) => group !== 'jfif') ? 'ready' : 'none', ...known }
+  if (isDamaged || isCut) return { status: 'partial', reason: isDamaged ? DAMAGED : CUT, ...fields }
+  return { status: Object.keys(tags).some((group) => group !== 'jfif') ? 'ready' : 'none', ...fields }
 }
 
-const UNREADABLE = 'it is not a picture that can be read'
-const DAMAGED = 'a part of it is damaged, missing or too large'
-export const CUT = 'it has more tags than are kept'
+const UNREADABLE = 'The picture could not be read.'
+const DAMAGED = 'Part of the file is damaged, missing or too large.'
+/** Also the reason for PDF, audio and video. */
+export const CUT = `The tags exceed ${MAX_TAGS_BYTES / 1024} KiB or ${MAX_TAGS_DEPTH} levels.`
 
 const COLOURS: Record<string, string> = { 1: 'gray', 3: 'rgb', 4: 'cmyk' }
 const PNG_COLOURS: Record<string, string> = { 0: 'gray', 2: 'rgb', 3: 'palette', 4: 'gray', 6: 'rgb' }
 
-function picked(groups: Record<string, Found>, size: { width?: number; height?: number }) {
+function basics(groups: Record<string, Found>, size: { width?: number; height?: number }) {
   const { file = {}, pngFile, riff, gif, exif = {} } = groups
   const header = pngFile ?? riff ?? gif ?? file
   const width = whole(size.width ?? numberOf(header['Image Width']) ?? numberOf(exif['ImageWidth']))
@@ -88,13 +94,13 @@ function exposure(exif: Found): Pick<Metadata, 'exposure'> {
   const fNumber = positive(exif['FNumber'])
   const iso = positive(exif['ISOSpeedRatings']) ?? positive(exif['PhotographicSensitivity'])
   const focalLength = positive(exif['FocalLength'])
-  const known = {
+  const fields = {
     ...(time && { time }),
     ...(fNumber && { fNumber }),
     ...(iso && { iso }),
     ...(focalLength && { focalLength }),
   }
-  return Object.keys(known).length > 0 ? { exposure: known } : {}
+  return Object.keys(fields).length > 0 ? { exposure: fields } : {}
 }
 
 const positive = (tag: Found[string]): number | undefined => {
@@ -102,8 +108,11 @@ const positive = (tag: Found[string]): number | undefined => {
   return value !== undefined && value > 0 ? value : undefined
 }
 
-/** `2026:11-23 10:00:00` in all the spellings there are, and the offset where the camera knew one (EXIF 2.31). */
-function taken(exif: Found): Pick<Metadata, 'takenAt'> {
+/**
+ * Accepts `2026:11:23 10:00:00`, also with hyphens or `T`. The offset from UTC is a separate tag, which only some
+ * cameras write (EXIF 2.31).
+ */
+function takenAt(exif: Found): Pick<Metadata, 'takenAt'> {
   const date = /^(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d:\d\d:\d\d)/.exec(textOf(exif['DateTimeOriginal']) ?? '')
   if (!date) return {}
   const [, year, month, day, time] = date

@@ -6,66 +6,69 @@ import { BLOCK } from './byte-source.ts'
 import type { ToChild, ToParent } from './messages.ts'
 import { startChild } from './sandbox.ts'
 
-/** A child is replaced before its own time limit could hit a file that means no harm. */
+/** A child is replaced after this many files, so that its CPU time limit does not end a harmless file. */
 const FILES_PER_CHILD = 1000
 const failed = (reason: string): Metadata => ({ status: 'failed', reason, tags: {} })
 
 /**
- * Reads one file at a time in a child process, which is ended when a file takes too much time or memory, or makes it
- * crash, and replaced with the next file. The child starts with the first file.
+ * Reads one file at a time in a child process. The child starts with the first file. If a file takes too much time or
+ * memory, the child is killed, and the next file starts a new one.
  */
 export class Reader {
   #child: Promise<ChildProcess> | undefined
   #files = 0
   #isClosed = false
-  readonly #patience: number
-  /** Others, too, may end a child, also while it has nothing to do. */
-  readonly #forget = (): void => {
+  readonly #timeoutMs: number
+  /** Also called when the system or another process ends the child, even if it is idle. */
+  readonly #dropChild = (): void => {
     this.#child = undefined
   }
 
-  /** @param patience how long a file may keep the child busy, not counting the time to read its bytes, in milliseconds. */
-  constructor(patience: number) {
-    this.#patience = patience
+  /** @param timeoutMs How long the child may work on one file, without the time to read its bytes. */
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs
   }
 
-  /** Must not be called again before it has settled. */
+  /**
+   * Reads the metadata of a file. Must not be called again before the promise has settled. Rejects if no child can be
+   * started.
+   */
   async describe<E>(file: FileToRead<E>): Promise<Result<Metadata, E>> {
-    // Before the file is opened: without a child the file can't be read.
+    // Start the child before opening the file: without a child the file cannot be read.
     await (this.#child ??= this.#start())
     const first = await file.read({ start: 0, end: Math.min(file.size, BLOCK) - 1 })
     if (first.isErr()) return err(first.error)
-    for (let mayRepeat = true; !this.#isClosed; mayRepeat = false) {
+    for (let canRetry = true; !this.#isClosed; canRetry = false) {
       this.#child ??= this.#start()
       const child = await this.#child
-      hold(child)
-      const { result, isReusable, isBegun } = await talk(child, ++this.#files, file, first.value, this.#patience)
-      release(child)
-      if (!isReusable || this.#files >= FILES_PER_CHILD) {
-        child.off('exit', this.#forget)
-        this.#forget()
+      ref(child)
+      const outcome = await exchange(child, ++this.#files, file, first.value, this.#timeoutMs)
+      unref(child)
+      if (!outcome.isReusable || this.#files >= FILES_PER_CHILD) {
+        child.off('exit', this.#dropChild)
+        this.#dropChild()
         child.kill('SIGKILL')
       }
-      // A child whose end had not been told yet says nothing of this file.
-      if (isBegun || !mayRepeat) return result
+      // A child may have died before it received this file. Retry once with a new one.
+      if (outcome.hasStarted || !canRetry) return outcome.result
     }
-    return ok(failed('the reader was stopped'))
+    return ok(failed('The reader was closed before it had read the file.'))
   }
 
-  /** Ends the child, and with it the file that it is reading. */
+  /** Kills the child. A file that is being read gets the status `failed`. */
   async close(): Promise<void> {
     this.#isClosed = true
     const child = await this.#child?.catch(() => undefined)
     child?.kill('SIGKILL')
   }
 
-  /** One that does not start is tried again with the next file. */
+  /** If the child does not start, the next file tries again. */
   async #start(): Promise<ChildProcess> {
     this.#files = 0
     try {
-      return (await startChild()).once('exit', this.#forget)
+      return (await startChild()).once('exit', this.#dropChild)
     } catch (error) {
-      this.#forget()
+      this.#dropChild()
       throw error
     }
   }
@@ -73,74 +76,75 @@ export class Reader {
 
 interface Outcome<E> {
   readonly result: Result<Metadata, E>
-  /** Whether the child has nothing more to do with this file. */
+  /** Whether the child has finished this file and can read the next one. */
   readonly isReusable: boolean
-  /** Whether it ever had. */
-  readonly isBegun: boolean
+  /** Whether the child has answered, or the time for this file is over. */
+  readonly hasStarted: boolean
 }
 
-/** Sends the child its `nth` file, gives it the bytes that it asks for, and waits for what it says, or for its end. */
-function talk<E>(
+/** Sends a file to the child, then each range that it requests. Resolves with the metadata, or when the child exits. */
+function exchange<E>(
   child: ChildProcess,
-  nth: number,
+  fileNumber: number,
   file: FileToRead<E>,
   first: Uint8Array,
-  patience: number,
+  timeoutMs: number,
 ): Promise<Outcome<E>> {
   return new Promise((resolve) => {
-    let left = patience
-    let since = performance.now()
-    let reading = 0
-    let isBegun = false
-    const end = (result: Result<Metadata, E>, isReusable = false): void => {
+    let remainingMs = timeoutMs
+    let resumedAt = performance.now()
+    let pendingReads = 0
+    let hasStarted = false
+    const settle = (result: Result<Metadata, E>, isReusable = false): void => {
       clearTimeout(timer)
-      child.off('message', hear)
-      child.off('exit', crash)
-      resolve({ result, isReusable, isBegun })
+      child.off('message', onMessage)
+      child.off('exit', onExit)
+      resolve({ result, isReusable, hasStarted })
     }
-    const tooLong = () => {
-      isBegun = true
-      end(ok(failed(`it took longer than ${patience / 1000} s to read`)))
+    const onTimeout = () => {
+      hasStarted = true
+      settle(ok(failed(`The file could not be read within ${timeoutMs / 1000} s.`)))
     }
-    let timer = setTimeout(tooLong, left)
-    const crash = () => end(ok(failed('it took more than 512 MiB to read, or made its reader crash')))
-    const hear = (message: ToParent): void => {
-      if (message.type === 'ready' || message.file !== nth) return
-      isBegun = true
-      if (message.type === 'described') end(ok(message.metadata), true)
-      if (message.type === 'read') void give(message)
+    let timer = setTimeout(onTimeout, remainingMs)
+    const onExit = () => settle(ok(failed('Reading the file took more than 512 MiB of memory or crashed the reader.')))
+    const onMessage = (message: ToParent): void => {
+      if (message.type === 'ready' || message.file !== fileNumber) return
+      hasStarted = true
+      if (message.type === 'described') settle(ok(message.metadata), true)
+      if (message.type === 'read') void sendBytes(message)
     }
-    const give = async ({ start, end: last }: Extract<ToParent, { type: 'read' }>): Promise<void> => {
-      if (reading++ === 0) {
+    const sendBytes = async ({ start, end }: Extract<ToParent, { type: 'read' }>): Promise<void> => {
+      // The time limit does not include the time in which the storage reads.
+      if (pendingReads++ === 0) {
         clearTimeout(timer)
-        left -= performance.now() - since
+        remainingMs -= performance.now() - resumedAt
       }
-      const bytes = await file.read({ start, end: last })
-      if (--reading === 0) {
-        since = performance.now()
-        timer = setTimeout(tooLong, left)
+      const bytes = await file.read({ start, end })
+      if (--pendingReads === 0) {
+        resumedAt = performance.now()
+        timer = setTimeout(onTimeout, remainingMs)
       }
-      if (bytes.isErr()) return end(err(bytes.error))
-      send(child, { type: 'bytes', file: nth, start, bytes: bytes.value })
+      if (bytes.isErr()) return settle(err(bytes.error))
+      send(child, { type: 'bytes', file: fileNumber, start, bytes: bytes.value })
     }
-    child.on('message', hear)
-    child.on('exit', crash)
-    send(child, { type: 'describe', file: nth, contentType: file.contentType, size: file.size, first })
+    child.on('message', onMessage)
+    child.on('exit', onExit)
+    send(child, { type: 'describe', file: fileNumber, contentType: file.contentType, size: file.size, first })
   })
 }
 
-/** A child that is gone has said so by its exit. */
+/** Ignores errors: if the child has died, its `exit` event reports it. */
 function send(child: ChildProcess, message: ToChild): void {
   child.send(message, () => {})
 }
 
-/** While it reads, the process stays for it; else the child alone keeps no process from ending. */
-function hold(child: ChildProcess): void {
+/** Keeps this process running while the child reads a file. An idle child does not keep it running. */
+function ref(child: ChildProcess): void {
   child.ref()
   child.channel?.ref()
 }
 
-function release(child: ChildProcess): void {
+function unref(child: ChildProcess): void {
   child.unref()
   child.channel?.unref()
 }

@@ -4,33 +4,36 @@ import { readFile } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-/** How much memory a child may take beyond what it has when it does nothing; also said to people. */
-const ROOM_MIB = 512
-const LOOK_EVERY_MS = 50
-/** In seconds of the processor's time: what ends a child whose parent died while it was busy. */
-const LIFETIME = 3600
-/** V8 gives up before this; what is not V8's is limited by the system. */
+/** How much more memory a child may use than an idle child does. A reason in `reader.ts` repeats this number. */
+const MEMORY_MIB = 512
+const MEMORY_CHECK_MS = 50
+/** The limit of CPU time for a child. It ends a child that stays busy after its parent has died. */
+const CPU_SECONDS = 3600
+/** The heap limit of V8, in MiB. The limit of the system also covers memory outside of the heap. */
 const HEAP = '--max-old-space-size=384'
 const CHILD = fileURLToPath(new URL(`./child${extname(import.meta.url)}`, import.meta.url))
 
-/** What an idle child counts as data, in KiB, asked of the first one that was started; unknown beside Linux. */
-let idleData: Promise<number | undefined> | undefined
+/** The data size of an idle child, measured once with an extra child. `undefined` if the system is not Linux. */
+let idleDataKib: Promise<number | undefined> | undefined
 
-/** Starts a child that can't take more memory than it was given, and knows nothing of this process's secrets. */
+/**
+ * Starts a child process and waits until it is ready. Its memory is limited, and its environment is empty, so that a
+ * file which takes over the child finds no secrets. Rejects if the child does not start.
+ */
 export async function startChild(): Promise<ChildProcess> {
-  idleData ??= measure().catch((error: unknown) => {
-    // The next one asks again: what kept this from starting may be over by then.
-    idleData = undefined
+  idleDataKib ??= measureIdleData().catch((error: unknown) => {
+    // The next call measures again, because the cause may be temporary.
+    idleDataKib = undefined
     throw error
   })
-  const idle = await idleData
+  const idle = await idleDataKib
   const child =
-    idle === undefined ? watched(run()) : run(`ulimit -t ${LIFETIME} && ulimit -d ${idle + ROOM_MIB * 1024}`)
-  await begun(child)
+    idle === undefined ? watchMemory(run()) : run(`ulimit -t ${CPU_SECONDS} && ulimit -d ${idle + MEMORY_MIB * 1024}`)
+  await ready(child)
   return child
 }
 
-/** @param limit a command of the shell that is run before it. */
+/** @param limit A shell command that sets limits before the child starts. */
 function run(limit?: string): ChildProcess {
   const node = [process.execPath, HEAP, CHILD]
   const [command, ...args] = limit === undefined ? node : ['/bin/sh', '-c', `${limit} && exec "$@"`, 'sh', ...node]
@@ -41,20 +44,20 @@ function run(limit?: string): ChildProcess {
   })
 }
 
-/** Settles with its first message; rejects when it can't be started. */
-async function begun(child: ChildProcess): Promise<void> {
-  const ended = once(child, 'exit').then(([code, signal]) => {
-    throw new Error(`the process that reads files ended with ${code ?? signal} before it began`)
+/** Resolves at the first message of the child. Rejects if the child exits before. */
+async function ready(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit').then(([code, signal]) => {
+    throw new Error(`The process that reads metadata exited with ${code ?? signal} before it was ready.`)
   })
-  await Promise.race([once(child, 'message'), ended])
-  ended.catch(() => undefined)
+  await Promise.race([once(child, 'message'), exit])
+  exit.catch(() => undefined)
 }
 
-async function measure(): Promise<number | undefined> {
+async function measureIdleData(): Promise<number | undefined> {
   if (process.platform !== 'linux') return undefined
   const child = run()
   try {
-    await begun(child)
+    await ready(child)
     const [, data] = /^VmData:\s+(\d+) kB/m.exec(await readFile(`/proc/${child.pid}/status`, 'utf8')) ?? []
     return Number(data)
   } finally {
@@ -62,15 +65,15 @@ async function measure(): Promise<number | undefined> {
   }
 }
 
-/** Where the system sets no such limit, we look and end it ourselves. */
-function watched(child: ChildProcess): ChildProcess {
+/** Kills the child if it uses too much memory. For systems other than Linux, where no limit of the system does so. */
+function watchMemory(child: ChildProcess): ChildProcess {
   const timer = setInterval(() => {
     const ps = spawn('ps', ['-o', 'rss=', '-p', String(child.pid)], { stdio: ['ignore', 'pipe', 'ignore'] })
     ps.stdout.on('data', (kib: Buffer) => {
-      if (Number(kib.toString()) > ROOM_MIB * 1024) child.kill('SIGKILL')
+      if (Number(kib.toString()) > MEMORY_MIB * 1024) child.kill('SIGKILL')
     })
     ps.on('error', () => {})
-  }, LOOK_EVERY_MS)
+  }, MEMORY_CHECK_MS)
   timer.unref()
   child.once('exit', () => clearInterval(timer))
   return child

@@ -5,38 +5,49 @@ import type { Metadata } from '../../domain/metadata.ts'
 import { formatOf, NOTHING } from './formats.ts'
 import { Reader } from './reader.ts'
 
-/** How long a file may keep its reader busy. */
-const PATIENCE_MS = 10_000
-/** One core is left to the process that feeds them; each may take 512 MiB for a file. */
+/** How long a child may work on one file. */
+const TIMEOUT_MS = 10_000
+/** One core remains for this process, which sends the bytes. Each child may use 512 MiB for a file. */
 const READERS = Math.min(4, Math.max(1, availableParallelism() - 1))
 
 /**
- * Reads files in child processes, one file at a time in each. A file that takes too much time or memory, or makes its child
- * crash, harms no other. The others wait for their turn; a child starts when no other is free.
+ * Reads the metadata of files in child processes, one file at a time in each. A file that takes too much time or
+ * memory, or crashes its child, does not affect other files. A child starts when a file arrives and all others are
+ * busy. Files wait while the maximum number of children is busy.
+ *
+ * @example
+ * const extraction = new SandboxedExtraction()
+ * const mediaport = createMediaport({ ...ports, extract: extraction.extract })
+ * // When the application stops:
+ * await extraction.close()
  */
 export class SandboxedExtraction {
   readonly #readers: readonly Reader[]
-  /** The one that was used last comes first, so that no more children start than are needed. */
+  /** A stack: the reader that was used last is used next, so that no more children start than are needed. */
   readonly #free: Reader[]
   readonly #waiting: ((reader: Reader) => void)[] = []
 
-  /** @param patience in milliseconds; 10 s unless told. @param readers how many children there may be. */
-  constructor(patience = PATIENCE_MS, readers = READERS) {
-    this.#readers = Array.from({ length: readers }, () => new Reader(patience))
+  /**
+   * @param timeoutMs How long a child may work on one file, without the time to read its bytes. 10 s by default.
+   * @param readers The maximum number of children. By default one less than the cores, at least 1 and at most 4.
+   */
+  constructor(timeoutMs = TIMEOUT_MS, readers = READERS) {
+    this.#readers = Array.from({ length: readers }, () => new Reader(timeoutMs))
     this.#free = [...this.#readers]
   }
 
+  /** The port for `createMediaport`. Rejects if no child can be started. */
   readonly extract: ExtractMetadata = <E>(file: FileToRead<E>) =>
     formatOf(file.contentType) === undefined
       ? new ResultAsync<Metadata, E>(Promise.resolve(ok(NOTHING)))
-      : new ResultAsync(this.#describe(file))
+      : new ResultAsync(this.#read(file))
 
-  /** Ends the children, and with them the files that they are reading. */
+  /** Kills the children. A file that is being read gets the status `failed`. */
   async close(): Promise<void> {
     await Promise.all(this.#readers.map((reader) => reader.close()))
   }
 
-  async #describe<E>(file: FileToRead<E>): Promise<Result<Metadata, E>> {
+  async #read<E>(file: FileToRead<E>): Promise<Result<Metadata, E>> {
     const reader = this.#free.pop() ?? (await new Promise<Reader>((resolve) => this.#waiting.push(resolve)))
     try {
       return await reader.describe(file)

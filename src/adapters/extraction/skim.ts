@@ -1,56 +1,56 @@
 import { crc32 } from 'node:zlib'
 import type { ByteSource } from './byte-source.ts'
 
-/** A file of the same format that has all of the metadata and none of the picture. */
+/** A small file of the same format, with the metadata but without the picture data. */
 export interface Skimmed {
   readonly bytes: Buffer
-  /** It ends early, or its parts don't fit together, or one of them is too large to be read. */
+  /** Whether the original ends early, has inconsistent parts, or has a part that is too large to be read. */
   readonly isDamaged: boolean
 }
 
-/** No profile, XMP packet or comment that is worth reading is larger. */
-const MAX_PART = 2 * 1024 * 1024
+/** Larger parts are left out. Useful profiles, XMP packets and comments are smaller. */
+const MAX_PART_BYTES = 2 * 1024 * 1024
 
-/** The segments before the picture (ITU-T T.81 annex B); those that follow it are for its next frames. */
+/** Keeps the segments before the first scan (ITU-T T.81 annex B). Later segments describe further scans or frames. */
 export async function skimJpeg(source: ByteSource): Promise<Skimmed> {
-  const kept: Buffer[] = [Buffer.from([0xff, 0xd8])]
+  const parts: Buffer[] = [Buffer.from([0xff, 0xd8])]
   for (let at = 2; ; ) {
     const head = await source.bytes(at, at + 4)
     const [mark, marker = 0] = head
-    if (head.length < 4 || mark !== 0xff) return { bytes: Buffer.concat([...kept, END]), isDamaged: true }
+    if (head.length < 4 || mark !== 0xff) return { bytes: Buffer.concat([...parts, END]), isDamaged: true }
     if (marker === 0xff) {
       at++
       continue
     }
     const length = head.readUInt16BE(2) + 2
     const segment = await source.bytes(at, at + length)
-    if (segment.length < length) return { bytes: Buffer.concat([...kept, END]), isDamaged: true }
-    kept.push(segment)
-    if (marker === 0xda) return { bytes: Buffer.concat([...kept, END]), isDamaged: false }
+    if (segment.length < length) return { bytes: Buffer.concat([...parts, END]), isDamaged: true }
+    parts.push(segment)
+    if (marker === 0xda) return { bytes: Buffer.concat([...parts, END]), isDamaged: false }
     at += length
   }
 }
 
 const END = Buffer.from([0xff, 0xd9])
-const PNG_SIGNATURE = 8
-const PNG_PARTS = new Set(['IHDR', 'tEXt', 'iTXt', 'eXIf', 'tIME', 'pHYs'])
+const PNG_SIGNATURE_BYTES = 8
+const PNG_CHUNKS = new Set(['IHDR', 'tEXt', 'iTXt', 'eXIf', 'tIME', 'pHYs'])
 
-/** The chunks that say something (PNG specification, section 11), with nothing compressed among them. */
+/** Keeps the chunks with metadata (PNG specification, section 11), but no compressed ones. */
 export async function skimPng(source: ByteSource): Promise<Skimmed> {
-  const kept = [await source.bytes(0, PNG_SIGNATURE)]
-  const skimmed = (isDamaged: boolean) => ({ bytes: Buffer.concat([...kept, pngEnd()]), isDamaged })
+  const parts = [await source.bytes(0, PNG_SIGNATURE_BYTES)]
+  const result = (isDamaged: boolean) => ({ bytes: Buffer.concat([...parts, pngEnd()]), isDamaged })
   let isDamaged = false
-  for (let at = PNG_SIGNATURE; ; ) {
-    // A picture in many small parts may lie between what it says at its beginning and at its end.
-    if (!source.affords(at, at + 8 + MAX_PART)) return skimmed(true)
+  for (let at = PNG_SIGNATURE_BYTES; ; ) {
+    // Metadata may follow the picture data. Stop before many small chunks of picture data use up the budget.
+    if (!source.affords(at, at + 8 + MAX_PART_BYTES)) return result(true)
     const head = await source.bytes(at, at + 8)
-    if (head.length < 8) return skimmed(true)
+    if (head.length < 8) return result(true)
     const type = head.toString('latin1', 4)
     const length = head.readUInt32BE(0)
-    if (type === 'IEND') return skimmed(isDamaged)
-    if (PNG_PARTS.has(type)) {
-      if (length > MAX_PART) isDamaged = true
-      else kept.push(await source.bytes(at, at + 12 + length))
+    if (type === 'IEND') return result(isDamaged)
+    if (PNG_CHUNKS.has(type)) {
+      if (length > MAX_PART_BYTES) isDamaged = true
+      else parts.push(await source.bytes(at, at + 12 + length))
     }
     at += 12 + length
   }
@@ -63,42 +63,45 @@ function pngEnd(): Buffer {
   return end
 }
 
-const RIFF_HEADER = 12
-/** As much of the picture as has its size in it. */
-const WEBP_PICTURE = 32
+const RIFF_HEADER_BYTES = 12
+/** The start of the picture data. It contains the size in pixels. */
+const WEBP_PICTURE_BYTES = 32
 
-/** The chunks that say something; of the picture its beginning (https://developers.google.com/speed/webp/docs/riff_container). */
+/**
+ * Keeps the chunks with metadata and the start of the picture data
+ * (https://developers.google.com/speed/webp/docs/riff_container).
+ */
 export async function skimWebp(source: ByteSource): Promise<Skimmed> {
-  const kept = [await source.bytes(0, RIFF_HEADER)]
+  const parts = [await source.bytes(0, RIFF_HEADER_BYTES)]
   let isDamaged = false
-  for (let at = RIFF_HEADER; at < source.size; ) {
+  for (let at = RIFF_HEADER_BYTES; at < source.size; ) {
     const head = await source.bytes(at, at + 8)
     if (head.length < 8) break
     const type = head.toString('latin1', 0, 4)
     const length = head.readUInt32LE(4)
     if (at + 8 + length > source.size) isDamaged = true
     if (/^(VP8X|EXIF|XMP )$/.test(type)) {
-      if (length > MAX_PART) isDamaged = true
-      else kept.push(await source.bytes(at, at + 8 + length + (length % 2)))
+      if (length > MAX_PART_BYTES) isDamaged = true
+      else parts.push(await source.bytes(at, at + 8 + length + (length % 2)))
     } else if (/^VP8[ L]$/.test(type)) {
-      const part = Buffer.from(await source.bytes(at, at + 8 + WEBP_PICTURE))
+      const part = Buffer.from(await source.bytes(at, at + 8 + WEBP_PICTURE_BYTES))
       part.writeUInt32LE(part.length - 8, 4)
-      kept.push(part)
+      parts.push(part)
     }
     at += 8 + length + (length % 2)
   }
-  const bytes = Buffer.concat(kept)
+  const bytes = Buffer.concat(parts)
   bytes.writeUInt32LE(bytes.length - 8, 4)
   return { bytes, isDamaged }
 }
 
-/** The beginning, and all of it where it is not large: HEIF and TIFF may say anything anywhere. */
+/** Keeps at most the first 24 MiB of the file. In HEIF and TIFF metadata may be at any position. */
 export async function skimWhole(source: ByteSource): Promise<Skimmed> {
-  const MAX_WHOLE = 24 * 1024 * 1024
-  return { bytes: await source.bytes(0, Math.min(source.size, MAX_WHOLE)), isDamaged: source.size > MAX_WHOLE }
+  const MAX_BYTES = 24 * 1024 * 1024
+  return { bytes: await source.bytes(0, Math.min(source.size, MAX_BYTES)), isDamaged: source.size > MAX_BYTES }
 }
 
-/** The header with the size, and the first blocks after it. */
+/** Keeps the first 64 KiB, which contain the header with the size. */
 export async function skimBeginning(source: ByteSource): Promise<Skimmed> {
   return { bytes: await source.bytes(0, Math.min(source.size, 64 * 1024)), isDamaged: false }
 }

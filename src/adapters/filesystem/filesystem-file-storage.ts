@@ -17,34 +17,45 @@ import { type Unavailable, unavailable } from '../../application/ports/unavailab
 import type { StorageKey } from '../../domain/media/ids.ts'
 import { BodyFailed, writeBody } from './write-body.ts'
 
-const READ_BUFFER = 256 * 1024
-const PAGE = 1000
+const READ_BUFFER_BYTES = 256 * 1024
+const PAGE_SIZE = 1000
+/** The suffix of a file that is not complete. */
 const UNFINISHED = '.part'
 
-/** What is asked of the file system. */
+/** The functions of `node:fs/promises` that the storage uses. */
 export type Disk = Pick<typeof nodeDisk, 'mkdir' | 'open' | 'readdir' | 'rename' | 'stat' | 'unlink'>
 
+export interface FilesystemOptions {
+  readonly name?: string
+  readonly disk?: Disk
+}
+
 /**
- * Keeps files in a folder that nobody else may read. A file gets its name only once its bytes are on the disk, and a put
- * succeeds only once the name is too: write, fsync, rename, fsync of the folder.
+ * Stores files in a folder that only the user of this process can read. A file gets its name after its bytes are
+ * flushed to the disk. `put` succeeds after the name is flushed too: write, fsync, rename, fsync of the folder.
  *
- * Files lie in subfolders named after the last two characters of their key. Keys of the same second end alike (`Identity`),
- * so that their puts share one flush of their folder.
+ * Each file is in a subfolder named after the last two characters of its key. They are equal for attempts of one second
+ * (see `Identity`), so that concurrent `put` calls share one flush of their folder.
+ *
+ * @example
+ * const mediaport = createMediaport({ ...ports, storages: [new FilesystemFileStorage('/var/lib/app/media')] })
  */
 export class FilesystemFileStorage implements FileStorage {
-  readonly name = 'filesystem'
+  readonly name: string
   readonly #folder: string
   readonly #disk: Disk
-  /** Folders that have been synced, with all the entries that lead to them. */
+  /** Folders that survive a power cut: their directory entry and those of their parents are flushed. */
   readonly #durable = new Set<string>()
-  /** By folder. */
+  /** The flushes that are waiting or running, by folder. */
   readonly #syncs = new Map<string, BatchQueue<undefined, undefined>>()
 
   /**
-   * @param folder is made, with its parents, when the first file comes.
-   * @param disk another one, for tests that take the power away.
+   * @param folder Created by the first `put`, with its parents and mode 0700.
+   * @param options.name The name of the storage in rows, by default `filesystem`. Two storages need different names.
+   * @param options.disk A replacement for `node:fs/promises`, for tests that simulate a power cut.
    */
-  constructor(folder: string, disk: Disk = nodeDisk) {
+  constructor(folder: string, { name = 'filesystem', disk = nodeDisk }: FilesystemOptions = {}) {
+    this.name = name
     this.#folder = folder
     this.#disk = disk
   }
@@ -56,15 +67,15 @@ export class FilesystemFileStorage implements FileStorage {
   open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable> {
     return ResultAsync.fromPromise(this.#disk.open(this.#path(key)), (cause) =>
       hasCode(cause, 'ENOENT') ? ({ type: 'file-missing', key } as const) : unavailable('storage')(cause),
-    ).map((handle) => releasable(handle.createReadStream({ ...range, highWaterMark: READ_BUFFER })))
+    ).map((handle) => closeable(handle.createReadStream({ ...range, highWaterMark: READ_BUFFER_BYTES })))
   }
 
   delete(key: StorageKey): ResultAsync<void, Unavailable> {
     const path = this.#path(key)
-    // The unfinished file first: without it, a put that is still under way can't reach its rename any more.
-    const removed = this.#remove(path + UNFINISHED).then(() => this.#remove(path))
+    // Remove the unfinished file first, so that the rename of a `put` in progress fails.
+    const removal = this.#remove(path + UNFINISHED).then(() => this.#remove(path))
     return ResultAsync.fromPromise(
-      removed.then(() => this.#syncFolder(dirname(path))),
+      removal.then(() => this.#syncFolder(dirname(path))),
       (cause) => cause,
     ).orElse((cause) => (hasCode(cause, 'ENOENT') ? ok() : err(unavailable('storage')(cause))))
   }
@@ -102,7 +113,7 @@ export class FilesystemFileStorage implements FileStorage {
       await this.#syncFolder(dirname(path))
       return ok({ fileId: key, size })
     } catch (cause) {
-      // The key was deleted in between.
+      // Another call has deleted the key.
       if (hasCode(cause, 'ENOENT')) return err({ type: 'interrupted', cause })
       return err(unavailable('storage')(cause))
     }
@@ -115,7 +126,7 @@ export class FilesystemFileStorage implements FileStorage {
       return await this.#disk.open(path, 'wx', 0o600)
     } catch (error) {
       if (!hasCode(error, 'ENOENT')) throw error
-      // The folder was removed since it was made, perhaps with those above it.
+      // The folder was removed after it had been created, perhaps with its parents.
       this.#durable.clear()
       await this.#makeFolder(folder)
       return this.#disk.open(path, 'wx', 0o600)
@@ -124,15 +135,16 @@ export class FilesystemFileStorage implements FileStorage {
 
   async #list(after: StorageKey | undefined): Promise<ListedFile[]> {
     const page: ListedFile[] = []
-    for (const part of await this.#names(this.#folder)) {
-      if (after !== undefined && part < shard(after)) continue
-      for (const name of await this.#names(join(this.#folder, part))) {
-        // Somebody's own file: it is shown, but a page that ended with it would have no place to go on from.
-        if (shard(name as StorageKey) !== part && page.length === PAGE - 1) continue
-        if (name.endsWith(UNFINISHED) || (after !== undefined && part === shard(after) && name <= after)) continue
-        const found = await this.#disk.stat(join(this.#folder, part, name)).catch(ifMissing(undefined))
-        if (found) page.push({ key: name as StorageKey, size: found.size, modifiedAt: found.mtime })
-        if (page.length === PAGE) return page
+    for (const subfolder of await this.#names(this.#folder)) {
+      if (after !== undefined && subfolder < shard(after)) continue
+      for (const name of await this.#names(join(this.#folder, subfolder))) {
+        // A file that mediaport has not written: its name does not belong in this folder. A page must not end with it,
+        // because the next page starts in the folder of the last key.
+        if (shard(name as StorageKey) !== subfolder && page.length === PAGE_SIZE - 1) continue
+        if (name.endsWith(UNFINISHED) || (after !== undefined && subfolder === shard(after) && name <= after)) continue
+        const stats = await this.#disk.stat(join(this.#folder, subfolder, name)).catch(ifMissing(undefined))
+        if (stats) page.push({ key: name as StorageKey, size: stats.size, modifiedAt: stats.mtime })
+        if (page.length === PAGE_SIZE) return page
       }
     }
     return page
@@ -148,17 +160,18 @@ export class FilesystemFileStorage implements FileStorage {
 
   async #makeFolder(folder: string): Promise<void> {
     await this.#disk.mkdir(folder, { recursive: true, mode: 0o700 })
-    // A folder is only as durable as the entries that lead to it, and the process that made it may have died before.
-    const synced: string[] = []
+    // A folder survives a power cut only if the entries of all its parents are flushed. The process that created them
+    // may have died before it flushed them.
+    const flushed: string[] = []
     for (let entry = folder; entry !== dirname(entry) && !this.#durable.has(entry); entry = dirname(entry)) {
-      const isSynced = await this.#syncFolder(dirname(entry)).then(() => true, ifDenied(false))
-      if (!isSynced) break
-      synced.push(entry)
+      const isFlushed = await this.#syncFolder(dirname(entry)).then(() => true, ifDenied(false))
+      if (!isFlushed) break
+      flushed.push(entry)
     }
-    for (const entry of synced) this.#durable.add(entry)
+    for (const entry of flushed) this.#durable.add(entry)
   }
 
-  /** One flush serves all that wait for it: each has changed the folder before the flush begins. */
+  /** Flushes a folder. Concurrent calls share one flush: each has changed the folder before that flush starts. */
   async #syncFolder(folder: string): Promise<void> {
     let syncs = this.#syncs.get(folder)
     if (!syncs) {
@@ -184,8 +197,8 @@ export class FilesystemFileStorage implements FileStorage {
   }
 }
 
-/** The stream as an iterable that closes its file whenever it is told to stop, also before the first byte was read. */
-const releasable = (stream: ReadStream): AsyncIterable<Uint8Array> => ({
+/** Makes an iterable of the stream. Its `return` closes the file even if no byte was read. */
+const closeable = (stream: ReadStream): AsyncIterable<Uint8Array> => ({
   [Symbol.asyncIterator]: () => {
     const bytes = stream[Symbol.asyncIterator]()
     return {
@@ -198,22 +211,23 @@ const releasable = (stream: ReadStream): AsyncIterable<Uint8Array> => ({
   },
 })
 
+/** The subfolder of a key. */
 const shard = (key: StorageKey): string => key.slice(-2)
 
 const hasCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code))
 
-/** A folder that we may not open is none that we have made. */
+/** A folder that this process has no permission to open was not created by it. */
 const ifDenied =
-  <T>(instead: T) =>
+  <T>(fallback: T) =>
   (error: unknown): T => {
-    if (hasCode(error, 'EACCES', 'EPERM')) return instead
+    if (hasCode(error, 'EACCES', 'EPERM')) return fallback
     throw error
   }
 
 const ifMissing =
-  <T>(instead: T) =>
+  <T>(fallback: T) =>
   (error: unknown): T => {
-    if (hasCode(error, 'ENOENT')) return instead
+    if (hasCode(error, 'ENOENT')) return fallback
     throw error
   }

@@ -1,1 +1,1 @@
-export { FilesystemFileStorage } from './filesystem-file-storage.ts'
+export { FilesystemFileStorage, type FilesystemOptions } from './filesystem-file-storage.ts'

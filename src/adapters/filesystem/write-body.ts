@@ -1,24 +1,24 @@
 import type { PutHints } from '../../application/ports/file-storage.ts'
 
 /**
- * Bytes that are gathered for one write, while as many are written. Smaller writes cost one upload more, larger ones do
- * not cost it less.
+ * The size of one write. The bytes of the next write are collected while one is in progress. Smaller writes make a
+ * single upload slower; larger ones do not make it faster.
  */
 const WRITE_BYTES = 512 * 1024
 
-/** What is asked of a file that is written. */
+/** The method of `FileHandle` that `writeBody` uses. */
 export interface Writer {
   writev(chunks: readonly Uint8Array[]): Promise<{ bytesWritten: number }>
 }
 
-/** The body threw; `cause` is what it threw. */
+/** The body threw. `cause` is what it threw. */
 export class BodyFailed extends Error {}
 
 /**
- * Writes all of `body` to the end of `file`: a piece is written while the next one is gathered.
- * Throws a `BodyFailed`, the reason of `signal`, or what the file throws, as soon as one of them is known. No write is
- * under way any more when it settles.
- * @returns the number of bytes.
+ * Appends `body` to `file`. One piece is written while the next one is collected. Throws `BodyFailed`, the reason of
+ * `signal`, or the error of the file, whichever comes first. No write is in progress after the promise has settled.
+ *
+ * @returns The number of bytes.
  */
 export async function writeBody(
   file: Writer,
@@ -33,12 +33,12 @@ export async function writeBody(
   let interrupt: ((cause: unknown) => void) | undefined
   const onAbort = () => interrupt?.(signal.reason)
 
-  // Not Promise.race with one long-lived promise: that would keep every chunk in memory.
+  // `Promise.race` with one long-lived promise would keep every chunk in memory.
   const read = (): Promise<IteratorResult<Uint8Array, unknown>> =>
     new Promise((resolve, reject) => {
       interrupt = reject
       signal.throwIfAborted()
-      source.next().then(resolve, (cause: unknown) => reject(new BodyFailed('the body failed', { cause })))
+      source.next().then(resolve, (cause: unknown) => reject(new BodyFailed('The body could not be read.', { cause })))
     })
 
   const write = async (chunks: readonly Uint8Array[], length: number): Promise<void> => {
@@ -65,21 +65,21 @@ export async function writeBody(
     return size
   } finally {
     signal.removeEventListener('abort', onAbort)
-    // Not awaited: a body that never answers must not keep the put from ending.
+    // Not awaited, because a body that never answers must not delay the end of `put`.
     source.return?.().catch(() => undefined)
     await writing.catch(() => undefined)
   }
 }
 
 /**
- * Returns the memory of a chunk at once. The garbage collector would need a full collection for it: chunks that wait for a
- * write outlive the young generation of V8. A chunk that shares its ArrayBuffer with other views is left alone.
+ * Frees the memory of a chunk at once. Otherwise only a full garbage collection would free it, because chunks that wait
+ * for a write outlive the young generation of V8. Does nothing if the chunk is only a part of its ArrayBuffer.
  */
 function free({ buffer, byteLength }: Uint8Array): void {
   if (buffer instanceof ArrayBuffer && buffer.byteLength === byteLength) buffer.transfer(0)
 }
 
-/** A system may write less than it was asked to, such as up to a limit of the disk. */
+/** Repeats the write until all bytes are written. The system may write fewer, for example at a limit of the disk. */
 async function writeAll(file: Writer, chunks: readonly Uint8Array[], length: number): Promise<void> {
   const { bytesWritten } = await file.writev(chunks)
   if (bytesWritten < length) await writeAll(file, [Buffer.concat(chunks).subarray(bytesWritten)], length - bytesWritten)

@@ -5,12 +5,13 @@ import type { ApiError, HttpRefusal } from './problem.ts'
 export const SCOPES = ['read', 'upload', 'write', 'delete', 'metrics'] as const
 export type Scope = (typeof SCOPES)[number]
 
-/** Who sends a request. */
+/** The sender of a request. */
 export interface Caller {
-  /** Sees only the media items of this owner. */
+  /** The caller sees only the media items of this owner. */
   readonly owner: string
 }
 
+/** Who may send requests, and what a caller without credentials may do. */
 export interface Access {
   /** Hosts that are served besides the loopback names: lower case, without a port. */
   readonly hosts: readonly string[]
@@ -18,17 +19,18 @@ export interface Access {
   readonly anonymousScopes: readonly Scope[]
   /** Whether the server listens on loopback only. It then refuses requests that came through a proxy. */
   readonly loopbackOnly: boolean
+  /** The address at which clients reach the server. Pages of its origin may send requests. */
   readonly publicUrl: string
 }
 
-/** RFC 9110 section 7.2: a name or an address in brackets, and a port. */
+/** RFC 9110 section 7.2: a name or an address in brackets, and an optional port. */
 const HOST = /^(?<name>[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?|\[[0-9a-f:.]+\])(:\d{1,5})?$/i
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 const PROXY_HEADERS = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']
 
 /**
- * Protects a server without credentials from pages of other sites, from host names that an attacker points at it (DNS
- * rebinding), and from a proxy that forwards the requests of others.
+ * Returns the error if the request must be refused. Protects a server without credentials from pages of other sites,
+ * from host names that an attacker points at it (DNS rebinding), and from a proxy that forwards the requests of others.
  */
 export function refusalOf(ctx: Context, { hosts, loopbackOnly, publicUrl }: Access): ApiError | undefined {
   const host = HOST.exec(ctx.req.headers.host ?? '')?.groups?.['name']?.toLowerCase()
@@ -39,7 +41,10 @@ export function refusalOf(ctx: Context, { hosts, loopbackOnly, publicUrl }: Acce
       detail: 'Use the address that the server was started with, or add the host to ALLOWED_HOSTS.',
     }
   if (loopbackOnly && PROXY_HEADERS.some((name) => ctx.req.headers[name] !== undefined))
-    return { type: 'forbidden', detail: 'A server that listens on loopback refuses requests through a proxy.' }
+    return {
+      type: 'forbidden',
+      detail: 'A server that listens on loopback refuses requests that came through a proxy.',
+    }
   if (/^\/(upload|media|metrics)(\/|$)/.test(ctx.path) && isCrossSite(ctx, publicUrl)) return { type: 'cross-site' }
   return undefined
 }
@@ -51,7 +56,7 @@ function isCrossSite(ctx: Context, publicUrl: string): boolean {
   return origin !== `http://${ctx.get('Host')}` && origin !== new URL(publicUrl).origin
 }
 
-/** Returns the caller if it has `scope`. There are no keys yet, so any `Authorization` is refused. */
+/** Returns the caller if it has `scope`. API keys do not exist yet, so any `Authorization` is refused. */
 export function authorize(
   ctx: Context,
   scope: Scope,

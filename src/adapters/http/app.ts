@@ -10,7 +10,8 @@ import { createRouter } from './router.ts'
 /**
  * The HTTP API over the use cases, as a Koa application.
  *
- * @param mediaport A promise while it is being opened. Until it resolves, only `/ping/` and `/healthcheck/` answer at once.
+ * @param mediaport A promise if the use cases are still starting. Until it resolves, routes with a scope wait for up
+ *   to 10 s, and then refuse the request with `starting`.
  * @example
  * const app = createApp(mediaport, options)
  * serveApp(createHttpServer(10).listen(8000), app)
@@ -25,8 +26,8 @@ export function createApp(mediaport: Mediaport | Promise<Mediaport>, options: Ht
   app.use(createRouter(mediaport, options).routes())
   app.use(refuseIf(noRoute))
   app.on('error', (error: unknown) => {
-    // A client that disconnected has a log line already.
-    if (!isDisconnect(error)) options.log.error({ err: error }, 'the connection failed while an answer was sent')
+    // The request of a client that disconnected already has a log line.
+    if (!isDisconnect(error)) options.log.error({ err: error }, 'the connection failed while the answer was sent')
   })
   return app
 }
@@ -41,7 +42,7 @@ const SECURITY_HEADERS = {
   'Referrer-Policy': 'no-referrer',
 }
 
-/** Health checks call these every few seconds. */
+/** Health checks request these every few seconds. */
 const PROBE = /^\/(ping|healthcheck)\/?$/
 
 /** The outermost middleware. Gives each request an id, each error its answer, and each request one line in the log. */
@@ -80,7 +81,7 @@ const answerRequest =
     else log.error({ ...line, err: thrown ?? ('cause' in error ? error.cause : undefined) }, 'failed')
   }
 
-/** RFC 9457. An answer whose head has been sent can only be cut off. */
+/** Answers as RFC 9457 defines. If the head of another answer has been sent, closes the connection. */
 function answerProblem(ctx: Context, error: ApiError, requestId: string, standard: Record<string, string>): void {
   if (ctx.res.headersSent) {
     ctx.res.destroy()
@@ -94,10 +95,10 @@ function answerProblem(ctx: Context, error: ApiError, requestId: string, standar
   ctx.body = JSON.stringify(body)
 }
 
-/** Whether an operator should look at it. A server that is starting is not broken. */
+/** Whether an operator must act. A server that is starting needs no action. */
 const isFault = ({ type }: ApiError): boolean => type !== 'starting' && summary(type).status >= 500
 
-/** What node:http and node:stream report when a client disconnects, or no longer speaks HTTP. */
+/** Errors of node:http and node:stream for a client that disconnected or sent bytes that are not HTTP. */
 const isDisconnect = (error: unknown): boolean =>
   error instanceof Error &&
   'code' in error &&
@@ -111,7 +112,7 @@ const refuseIf =
     else await next()
   }
 
-/** RFC 9110 section 10.1.1. The handler that reads the body answers `100-continue`. */
+/** RFC 9110 section 10.1.1. The handler that reads the body sends `100 Continue`. */
 function unmetExpectation(ctx: Context): ApiError | undefined {
   const expectation = ctx.get('Expect')
   return expectation === '' || expectation.toLowerCase() === '100-continue' ? undefined : { type: 'expectation-failed' }

@@ -3,7 +3,7 @@ import { type Code, summary } from './problem.ts'
 import { COMMON_ERRORS, type Responses, type Route, SCOPED_ERRORS } from './route.ts'
 import { Problem } from './schemas.ts'
 
-/** The OpenAPI 3.1 document of these routes. */
+/** Returns the OpenAPI 3.1 document of the routes. */
 export function describeApi(routes: readonly Route[]): ReturnType<typeof createDocument> {
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {}
   for (const { method, path, scope, operation, errors } of routes) {
@@ -24,7 +24,7 @@ export function describeApi(routes: readonly Route[]): ReturnType<typeof createD
       version: '1',
       description:
         'Stores files and serves them. A file is listed only when all of it is stored. A failed upload leaves nothing.\n\n' +
-        'Every path works with and without the slash at its end. Every error is a problem (RFC 9457). Its `type` ends in a code that does not change.',
+        'Every path works with and without the slash at its end. Every error is a problem document (RFC 9457). Its `type` ends in a code that does not change.',
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: '/' }],
@@ -36,15 +36,15 @@ export function describeApi(routes: readonly Route[]): ReturnType<typeof createD
   })
 }
 
-/** One response per status, with an example for each code. The route's own description of a status comes first. */
+/** Adds one response per status, with an example for each code. The route's own description of a status comes first. */
 function problems(codes: readonly Code[], own: Responses): Responses {
   const responses: Record<string, ZodOpenApiResponseObject> = { ...own }
-  for (const [status, ofStatus] of Map.groupBy(codes, (code) => String(summary(code).status))) {
-    const examples = ofStatus.map((code) => [code, { value: { ...summary(code), request_id: SAMPLE_REQUEST } }])
+  for (const [status, codesOfStatus] of Map.groupBy(codes, (code) => String(summary(code).status))) {
+    const examples = codesOfStatus.map((code) => [code, { value: { ...summary(code), request_id: SAMPLE_REQUEST } }])
     const { description, content, ...rest } = responses[status] ?? {}
     responses[status] = {
       ...rest,
-      description: [description, ...ofStatus.map((code) => `\`${code}\`: ${summary(code).title}`)]
+      description: [description, ...codesOfStatus.map((code) => `\`${code}\`: ${summary(code).title}`)]
         .filter(Boolean)
         .join('; '),
       content: {

@@ -5,46 +5,52 @@ import type Koa from 'koa'
 
 const CLOSE_IDLE_EVERY_MS = 250
 
-/** A server whose timeouts suit uploads; it takes requests once it is given an app. */
+/**
+ * Creates a server whose timeouts suit uploads. It handles no request until `serveApp` is called.
+ *
+ * @param headerTimeoutSeconds The time within which the headers of a request must arrive.
+ */
 export const createHttpServer = (headerTimeoutSeconds: number): Server =>
   createServer({
     headersTimeout: headerTimeoutSeconds * 1000,
     connectionsCheckingInterval: 1000,
-    // An upload may take as long as it needs; a body that comes too slowly is refused by its pace.
+    // An upload may take any time. `watchPace` refuses a body that is sent too slowly.
     requestTimeout: 0,
   })
 
 /**
- * Lets `app` answer everything, those requests too that ask before they send their body. The requests of one connection
- * are run one after the other, and none after an answer that closes it: nobody would learn what became of it.
+ * Handles all requests with `app`, including those with an `Expect` header. Requests of one connection run one after
+ * another. After an answer that closes the connection no further request runs, because its answer could not be sent.
  */
 export function serveApp(server: Server, app: Koa): void {
   const handle = app.callback()
   const latest = new WeakMap<Socket, ServerResponse>()
-  const inTurn = (req: IncomingMessage, res: ServerResponse): void => {
-    const before = latest.get(req.socket)
+  const handleInOrder = (req: IncomingMessage, res: ServerResponse): void => {
+    const previous = latest.get(req.socket)
     latest.set(req.socket, res)
     const run = () => void (req.socket.writable ? handle(req, res) : req.resume())
-    if (!before || before.closed) run()
-    else before.once('close', run)
+    if (!previous || previous.closed) run()
+    else previous.once('close', run)
   }
-  for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, inTurn)
+  for (const event of ['request', 'checkContinue', 'checkExpectation']) server.on(event, handleInOrder)
 }
 
 /**
- * Takes no more connections and settles when the last one is closed, which those still open after `drainMs` are by force.
- * @param onCutOff called before that, if any is open then.
+ * Stops accepting connections and resolves when all are closed. Connections that are open after `drainMs` are
+ * destroyed.
+ *
+ * @param onCutOff Called just before connections are destroyed.
  */
 export async function closeServer(server: Server, drainMs: number, onCutOff: () => void = () => {}): Promise<void> {
   const closed = once(server, 'close')
   server.close()
-  // node:http closes the connections that are idle now, but not those that become idle later.
-  const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
-  const late = setTimeout(() => {
+  // `close` ends the connections that are idle now, but not those that become idle later.
+  const idleTimer = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS)
+  const drainTimer = setTimeout(() => {
     onCutOff()
     server.closeAllConnections()
   }, drainMs)
   await closed
-  clearInterval(idle)
-  clearTimeout(late)
+  clearInterval(idleTimer)
+  clearTimeout(drainTimer)
 }

@@ -8,7 +8,7 @@ import type { BodyFailed } from '../../application/upload/incoming-body.ts'
 import { linksTo, toJson } from './media-json.ts'
 import { type ApiError, toProblem } from './problem.ts'
 
-/** The operations of the HTTP API over the use cases of this process, with the same data and error texts. */
+/** Offers the operations of the HTTP API with the use cases of this process. Data and error texts are the same. */
 export function inProcessClient(mediaport: Mediaport, publicUrl: string, close: () => Promise<void>) {
   const links = linksTo(publicUrl)
   return {
@@ -19,7 +19,7 @@ export function inProcessClient(mediaport: Mediaport, publicUrl: string, close: 
     ) =>
       withText(
         mediaport.uploadMedia({
-          body: counted(createReadStream(path), onProgress),
+          body: countBytes(createReadStream(path), onProgress),
           filename: basename(path),
           details,
           key,
@@ -44,7 +44,7 @@ const withText = <T>(outcome: ResultAsync<T, ApiError | BodyFailed>) =>
     return { code: error.type, message: detail === undefined ? `${title}.` : `${title}. ${detail}` }
   })
 
-async function* counted(
+async function* countBytes(
   body: AsyncIterable<Uint8Array>,
   onProgress: (sentBytes: number) => void,
 ): AsyncGenerator<Uint8Array> {

@@ -9,8 +9,8 @@ import { type Pace, watchPace } from './upload/pace.ts'
 const MAX_DEPTH = 8
 
 /**
- * Reads the JSON object in the body (RFC 8259) and checks it against `schema`. Refuses what parsers read differently: other
- * encodings than UTF-8, a byte order mark, a name that occurs twice, `__proto__`.
+ * Reads the JSON object in the body (RFC 8259) and checks it against `schema`. Refuses what parsers read differently:
+ * encodings other than UTF-8, a byte order mark, a name that occurs twice, and `__proto__`.
  */
 export function readJson<T>(ctx: Context, schema: ZodType<T>, pace: Pace): ResultAsync<T, JsonRefusal> {
   return new ResultAsync(read(ctx, schema, pace))
@@ -27,9 +27,9 @@ async function read<T>(ctx: Context, schema: ZodType<T>, pace: Pace): Promise<Re
   const text = body.andThen(decode)
   const value = text.andThen(parse).andThen((parsed) => check(parsed, schema))
   if (text.isErr() || value.isErr()) return value
-  // This parser is recursive and finds repeated names. It runs last, on a body that is known to be small and flat.
+  // This parser finds repeated names. It is recursive, so it runs last, when the body is known to be small and flat.
   const { parseDocument } = await import('yaml')
-  return parseDocument(text.value).errors.length > 0 ? err(malformed('A name occurs twice.')) : value
+  return parseDocument(text.value).errors.length > 0 ? err(malformed('A name occurs twice in one object.')) : value
 }
 
 function readBody({ req }: Context, pace: Pace): Promise<Result<Buffer, JsonRefusal>> {
@@ -48,7 +48,7 @@ function readBody({ req }: Context, pace: Pace): Promise<Result<Buffer, JsonRefu
     }
     const stopWatching = watchPace(req, pace, () => settle(err({ type: 'too-slow' })))
     finished(req, { writable: false }, (error) =>
-      settle(error ? err(malformed('It ends early.')) : ok(Buffer.concat(chunks))),
+      settle(error ? err(malformed('The body ends early.')) : ok(Buffer.concat(chunks))),
     )
     req.on('data', onData)
   })
@@ -56,19 +56,19 @@ function readBody({ req }: Context, pace: Pace): Promise<Result<Buffer, JsonRefu
 
 const decode = Result.fromThrowable(
   (bytes: Buffer) => new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes),
-  () => malformed('It is not UTF-8.'),
+  () => malformed('The body is not UTF-8.'),
 )
 
 const parseJson = Result.fromThrowable(
   (text: string): unknown => JSON.parse(text),
-  () => malformed('It is not JSON.'),
+  () => malformed('The body is not JSON.'),
 )
 
 const parse = (text: string): Result<object, JsonRefusal> =>
   parseJson(text).andThen((value) =>
     isObject(value) && !Array.isArray(value) && !isTooDeep(value, MAX_DEPTH)
       ? ok(value)
-      : err(malformed(`It must be an object with at most ${MAX_DEPTH} levels.`)),
+      : err(malformed(`The body must be an object with at most ${MAX_DEPTH} levels.`)),
   )
 
 function check<T>(value: object, schema: ZodType<T>): Result<T, JsonRefusal> {
@@ -78,10 +78,10 @@ function check<T>(value: object, schema: ZodType<T>): Result<T, JsonRefusal> {
   return err({ type: 'validation-error', detail: `${issue?.path.join('.') || 'The body'}: ${issue?.message}.` })
 }
 
-const isTooDeep = (value: object, left: number): boolean =>
-  left === 0 ||
+const isTooDeep = (value: object, levels: number): boolean =>
+  levels === 0 ||
   Object.hasOwn(value, '__proto__') ||
-  Object.values(value).some((inner) => isObject(inner) && isTooDeep(inner, left - 1))
+  Object.values(value).some((inner) => isObject(inner) && isTooDeep(inner, levels - 1))
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 

@@ -2,18 +2,21 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 
 const LINGER_MS = 2000
 
+/** Whether the headers announce a body. */
 export const hasBody = ({ headers }: IncomingMessage): boolean =>
   headers['transfer-encoding'] !== undefined || Number(headers['content-length']) > 0
 
 /**
- * Closes the connection after this answer without losing the answer. A close while bytes are still coming in makes the
- * kernel send a reset, and a reset makes the client's kernel throw away the answer it has not read yet. So: end our
- * side, discard what comes for up to two seconds, then close (a "lingering close", RFC 9112 section 9.6).
+ * Closes the connection after the answer, so that the client can still read the answer (RFC 9112 section 9.6).
+ *
+ * If a socket is closed while it receives bytes, the kernel sends a reset. A reset makes the client's kernel drop an
+ * answer that the client has not read yet. So the server ends its side, ignores further bytes for up to 2 s, and then
+ * closes.
  */
 export function closeAfterAnswer(req: IncomingMessage, res: ServerResponse): void {
   res.setHeader('Connection', 'close')
   const { socket } = req
-  // What node:http calls once the answer to a "Connection: close" has been written.
+  // node:http calls this method when an answer with "Connection: close" has been written.
   socket.destroySoon = () => {
     req.resume()
     socket.end()

@@ -5,7 +5,7 @@ import type { Stored } from '../../domain/media/media.ts'
 import type { Metadata as Document } from '../../domain/metadata.ts'
 import type { Media, Metadata } from './schemas.ts'
 
-/** Absolute addresses. */
+/** Makes absolute URLs of resources. */
 export interface Links {
   media(id: MediaId): string
   content(id: MediaId): string
@@ -19,7 +19,7 @@ export function linksTo(publicUrl: string): Links {
   }
 }
 
-/** A media item in the format of the API. */
+/** Returns a media item in the format of the API. */
 export const toJson = (media: Stored, links: Links): z.infer<typeof Media> => ({
   id: media.id,
   filename: media.filename,
@@ -34,7 +34,11 @@ export const toJson = (media: Stored, links: Links): z.infer<typeof Media> => ({
   version: media.version,
 })
 
-/** @param showsLocation Whether to include where a picture was taken. */
+/**
+ * Returns metadata in the format of the API.
+ *
+ * @param showsLocation Whether to include the place where a picture was taken.
+ */
 export function metadataToJson(document: Document | Pending, showsLocation: boolean): z.infer<typeof Metadata> {
   if (document.status === 'pending') return document
   const { durationSeconds, takenAt, exposure, location, ...same } = document
@@ -52,5 +56,5 @@ export function metadataToJson(document: Document | Pending, showsLocation: bool
   }
 }
 
-/** Changes with every change of the media item (RFC 9110 section 8.8.3). */
+/** The strong ETag of a media item (RFC 9110 section 8.8.3). It differs for each version of each attempt. */
 export const entityTag = ({ attempt, version }: Stored): string => `"${attempt}-${version}"`

@@ -1,11 +1,11 @@
 import type { Access } from './access.ts'
 import type { Pace } from './upload/pace.ts'
 
-/** What an installation decides about its HTTP API. */
+/** Settings of the HTTP API. */
 export interface HttpOptions {
   readonly access: Access
   readonly pace: Pace
-  /** Whether metadata shows where a picture was taken. `false` by default. */
+  /** Whether metadata contains the place where a picture was taken. `false` by default. */
   readonly showsLocation?: boolean | undefined
   /** While it returns `true`, every request is refused with `shutting-down`. */
   readonly isDraining: () => boolean

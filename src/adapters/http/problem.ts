@@ -9,7 +9,7 @@ import type { InvalidTag } from '../../domain/values/tag.ts'
 import type { InvalidTitle } from '../../domain/values/title.ts'
 import { MAX_FORM_OVERHEAD_BYTES } from './limits.ts'
 
-/** An error that only HTTP knows. */
+/** An error of the HTTP adapter, which no use case returns. */
 export interface HttpRefusal<Type extends HttpCode = HttpCode> {
   readonly type: Type
   readonly detail?: string
@@ -39,6 +39,7 @@ type HttpCode =
   | 'unsupported-transfer-encoding'
   | 'validation-error'
 
+/** Every error that a request can be answered with. */
 export type ApiError =
   | Exclude<UploadError, BodyFailed>
   | InvalidQuery
@@ -76,7 +77,7 @@ const PROBLEMS = {
   'malformed-multipart': [400, 'The body is not valid multipart/form-data'],
   'method-not-allowed': [405, 'The method is not allowed for this path'],
   'missing-file': [400, 'The form has no file'],
-  'not-found': [404, 'Nothing was found at this address'],
+  'not-found': [404, 'The resource does not exist'],
   'outcome-unknown': [503, 'It is not known whether the upload succeeded'],
   'precondition-failed': [412, 'The media item has changed'],
   'range-not-satisfiable': [416, 'The range lies outside the file'],
@@ -109,6 +110,7 @@ const HEADERS: Partial<Record<Code, Readonly<Record<string, string>>>> = {
 
 export const CODES = Object.keys(PROBLEMS) as Code[]
 
+/** The members of a problem document that depend on the code only. */
 export const summary = (code: Code) => {
   const [status, title] = PROBLEMS[code]
   return { type: `/problems/${code}`, title, status } as const
@@ -119,9 +121,10 @@ export function refuse(ctx: Context, error: ApiError): void {
   ctx.state['refusal'] = error
 }
 
-/** The error that the request was ended with, if it was. */
+/** The error of `refuse`, if it was called for this request. */
 export const refusalFor = (ctx: Context): ApiError | undefined => ctx.state['refusal']
 
+/** The answer to a request that failed. */
 export interface Problem {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
@@ -136,6 +139,7 @@ export interface Problem {
   }
 }
 
+/** Returns the answer to a request that failed with `error`. */
 export function toProblem(error: ApiError, requestId: string): Problem {
   const { type, title, status } = summary(error.type)
   const detail = explain(error)
@@ -153,7 +157,7 @@ export function toProblem(error: ApiError, requestId: string): Problem {
   }
 }
 
-/** What is wrong with this request, and what to do. Says nothing that only an operator may know. */
+/** What is wrong with this request, and what to do. Contains no internals, such as causes or paths. */
 function explain(error: ApiError): string | undefined {
   switch (error.type) {
     case 'too-large':
@@ -179,7 +183,7 @@ function explain(error: ApiError): string | undefined {
     case 'idempotency-key-reused':
       return 'The first upload with this key had other bytes, another name, other tags or another title. Use a new key.'
     case 'precondition-failed':
-      return 'Get it again, and send its new ETag as If-Match.'
+      return 'Get the media item again, and send its new ETag as If-Match.'
     case 'missing-file':
       return 'Send the file in the multipart field "file", with a file name.'
     case 'outcome-unknown':
@@ -192,7 +196,7 @@ function explain(error: ApiError): string | undefined {
 type TextReason = InvalidTitle['reason'] | InvalidTag['reason']
 
 const REASONS: Record<TextReason, (what: string, characters: number) => string> = {
-  empty: (what) => `Without a visible character ${what} is not valid.`,
+  empty: (what) => `At least one visible character is needed in ${what}.`,
   'too-long': (what, characters) => `At most ${characters} characters are allowed in ${what}.`,
   'control-characters': (what) => `Line breaks, control and bidirectional characters are not allowed in ${what}.`,
   'not-well-formed': (what) => `The bytes of ${what} are not valid UTF-8.`,

@@ -2,8 +2,8 @@ import type { Context } from 'koa'
 import type { ByteRange } from '../../application/ports/file-storage.ts'
 
 /**
- * The range of bytes that the request asks for (RFC 9110 section 14). Several ranges, other units, malformed ranges and a
- * failed If-Range mean the whole file, as the RFC allows: then it returns `undefined`.
+ * Returns the requested range of bytes (RFC 9110 section 14), or `undefined` for the whole file. As the RFC allows, the
+ * whole file is sent for several ranges, other units, malformed ranges and an If-Range that does not match.
  */
 export function requestedRange(ctx: Context, etag: string, sizeBytes: number): ByteRange | 'unsatisfiable' | undefined {
   const [, first, last] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec(ctx.get('Range')) ?? []

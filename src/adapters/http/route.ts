@@ -6,30 +6,30 @@ import type { Mediaport } from '../../application/mediaport.ts'
 import type { Caller, Scope } from './access.ts'
 import type { ApiError, Code } from './problem.ts'
 
-/** By status. */
+/** The responses of an operation, by status. */
 export type Responses = Readonly<Record<string, ZodOpenApiResponseObject>>
 
 /** One operation of the API: its description in OpenAPI and the handler that serves it. */
 export type Route = OpenRoute | ScopedRoute
 
-/** Answers anyone, also while the server starts. */
-export interface OpenRoute extends Described {
+/** Answers every client, even while the server starts. */
+export interface OpenRoute extends RouteDescription {
   readonly scope?: undefined
   readonly handle: (request: OpenRequest) => Answer
 }
 
-/** Answers a caller that has `scope`, once the server has started. */
-export interface ScopedRoute extends Described {
+/** Answers callers that have `scope`, once the server has started. */
+export interface ScopedRoute extends RouteDescription {
   readonly scope: Scope
   readonly handle: (request: ApiRequest) => Answer
 }
 
-interface Described {
+interface RouteDescription {
   readonly method: 'get' | 'post' | 'patch' | 'delete'
-  /** As OpenAPI writes it. It is served with and without the slash at its end. */
+  /** A path template of OpenAPI, such as `/media/{id}/`. It is served with and without the slash at its end. */
   readonly path: `/${string}`
   readonly operation: ZodOpenApiOperationObject & { responses: Responses }
-  /** The codes that `handle` can return, besides those of all routes. */
+  /** The codes that `handle` can return, besides `COMMON_ERRORS` and `SCOPED_ERRORS`. */
   readonly errors: readonly Code[]
 }
 
@@ -47,30 +47,31 @@ export interface ApiRequest {
 
 type Answer = Promise<Result<Reply, ApiError>> | ResultAsync<Reply, ApiError>
 
+/** A successful answer. */
 export interface Reply {
   readonly status: number
   readonly headers?: Readonly<Record<string, string>>
-  /** An object is sent as JSON, a string as it is. */
+  /** An object is sent as JSON, a string unchanged. */
   readonly body?: object | string
   /** Bytes to send instead of a `body`. */
   readonly content?: Content
 }
 
 export interface Content {
-  /** How many bytes there are. If the stream has fewer or more, the connection is closed. */
+  /** In bytes. If the stream has fewer or more, the connection is closed. */
   readonly length: number
-  /** Absent in the answer to HEAD. */
+  /** Absent in an answer to HEAD. */
   readonly bytes?: AsyncIterable<Uint8Array>
 }
 
-/** What any route can answer with. */
+/** The errors of every route. */
 export const COMMON_ERRORS = ['bad-host', 'expectation-failed', 'forbidden', 'internal-error', 'shutting-down'] as const
-/** What a route with a scope can answer with. */
+/** Further errors of every route with a scope. */
 export const SCOPED_ERRORS = ['unauthenticated', 'cross-site', 'starting', 'unavailable'] as const
 
 /**
- * Defines a route with a scope. If `errors` lacks a code that `handle` can return, the result is no `Route`: its type names
- * the missing codes.
+ * Defines a route with a scope. If `errors` lacks a code that `handle` can return, the result is not assignable to
+ * `Route`, and its type names the missing codes.
  */
 export function route<const Errors extends readonly Code[], Returned extends Answer>(
   definition: Omit<ScopedRoute, 'errors' | 'handle'> & {
@@ -85,14 +86,15 @@ type CommonCode = (typeof COMMON_ERRORS)[number] | (typeof SCOPED_ERRORS)[number
 type ErrorOf<R> = R extends Err<unknown, infer E extends ApiError> ? E : never
 type Complete<MissingCode> = [MissingCode] extends [never] ? ScopedRoute : { readonly missing: MissingCode }
 
+/** An OpenAPI response with a JSON body. */
 export const json = (description: string, schema: ZodType) => ({
   description,
   content: { 'application/json': { schema } },
 })
 
-export const EntityTag = z.string().meta({ description: 'Changes when this changes (RFC 9110 section 8.8.3)' })
+export const EntityTag = z.string().meta({ description: 'The entity tag (RFC 9110 section 8.8.3)' })
 
-/** Whether `If-None-Match` names this ETag (RFC 9110 section 13.1.2). The answer to GET or HEAD is then 304. */
+/** Sets the ETag. Returns whether `If-None-Match` contains it (RFC 9110 section 13.1.2): the answer is then 304. */
 export function isFresh(ctx: Context, etag: string): boolean {
   ctx.status = 200
   ctx.set('ETag', etag)

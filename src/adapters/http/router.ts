@@ -15,15 +15,15 @@ import type { Content, Reply, Route } from './route.ts'
 
 /** How long a request waits for a server that is starting. */
 const START_TIMEOUT_MS = 10_000
-/** A client that takes no bytes for this long is disconnected. */
+/** A client that reads no bytes for this time is disconnected. */
 const READER_IDLE_MS = 60_000
 
-/** The routes of the API, and the pages for people. */
+/** Serves the routes of the API and the pages. */
 export function createRouter(mediaport: Mediaport | Promise<Mediaport>, options: HttpOptions): Router {
   const router = new Router()
-  const starting = new Starting(mediaport)
+  const startup = new Startup(mediaport)
   for (const route of apiRoutes(linksTo(options.access.publicUrl), options))
-    router[route.method](routerPath(route.path), serve(route, options, starting))
+    router[route.method](routerPath(route.path), serve(route, options, startup))
 
   router.get('/', landingPage)
   router.get('/swagger', swaggerPage)
@@ -33,13 +33,13 @@ export function createRouter(mediaport: Mediaport | Promise<Mediaport>, options:
   return router
 }
 
-/** The router matches with and without the slash at the end. */
+/** Translates a path template. The router itself matches paths with and without the slash at the end. */
 const routerPath = (path: string): string => path.replaceAll(/\{(\w+)\}/g, ':$1').replace(/\/$/, '')
 
 const serve =
-  (route: Route, options: HttpOptions, starting: Starting): Middleware =>
+  (route: Route, options: HttpOptions, startup: Startup): Middleware =>
   async (ctx) => {
-    const answer = await handle(route, ctx, options, starting)
+    const answer = await handle(route, ctx, options, startup)
     if (answer.isErr()) refuse(ctx, answer.error)
     else await send(ctx, answer.value)
   }
@@ -48,12 +48,12 @@ async function handle(
   route: Route,
   ctx: Context,
   { access }: HttpOptions,
-  starting: Starting,
+  startup: Startup,
 ): Promise<Result<Reply, ApiError>> {
-  if (route.scope === undefined) return route.handle({ ctx, mediaport: starting.mediaport })
+  if (route.scope === undefined) return route.handle({ ctx, mediaport: startup.mediaport })
   const caller = authorize(ctx, route.scope, access)
   if (caller.isErr()) return err(caller.error)
-  const mediaport = starting.mediaport ?? (await starting.wait(START_TIMEOUT_MS))
+  const mediaport = startup.mediaport ?? (await startup.wait(START_TIMEOUT_MS))
   if (mediaport === undefined) return err({ type: 'starting' })
   return route.handle({ ctx, mediaport, caller: caller.value })
 }
@@ -65,7 +65,7 @@ async function send(ctx: Context, { status, headers = {}, body, content }: Reply
   else if (body !== undefined) ctx.body = body
 }
 
-/** Sends exactly `length` bytes, or closes the connection, so that no client takes a part of a file for all of it. */
+/** Sends exactly `length` bytes or closes the connection, so that a client notices when a part is missing. */
 async function sendContent(ctx: Context, { length, bytes }: Content): Promise<void> {
   ctx.respond = false
   ctx.set('Content-Length', String(length))
@@ -74,38 +74,38 @@ async function sendContent(ctx: Context, { length, bytes }: Content): Promise<vo
     return
   }
   ctx.res.setTimeout(READER_IDLE_MS, () => ctx.res.destroy())
-  async function* counted() {
-    let sent = 0
+  async function* countBytes() {
+    let sentBytes = 0
     for await (const chunk of bytes ?? []) {
-      sent += chunk.length
+      sentBytes += chunk.length
       yield chunk
     }
-    if (sent !== length) throw new Error(`The storage returned ${sent} of ${length} bytes.`)
+    if (sentBytes !== length) throw new Error(`The storage returned ${sentBytes} of ${length} bytes.`)
   }
-  await pipeline(counted, ctx.res)
+  await pipeline(countBytes, ctx.res)
 }
 
-/** The use cases, which may still be opening their connections. */
-class Starting {
-  /** `undefined` until they have started. */
+/** The use cases, which may still wait for their connections. */
+class Startup {
+  /** `undefined` until the use cases have started. */
   mediaport: Mediaport | undefined
-  readonly #started: Promise<Mediaport>
+  readonly #promise: Promise<Mediaport>
 
   constructor(mediaport: Mediaport | Promise<Mediaport>) {
-    this.#started = Promise.resolve(mediaport)
+    this.#promise = Promise.resolve(mediaport)
     if (!(mediaport instanceof Promise)) this.mediaport = mediaport
-    this.#started.then(
-      (started) => (this.mediaport = started),
+    this.#promise.then(
+      (value) => (this.mediaport = value),
       () => undefined,
     )
   }
 
-  /** Returns `undefined` if they have not started within `timeoutMs`. */
+  /** Returns `undefined` if the use cases do not start within `timeoutMs`. */
   async wait(timeoutMs: number): Promise<Mediaport | undefined> {
     const timeout = Promise.withResolvers<void>()
     const timer = setTimeout(timeout.resolve, timeoutMs)
     try {
-      return (await Promise.race([this.#started, timeout.promise])) ?? undefined
+      return (await Promise.race([this.#promise, timeout.promise])) ?? undefined
     } finally {
       clearTimeout(timer)
     }

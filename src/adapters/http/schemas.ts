@@ -8,7 +8,7 @@ import {
 } from '../../domain/values/limits.ts'
 import { CODES, summary } from './problem.ts'
 
-/** The data of requests and answers. The schemas validate, give the types, and become part of the OpenAPI document. */
+// Schemas of requests and answers. They validate requests, give the types, and are part of the OpenAPI document.
 
 export const MediaId = z
   .uuid()
@@ -57,16 +57,16 @@ export const Media = z
       example: 1,
     }),
   })
-  .meta({ id: 'Media', description: 'A stored file and what is known about it' })
+  .meta({ id: 'Media', description: 'A stored file and its properties' })
 
 export const Title = Media.pick({ id: true, title: true, tags: true }).meta({
   id: 'Title',
   description: 'The title and tags of a media item. They may be a minute old',
 })
 
-const whole = (description: string) => z.int().positive().optional().meta({ description })
-const known = z.number().optional()
-const word = z.string().optional()
+const optionalInteger = (description: string) => z.int().positive().optional().meta({ description })
+const optionalNumber = z.number().optional()
+const optionalText = z.string().optional()
 
 export const Metadata = z
   .object({
@@ -74,35 +74,35 @@ export const Metadata = z
       description:
         '`pending`: not read yet; `ready`: complete; `partial`: the rest is damaged or exceeds the limits; `none`: the file has no metadata; `failed`: the file could not be read',
     }),
-    reason: word.meta({ description: 'Why the status is partial or failed' }),
-    format: word.meta({ example: 'jpeg' }),
-    width: whole('Pixels, before `orientation` is applied'),
-    height: whole('Pixels, before `orientation` is applied'),
+    reason: optionalText.meta({ description: 'Why the status is partial or failed' }),
+    format: optionalText.meta({ example: 'jpeg' }),
+    width: optionalInteger('Pixels, before `orientation` is applied'),
+    height: optionalInteger('Pixels, before `orientation` is applied'),
     orientation: z.int().min(1).max(8).optional().meta({ description: 'As in EXIF (CIPA DC-008, tag 274)' }),
-    colour: word.meta({ example: 'rgb' }),
-    duration_seconds: known,
-    pages: whole('Pages of a document'),
-    camera: z.object({ make: word, model: word, lens: word }).optional(),
+    colour: optionalText.meta({ example: 'rgb' }),
+    duration_seconds: optionalNumber,
+    pages: optionalInteger('Pages of a document'),
+    camera: z.object({ make: optionalText, model: optionalText, lens: optionalText }).optional(),
     exposure: z
       .object({
-        time: known.meta({ description: 'Seconds' }),
-        f_number: known,
-        iso: known,
-        focal_length: known.meta({ description: 'Millimetres' }),
+        time: optionalNumber.meta({ description: 'Seconds' }),
+        f_number: optionalNumber,
+        iso: optionalNumber,
+        focal_length: optionalNumber.meta({ description: 'Millimetres' }),
       })
       .optional(),
-    taken_at: word.meta({
+    taken_at: optionalText.meta({
       description: 'RFC 3339. Without an offset if the file has none',
       example: '2026-11-23T10:00:00+01:00',
     }),
     location: z
-      .object({ latitude: z.number(), longitude: z.number(), altitude: known })
+      .object({ latitude: z.number(), longitude: z.number(), altitude: optionalNumber })
       .optional()
       .meta({ description: 'Only if METADATA_LOCATION is public' }),
     tags: z
       .record(z.string(), z.unknown())
       .optional()
-      .meta({ description: 'The tags of EXIF, IPTC, XMP and other formats as they are in the file' }),
+      .meta({ description: 'The tags of EXIF, IPTC, XMP and other formats, as in the file' }),
   })
   .meta({ id: 'Metadata', description: 'The technical metadata of a file. Unknown values are absent' })
 
@@ -111,7 +111,7 @@ export const Page = z
     items: z.array(Media),
     next: z.string().nullable().meta({ description: 'The cursor of the next page. Null on the last page' }),
   })
-  .meta({ id: 'Page', description: 'Some media items, newest first' })
+  .meta({ id: 'Page', description: 'A page of media items, newest first' })
 
 export const ListQuery = z.strictObject({
   limit: z
@@ -134,14 +134,14 @@ export const Changes = z
       .max(1000)
       .optional()
       .meta({ description: `One line of 1 to ${MAX_TITLE_CHARACTERS} characters`, example: 'Été à Nice' }),
-    // More than a tag may have, so that the error can say what is wrong, but little enough to parse quickly.
+    // Above the limits of the domain, so that the use case can explain its error. Still low enough to parse quickly.
     tags: z
       .array(z.string().max(1000))
       .max(100)
       .optional()
       .meta({ description: `The new list: up to ${MAX_TAGS} tags of 1 to ${MAX_TAG_CHARACTERS} characters` }),
   })
-  .meta({ id: 'Changes', description: 'What is absent stays as it is' })
+  .meta({ id: 'Changes', description: 'A property that is absent is not changed' })
 
 /** Describes the form. multer parses it. */
 export const UploadForm = z.object({

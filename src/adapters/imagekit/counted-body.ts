@@ -1,10 +1,12 @@
-/** A body that counts its bytes, and remembers how it ended. */
+/** Passes a body through, counts its bytes, and records how it ended. */
 export class CountedBody implements AsyncIterable<Uint8Array> {
+  /** The number of bytes so far. */
   size = 0
-  /** Its last byte was taken. */
+  /** Whether all bytes have been read. */
   isOver = false
-  /** What it threw: whoever sends it hides that behind an error of their own. */
+  /** What the body threw. `fetch` throws an error of its own instead. */
   failure: { readonly cause: unknown } | undefined
+  /** Called once all bytes have been read. */
   onEnd: () => void = () => {}
   readonly #body: AsyncIterable<Uint8Array>
 

@@ -1,43 +1,48 @@
 import type { ByteRange } from '../../application/ports/file-storage.ts'
 
-/** How long delivery may be silent, in ms. */
-const SILENCE = 15_000
+/** How long the delivery server may send nothing. */
+const IDLE_TIMEOUT_MS = 15_000
 
 /**
- * The bytes at an address, or `range` of them; nothing where there is no file. A server that knows no ranges answers with
- * all of it, and what was not asked for is passed over.
+ * Opens the file at `url`, or a range of it. Returns `undefined` if there is no file. Throws if the server refuses the
+ * request or does not answer. If the server ignores the range, the bytes outside of it are skipped.
+ *
+ * @param request A replacement for `fetch`, for tests.
  */
 export async function download(
   url: string,
   range?: ByteRange,
   request: typeof fetch = fetch,
 ): Promise<AsyncIterable<Uint8Array> | undefined> {
-  const silence = new Watchdog()
-  silence.restart()
+  const watchdog = new Watchdog()
+  watchdog.restart()
   const headers = range ? { Range: `bytes=${range.start}-${range.end}` } : {}
-  const response = await request(url, { headers, signal: silence.signal, redirect: 'error' })
+  const response = await request(url, { headers, signal: watchdog.signal, redirect: 'error' })
   if (response.ok && response.body) {
-    const isPart = response.status === 206
-    return new HttpBody(response.body, silence, isPart || !range ? undefined : range)
+    const isPartial = response.status === 206
+    return new HttpBody(response.body, watchdog, isPartial || !range ? undefined : range)
   }
-  silence.stop()
+  watchdog.stop()
   await response.body?.cancel()
   if (response.status === 404) return undefined
-  throw new Error(`delivery answered ${response.status}`)
+  throw new Error(`The delivery server answered ${response.status}.`)
 }
 
-/** Ends a request that nothing has come of for too long. */
+/** Aborts a request if the server sends nothing for `IDLE_TIMEOUT_MS`. */
 class Watchdog {
-  readonly #ending = new AbortController()
+  readonly #controller = new AbortController()
   #timer: NodeJS.Timeout | undefined
 
   get signal(): AbortSignal {
-    return this.#ending.signal
+    return this.#controller.signal
   }
 
   restart(): void {
     this.stop()
-    this.#timer = setTimeout(() => this.#ending.abort(new Error('delivery fell silent')), SILENCE)
+    this.#timer = setTimeout(
+      () => this.#controller.abort(new Error('The delivery server sent nothing for 15 s.')),
+      IDLE_TIMEOUT_MS,
+    )
   }
 
   stop(): void {
@@ -45,37 +50,37 @@ class Watchdog {
   }
 }
 
-/** Lets go of the connection also when it is told to return before it was ever asked for a byte. */
+/** The body of a response. `return` closes the connection even if no byte was read. */
 class HttpBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>
-  readonly #silence: Watchdog
-  /** What of the bytes to come is wanted. */
+  readonly #watchdog: Watchdog
+  /** The part of the body to return. By default all of it. */
   readonly #range: ByteRange | undefined
   #position = 0
 
-  constructor(body: ReadableStream<Uint8Array>, silence: Watchdog, range: ByteRange | undefined) {
+  constructor(body: ReadableStream<Uint8Array>, watchdog: Watchdog, range: ByteRange | undefined) {
     this.#reader = body.getReader()
-    this.#silence = silence
+    this.#watchdog = watchdog
     this.#range = range
-    silence.stop()
+    watchdog.stop()
   }
 
   async next(): Promise<IteratorResult<Uint8Array>> {
     for (;;) {
       if (this.#range && this.#position > this.#range.end) return this.return()
-      this.#silence.restart()
+      this.#watchdog.restart()
       const { done, value } = await this.#reader.read()
-      // Only the sender's silence counts, not the reader's.
-      this.#silence.stop()
+      // The timeout must not include the time in which the caller reads nothing.
+      this.#watchdog.stop()
       if (done) return { done: true, value: undefined }
-      const wanted = this.#wanted(value)
-      if (wanted.length > 0) return { done: false, value: wanted }
+      const chunk = this.#cut(value)
+      if (chunk.length > 0) return { done: false, value: chunk }
     }
   }
 
   async return(): Promise<IteratorResult<Uint8Array>> {
-    this.#silence.stop()
-    // What broke was told by `next`; there is nothing left to let go of.
+    this.#watchdog.stop()
+    // `cancel` rejects if the connection failed. `next` has thrown that error, and the connection is closed.
     await this.#reader.cancel().catch(() => undefined)
     return { done: true, value: undefined }
   }
@@ -84,10 +89,11 @@ class HttpBody implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array> {
     return this
   }
 
-  #wanted(chunk: Uint8Array): Uint8Array {
-    const from = this.#position
+  /** Returns the bytes of `chunk` that are in the range. */
+  #cut(chunk: Uint8Array): Uint8Array {
+    const offset = this.#position
     this.#position += chunk.length
     if (!this.#range) return chunk
-    return chunk.subarray(Math.max(0, this.#range.start - from), Math.max(0, this.#range.end + 1 - from))
+    return chunk.subarray(Math.max(0, this.#range.start - offset), Math.max(0, this.#range.end + 1 - offset))
   }
 }

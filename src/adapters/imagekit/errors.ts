@@ -2,46 +2,50 @@ import { APIError } from '@imagekit/nodejs'
 import type { InsufficientStorage, StorageRefused } from '../../application/ports/file-storage.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 
-/** ImageKit's own words on a path that is taken; on a fresh key they mean that an earlier answer to the same put was lost. */
-const TAKEN = /same name already exists/i
+/** The message if the path exists. Because keys are never used twice, the answer to the same `put` was lost before. */
+const PATH_EXISTS = /same name already exists/i
+/** The message if the plan's storage is full. */
 const QUOTA = /quota|storage (limit|space)|exceeded .*(plan|limit)/i
-/** Not for good: a timeout of theirs, somebody else at the same path, a locked folder, too many requests. */
-const PASSING = new Set([408, 409, 423, 429])
-/** So that a wrong header doesn't stop everything, in ms. */
-const DEFAULT_WAIT = 1000
+/** Temporary errors: a timeout of the server, a conflict at the path, a locked folder, too many requests. */
+const TEMPORARY = new Set([408, 409, 423, 429])
+/** The delay if `X-RateLimit-Reset` is missing or invalid: a wrong header must not prevent the retry. */
+const DEFAULT_WAIT_MS = 1000
 
-/** What the storage says to an upload that it did not take. https://imagekit.io/docs/api-reference/upload-file/upload-file */
+/** Maps the error of an upload (https://imagekit.io/docs/api-reference/upload-file/upload-file). */
 export function toPutError(cause: unknown): StorageRefused | InsufficientStorage | Unavailable {
-  const told = toCause(cause)
-  if (isDiskFull(cause)) return { type: 'insufficient-storage', cause: told }
-  if (!(cause instanceof APIError) || cause.status === undefined) return unavailable('storage')(told)
+  const error = toCause(cause)
+  if (isDiskFull(cause)) return { type: 'insufficient-storage', cause: error }
+  if (!(cause instanceof APIError) || cause.status === undefined) return unavailable('storage')(error)
   const { status, message } = cause
-  if (status >= 500 || status < 400 || PASSING.has(status)) return unavailable('storage')(told)
-  if (status === 400 && TAKEN.test(message)) return unavailable('storage')(told)
-  if (status === 403 && QUOTA.test(message)) return { type: 'insufficient-storage', cause: told }
-  return { type: 'storage-error', cause: told }
+  if (status >= 500 || status < 400 || TEMPORARY.has(status)) return unavailable('storage')(error)
+  if (status === 400 && PATH_EXISTS.test(message)) return unavailable('storage')(error)
+  if (status === 403 && QUOTA.test(message)) return { type: 'insufficient-storage', cause: error }
+  return { type: 'storage-error', cause: error }
 }
 
-/** Of the machine that spools it. */
+/** Whether the disk with the spool folder is full. */
 const isDiskFull = (cause: unknown): boolean =>
   cause instanceof Error && 'code' in cause && (cause.code === 'ENOSPC' || cause.code === 'EDQUOT')
 
 export const isMissing = (cause: unknown): boolean => cause instanceof APIError && cause.status === 404
 
-/** How long a rate limit asks to wait, in ms; nothing where it is none. `X-RateLimit-Reset` is a duration in ms. */
+/**
+ * Returns how many milliseconds to wait if the error is a rate limit, else `undefined`. The header `X-RateLimit-Reset`
+ * is a duration in milliseconds.
+ */
 export function mayAskAgainAfter(cause: unknown): number | undefined {
   if (!(cause instanceof APIError) || cause.status !== 429) return undefined
-  const wait = Number(cause.headers?.get('x-ratelimit-reset') ?? Number.NaN)
-  return Number.isFinite(wait) && wait >= 0 ? wait : DEFAULT_WAIT
+  const waitMs = Number(cause.headers?.get('x-ratelimit-reset') ?? Number.NaN)
+  return Number.isFinite(waitMs) && waitMs >= 0 ? waitMs : DEFAULT_WAIT_MS
 }
 
-/** One line for the log, and nothing of the request, which has the key in it. */
+/** Makes an error of one line for the log. It contains nothing of the request, which includes the private key. */
 export function toCause(cause: unknown): Error {
   if (cause instanceof APIError && cause.status !== undefined) {
     const request = cause.headers?.get('x-ik-requestid')
     return new Error(`ImageKit answered ${oneLine(cause.message)}${request ? ` (request ${request})` : ''}`)
   }
-  // What went wrong in the network is told by the innermost of several errors.
+  // Network errors are nested. The innermost one names the reason.
   if (cause instanceof Error && cause.cause instanceof Error) return toCause(cause.cause)
   return new Error(`ImageKit: ${oneLine(cause instanceof Error ? cause.message || cause.name : String(cause))}`)
 }

@@ -20,35 +20,49 @@ import { MediaLibrary } from './media-library.ts'
 import { spooledAt, upload } from './upload.ts'
 
 export interface ImagekitOptions {
+  /** From https://imagekit.io/dashboard/developer/api-keys. Needs read and write access to media and to purges. */
   readonly privateKey: string
-  /** Such as `https://ik.imagekit.io/acme`. */
+  /** The address of the delivery server, such as `https://ik.imagekit.io/acme`. */
   readonly urlEndpoint: string
-  /** Ours alone, such as `/media/<installation>`. */
+  /** The folder of this storage, such as `/media/<installation>`. It must contain nothing else. */
   readonly folder: string
-  /** Whether originals can be read by signed addresses only. */
+  /** Whether originals can be read only at signed addresses. */
   readonly isPrivate: boolean
-  /** Where files are gathered before they are sent; absent: they are sent as they come. */
+  /** Where a file is written before it is sent. If absent, it is sent while it is received. */
   readonly spoolFolder?: string | undefined
-  /** Origins, `https://upload.imagekit.io` and `https://api.imagekit.io` unless told. */
+  /** The origin of the upload API. By default `https://upload.imagekit.io`. */
   readonly uploadUrl?: string | undefined
+  /** The origin of the other APIs. By default `https://api.imagekit.io`. */
   readonly apiUrl?: string | undefined
-  /** Another one, for tests. */
+  /** A replacement for `fetch`, for tests. */
   readonly fetch?: typeof fetch | undefined
 }
 
 /**
- * How long ImageKit may take to answer once it has all bytes, and any other request, in ms. An upload has less patience, and
- * says so by itself.
+ * How long ImageKit may take to answer after it has received all bytes. Longer than the default
+ * `storageTimeoutSeconds`, after which the use case ends the upload itself.
  */
-const ANSWER_TIMEOUT = 75_000
-const REQUEST_TIMEOUT = 15_000
-/** An address that is given away lives so long, in seconds. */
+const ANSWER_TIMEOUT_MS = 75_000
+/** The timeout of all other API requests. */
+const REQUEST_TIMEOUT_MS = 15_000
+/** How long a signed address is valid. */
 const ADDRESS_SECONDS = 300
 
-/** Every property is optional in the vendor's types, so what is needed is asked for here. */
-const Uploaded = z.object({ fileId: z.string(), filePath: z.string(), size: z.number(), url: z.url() })
+/** Checks the answer, because every property is optional in the vendor's types. */
+const UploadAnswer = z.object({ fileId: z.string(), filePath: z.string(), size: z.number(), url: z.url() })
 
-/** Files at https://imagekit.io, one object a key, in a folder of our own. */
+/**
+ * Stores files at https://imagekit.io. Each storage key is the name of one file in `folder`.
+ *
+ * @example
+ * const imagekit = new ImagekitFileStorage({
+ *   privateKey: 'private_…',
+ *   urlEndpoint: 'https://ik.imagekit.io/acme',
+ *   folder: '/media/my-app',
+ *   isPrivate: false,
+ * })
+ * const mediaport = createMediaport({ ...ports, storages: [imagekit] })
+ */
 export class ImagekitFileStorage implements FileStorage {
   readonly name = 'imagekit'
   readonly #options: ImagekitOptions
@@ -59,10 +73,10 @@ export class ImagekitFileStorage implements FileStorage {
   constructor(options: ImagekitOptions) {
     this.#options = options
     const { privateKey, uploadUrl = 'https://upload.imagekit.io', apiUrl = 'https://api.imagekit.io' } = options
-    // Without retries: a body that was sent can't be sent again, and rate limits are waited for by the library.
+    // No retries: a body can be read only once, and `MediaLibrary` handles rate limits.
     const common = { privateKey, maxRetries: 0, logLevel: 'off', fetch: options.fetch } as const
     this.#uploads = new ImageKit({ ...common, baseURL: uploadUrl })
-    this.#api = new ImageKit({ ...common, baseURL: apiUrl, timeout: REQUEST_TIMEOUT })
+    this.#api = new ImageKit({ ...common, baseURL: apiUrl, timeout: REQUEST_TIMEOUT_MS })
     this.#library = new MediaLibrary(this.#api, options.folder)
   }
 
@@ -76,7 +90,10 @@ export class ImagekitFileStorage implements FileStorage {
     )
   }
 
-  /** Of the original: ImageKit would otherwise give pictures in another format and quality. */
+  /**
+   * Returns the address of the original (`tr=orig-true`). Without this parameter ImageKit serves pictures in another
+   * format and quality.
+   */
   address(key: StorageKey): string {
     const { urlEndpoint, folder, isPrivate } = this.#options
     return this.#api.helper.buildSrc({
@@ -88,8 +105,8 @@ export class ImagekitFileStorage implements FileStorage {
   }
 
   /**
-   * Takes what a killed process has spooled of it, and purges what delivery keeps of it, which may be for a year. Without
-   * `fileId` it has to be in the lists already.
+   * Also deletes the spooled file that a killed process may have left, and purges the copies in the CDN, which would
+   * remain for up to a year. Without `fileId` it deletes the file only if ImageKit already lists it.
    */
   delete(key: StorageKey, fileId?: string): ResultAsync<void, Unavailable> {
     return ResultAsync.fromPromise(this.#delete(key, fileId), toUnavailable)
@@ -101,10 +118,10 @@ export class ImagekitFileStorage implements FileStorage {
 
   async #put(key: StorageKey, body: CountedBody, signal: AbortSignal): Promise<Result<StoredFile, PutError>> {
     const { folder, isPrivate, spoolFolder } = this.#options
-    const noAnswer = new AbortController()
+    const timeout = new AbortController()
     let timer: NodeJS.Timeout | undefined
     body.onEnd = () => {
-      timer = setTimeout(() => noAnswer.abort(new Error('no answer to an upload')), ANSWER_TIMEOUT)
+      timer = setTimeout(() => timeout.abort(new Error('ImageKit did not answer the upload.')), ANSWER_TIMEOUT_MS)
     }
     try {
       signal.throwIfAborted()
@@ -112,19 +129,19 @@ export class ImagekitFileStorage implements FileStorage {
         fields: {
           fileName: key,
           folder,
-          // A path that is taken is refused: nothing is ever written over.
+          // ImageKit refuses a path that exists, so no file is ever overwritten.
           useUniqueFileName: 'false',
           overwriteFile: 'false',
           isPrivateFile: String(isPrivate),
         },
-        signal: AbortSignal.any([signal, noAnswer.signal]),
+        signal: AbortSignal.any([signal, timeout.signal]),
         spoolFolder,
       })
-      const { fileId, filePath, size, url } = Uploaded.parse(answer)
-      if (filePath !== `${folder}/${key}`) throw new Error(`ImageKit kept the file as ${filePath}`)
+      const { fileId, filePath, size, url } = UploadAnswer.parse(answer)
+      if (filePath !== `${folder}/${key}`) throw new Error(`ImageKit stored the file at another path: ${filePath}`)
       return ok({ fileId, size, url })
     } catch (cause) {
-      // Once it had all its bytes it may have kept the file, whatever became of the answer.
+      // ImageKit has received all bytes, so it may have stored the file even without a valid answer.
       if (body.isOver || (!body.failure && !signal.aborted)) return err(toPutError(cause))
       return err({ type: 'interrupted', cause: body.failure ? body.failure.cause : signal.reason })
     } finally {

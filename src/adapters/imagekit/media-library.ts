@@ -4,21 +4,21 @@ import type { ListedFile } from '../../application/ports/file-storage.ts'
 import type { StorageKey } from '../../domain/media/ids.ts'
 import { isMissing, mayAskAgainAfter } from './errors.ts'
 
-const PAGE = 1000
-/** How long a request may be put off by rate limits, in ms. */
-const PATIENCE = 10_000
+const PAGE_SIZE = 1000
+/** How long rate limits may delay one request. */
+const MAX_DELAY_MS = 10_000
 
-/** Every property is optional in the vendor's types, so what is needed is asked for here. */
-const Listed = z.array(z.object({ fileId: z.string(), name: z.string(), size: z.number(), createdAt: z.string() }))
+/** Checks the answer, because every property is optional in the vendor's types. */
+const FileList = z.array(z.object({ fileId: z.string(), name: z.string(), size: z.number(), createdAt: z.string() }))
 
-/** Where a page ended: what was made at that moment and is known already. */
+/** The end of a page: its last file, and all returned files with the same time of creation. */
 interface PageEnd {
   readonly last: StorageKey
   readonly createdAt: string
   readonly keys: ReadonlySet<string>
 }
 
-/** The files of one folder, as ImageKit's API shows and removes them. It may come to know of them late. */
+/** The files of one folder in ImageKit's media library. Lists are eventually consistent: a new file may be missing. */
 export class MediaLibrary {
   readonly #api: ImageKit
   readonly #folder: string
@@ -29,33 +29,33 @@ export class MediaLibrary {
     this.#folder = folder
   }
 
-  /** By the name that we gave it, which ImageKit keeps: a key has letters, digits, `.` and `-` only. */
-  find(key: StorageKey): Promise<z.infer<typeof Listed>> {
+  /** Finds files by name. ImageKit keeps a key unchanged as the name: it has only letters, digits, `.` and `-`. */
+  find(key: StorageKey): Promise<z.infer<typeof FileList>> {
     return this.#search(`name = "${key}"`)
   }
 
-  /** What is gone is no error. */
+  /** Deletes a file. Succeeds if there is none. */
   async remove(fileId: string): Promise<void> {
-    await this.#limited(() => this.#api.files.delete(fileId)).catch(ifMissing)
+    await this.#withRateLimit(() => this.#api.files.delete(fileId)).catch(ifMissing)
   }
 
-  /** Takes what delivery keeps under an address; a star at its end stands for whatever follows. */
+  /** Removes the copies of a file from the CDN. A `*` at the end of `url` matches any text. */
   async purge(url: string): Promise<void> {
-    await this.#limited(() => this.#api.cache.invalidation.create({ url }))
+    await this.#withRateLimit(() => this.#api.cache.invalidation.create({ url }))
   }
 
-  /** In the order in which they were made, which later ones don't change. */
+  /** Returns a page of files by time of creation. New files do not change the order of the others. */
   async page(after: StorageKey | undefined): Promise<ListedFile[]> {
     const end = after === undefined ? undefined : await this.#endOf(after)
-    const found = await this.#search(end && `createdAt >= "${end.createdAt}"`)
-    if (after !== undefined && !end && found.length > 0)
-      throw new Error(`the list can't go on after ${after}, which is gone`)
-    const page = found.filter(({ name }) => !end?.keys.has(name))
+    const files = await this.#search(end && `createdAt >= "${end.createdAt}"`)
+    if (after !== undefined && !end && files.length > 0)
+      throw new Error(`The list cannot continue after ${after}, because that file does not exist any more.`)
+    const page = files.filter(({ name }) => !end?.keys.has(name))
     const last = page.at(-1)
     if (last) {
-      const sameMoment = found.filter(({ createdAt }) => createdAt === last.createdAt).map(({ name }) => name)
+      const sameTime = files.filter(({ createdAt }) => createdAt === last.createdAt).map(({ name }) => name)
       const earlier = end?.createdAt === last.createdAt ? end.keys : []
-      const keys = new Set([...earlier, ...sameMoment])
+      const keys = new Set([...earlier, ...sameTime])
       this.#pageEnd = { last: last.name as StorageKey, createdAt: last.createdAt, keys }
     }
     return page.map(({ name, size, createdAt }) => ({
@@ -71,31 +71,31 @@ export class MediaLibrary {
     return file && { last: key, createdAt: file.createdAt, keys: new Set([key]) }
   }
 
-  /** At most a page, the oldest first. */
-  async #search(condition?: string): Promise<z.infer<typeof Listed>> {
-    const asked = {
+  /** Returns at most one page, oldest first. */
+  async #search(condition?: string): Promise<z.infer<typeof FileList>> {
+    const query = {
       path: this.#folder,
       searchQuery: condition === undefined ? 'type = "file"' : `type = "file" AND ${condition}`,
       sort: 'ASC_CREATED',
-      limit: PAGE,
+      limit: PAGE_SIZE,
     } as const
-    // The folder is made by the first upload; whether until then it is empty or an error is not known.
-    const found = await this.#limited(() => this.#api.assets.list(asked)).catch((cause: unknown) => {
+    // The first upload creates the folder. Until then ImageKit may answer with an empty list or with 404.
+    const answer = await this.#withRateLimit(() => this.#api.assets.list(query)).catch((cause: unknown) => {
       ifMissing(cause)
       return []
     })
-    return Listed.parse(found)
+    return FileList.parse(answer)
   }
 
-  /** Waits as long as it is told to by a rate limit, but not for ever. */
-  async #limited<T>(ask: () => PromiseLike<T>): Promise<T> {
-    for (const until = performance.now() + PATIENCE; ; ) {
+  /** Repeats a request that exceeds a rate limit. Throws the error if the delay would exceed `MAX_DELAY_MS`. */
+  async #withRateLimit<T>(request: () => PromiseLike<T>): Promise<T> {
+    for (const deadline = performance.now() + MAX_DELAY_MS; ; ) {
       try {
-        return await ask()
+        return await request()
       } catch (cause) {
-        const wait = mayAskAgainAfter(cause)
-        if (wait === undefined || performance.now() + wait > until) throw cause
-        await new Promise((resolve) => setTimeout(resolve, wait))
+        const waitMs = mayAskAgainAfter(cause)
+        if (waitMs === undefined || performance.now() + waitMs > deadline) throw cause
+        await new Promise((resolve) => setTimeout(resolve, waitMs))
       }
     }
   }

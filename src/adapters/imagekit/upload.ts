@@ -7,44 +7,52 @@ import type { ImageKit } from '@imagekit/nodejs'
 import type { CountedBody } from './counted-body.ts'
 
 export interface Sending {
+  /** The text fields of the form. */
   readonly fields: Readonly<Record<string, string>> & { readonly fileName: string }
   readonly signal: AbortSignal
+  /** Where the file is written before it is sent. If `undefined`, it is sent while it is received. */
   readonly spoolFolder: string | undefined
 }
 
 const PATH = '/api/v1/files/upload'
-/** The caller gives up what takes too long; the client's own timeout would count the upload itself. */
-const NEVER = 2 ** 31 - 1
-/** With any other mode, fetch keeps a copy of all that it sends, in case that it has to follow a redirect. */
-const WITHOUT_COPY = { redirect: 'error' } as const
+/** The longest timeout. The caller aborts an upload that makes no progress; this one would limit its total time. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1
+/** In any other mode, `fetch` keeps a copy of the body in memory, in case it must follow a redirect. */
+const NO_REDIRECT = { redirect: 'error' } as const
 
 /**
- * Sends one file as a multipart form, the text fields first. `files.upload` of the client would gather five times the file
- * in memory; `FormData` all of it once, and end the process where an answer comes before the last byte.
- * @returns the answer as it came.
+ * Sends one file as a multipart form, the text fields first. `files.upload` of the client would need five times the
+ * size of the file in memory. `FormData` would need its size once, and an answer before the last byte would crash the
+ * process.
+ *
+ * @returns The answer, not yet checked.
  */
-export async function upload(client: ImageKit, body: CountedBody, sending: Sending): Promise<unknown> {
-  const { fields, signal, spoolFolder } = sending
-  if (spoolFolder === undefined) return send(client, body, sending)
+export async function upload(client: ImageKit, body: CountedBody, options: Sending): Promise<unknown> {
+  const { fields, signal, spoolFolder } = options
+  if (spoolFolder === undefined) return send(client, body, options)
   await mkdir(spoolFolder, { recursive: true, mode: 0o700 })
   const path = spooledAt(spoolFolder, fields.fileName)
   try {
     await pipeline(body, createWriteStream(path, { mode: 0o600 }), { signal })
-    return await send(client, readLater(path), sending, body.size)
+    return await send(client, readLazily(path), options, body.size)
   } finally {
     await rm(path, { force: true })
   }
 }
 
-/** Where a process that dies while it spools leaves what it has. */
+/** The path of a spooled file. It remains if the process dies before the file is sent. */
 export const spooledAt = (folder: string, fileName: string): string => join(folder, fileName)
 
-/** Opens the file once somebody asks for its bytes, for nobody would close it otherwise. */
-async function* readLater(path: string): AsyncGenerator<Uint8Array> {
+/** Opens the file at the first read. If the request fails before that, there is no file to close. */
+async function* readLazily(path: string): AsyncGenerator<Uint8Array> {
   yield* createReadStream(path)
 }
 
-/** RFC 7578. Names and values are ours: none of them needs quoting. @param size of `file`, where it is known. */
+/**
+ * Sends `multipart/form-data` (RFC 7578). All names and values come from this adapter, so none needs quoting.
+ *
+ * @param size The size of `file` in bytes, if it is known. Without it the request has no `Content-Length`.
+ */
 function send(
   client: ImageKit,
   file: AsyncIterable<Uint8Array>,
@@ -53,8 +61,8 @@ function send(
 ): Promise<unknown> {
   const boundary = `mediaport-${randomBytes(16).toString('hex')}`
   const part = (disposition: string) => `--${boundary}\r\nContent-Disposition: form-data; ${disposition}\r\n\r\n`
-  const texts = Object.entries(fields).map(([name, value]) => `${part(`name="${name}"`)}${value}\r\n`)
-  const head = Buffer.from(`${texts.join('')}${part(`name="file"; filename="${fields.fileName}"`)}`)
+  const textParts = Object.entries(fields).map(([name, value]) => `${part(`name="${name}"`)}${value}\r\n`)
+  const head = Buffer.from(`${textParts.join('')}${part(`name="file"; filename="${fields.fileName}"`)}`)
   const tail = Buffer.from(`\r\n--${boundary}--\r\n`)
   async function* form(): AsyncGenerator<Uint8Array> {
     yield head
@@ -68,7 +76,7 @@ function send(
       ...(size !== undefined && { 'Content-Length': String(head.length + size + tail.length) }),
     },
     signal,
-    timeout: NEVER,
-    fetchOptions: WITHOUT_COPY,
+    timeout: MAX_TIMEOUT_MS,
+    fetchOptions: NO_REDIRECT,
   })
 }

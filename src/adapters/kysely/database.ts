@@ -2,7 +2,7 @@ import type { ColumnType, Generated } from 'kysely'
 import type { Media } from '../../domain/media/media.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 
-/** The tables as the newest migration leaves them. */
+/** The tables, as the newest migration leaves them. */
 export interface Database {
   media_job: MediaJobTable
   media_metadata: MediaMetadataTable
@@ -10,14 +10,16 @@ export interface Database {
   installation: InstallationTable
 }
 
-/** One row a media, from before its first byte on. What is null is not known in that state. */
+/**
+ * One row per media item. It is added before the first byte is stored. A column is null if its state has no such value.
+ */
 export interface MediaJobTable {
   id: ColumnType<string, string, never>
   state: Media['state']
   owner: string
-  /** The fence: who holds it decides over this row. */
+  /** The fencing token. Only the attempt that is written here may commit or abandon the upload. */
   attempt: string
-  /** The name of the storage that holds, or is given, the bytes under `storage_key`. */
+  /** The name of the storage that has, or receives, the bytes at `storage_key`. */
   storage: string
   storage_key: string
   filename: string
@@ -27,7 +29,7 @@ export interface MediaJobTable {
   discarded_at: Date | null
   file_id: string | null
   url: string | null
-  /** `bigint`; drivers give it as a string or as a number. */
+  /** `bigint`. Drivers return it as a string or as a number. */
   size_bytes: ColumnType<string | number | bigint | null, number | null>
   sha256: string | null
   fingerprint: string | null
@@ -36,7 +38,9 @@ export interface MediaJobTable {
   version: number
 }
 
-/** One row for each tag of each stored media item, in step with `media_job` by triggers. Only migrations write it. */
+/**
+ * One row for each tag of each stored media item. Triggers on `media_job` maintain it. Nothing else may write to it.
+ */
 export interface MediaTagTable {
   owner: string
   tag: string
@@ -44,7 +48,10 @@ export interface MediaTagTable {
   id: string
 }
 
-/** One document a media, where there is no other store for them. It may outlive its row, and the other way round. */
+/**
+ * One metadata document per media item, unless another metadata store is configured. A document may exist without its
+ * row in `media_job`, and a row without its document.
+ */
 export interface MediaMetadataTable {
   id: ColumnType<string, string, never>
   attempt: string
@@ -52,7 +59,7 @@ export interface MediaMetadataTable {
   document: ColumnType<Metadata, string, string>
 }
 
-/** One row: what sets this installation apart from others on the same services. */
+/** One row. It distinguishes this installation from others that use the same services. */
 export interface InstallationTable {
   id: string
   signing_key: string

@@ -1,21 +1,21 @@
-/** Serialization failure and deadlock (PostgreSQL, appendix A): rolled back for certain, and likely to succeed now. */
-const TRY_AGAIN = new Set(['40001', '40P01'])
-const TRIES = 3
+/** Serialization failure and deadlock (PostgreSQL, appendix A). The transaction was rolled back and may succeed now. */
+const RETRYABLE = new Set(['40001', '40P01'])
+const MAX_TRIES = 3
 
-/** Repeats `work`, at most twice, after an error that proves that it was rolled back and may succeed now. */
+/** Runs `work`. Repeats it at most twice, after errors that prove that it was rolled back and may succeed now. */
 export async function retried<T>(work: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await work()
     } catch (error) {
-      if (tries === TRIES || !TRY_AGAIN.has(codeOf(error))) throw error
+      if (tries === MAX_TRIES || !RETRYABLE.has(codeOf(error))) throw error
     }
   }
 }
 
 /**
- * Data exception, integrity constraint violation, program limit exceeded, an exception raised by a trigger, and a lock
- * that was not granted in time (PostgreSQL, appendix A).
+ * Data exception, integrity constraint violation, program limit exceeded, exception raised by a trigger, and lock not
+ * available in time (PostgreSQL, appendix A).
  */
 const REFUSED = /^(22|23|54|P0|55P03)/
 

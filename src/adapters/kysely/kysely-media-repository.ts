@@ -19,14 +19,20 @@ import { isRefused, retried } from './failures.ts'
 import { type Row, toMedia, toStored } from './media-row.ts'
 import { type Addition, changeRows, insertRows, type RowChange, type RowOutcome, readRows } from './row-batches.ts'
 
-/** PostgreSQL reads and writes many rows for the cost of one. Larger batches are not faster. */
+/** PostgreSQL reads or writes many rows in little more time than one. Batches of more than 100 rows are not faster. */
 const BATCHES = { maxItems: 100 }
 
 /**
- * Rows in PostgreSQL or PGlite, with the clock of the database.
+ * Stores the rows in PostgreSQL or PGlite, and uses the clock of the database. `migrate` must have created the tables.
  *
- * Calls of `add`, `update` and `get` that wait at the same time share a statement or a transaction. Each call keeps its own
- * outcome: a batch that the database refuses because of one row is repeated row by row.
+ * Calls of `add`, `update` and `get` that wait at the same time share a statement or a transaction. Each call has its
+ * own outcome: if the database refuses a batch because of one row, each row is written alone.
+ *
+ * @example
+ * await migrate(db)
+ * const jobs = new PgBossJobs('postgres://localhost/app', console.error)
+ * await jobs.start()
+ * const media = new KyselyMediaRepository(db, jobs)
  */
 export class KyselyMediaRepository implements MediaRepository {
   readonly #db: Kysely<Database>
@@ -41,18 +47,19 @@ export class KyselyMediaRepository implements MediaRepository {
   )
   readonly #reads = new BatchQueue((ids: readonly MediaId[]) => retried(() => readRows(this.#db, ids)), BATCHES)
 
+  /** @param outbox Receives the events in the transaction that writes the rows, and so must use the same database. */
   constructor(db: Kysely<Database>, outbox: Outbox<Transaction<Database>>) {
     this.#db = db
     this.#outbox = outbox
   }
 
   add(intent: Intent, leaseSeconds: number): ResultAsync<Receiving, AlreadyThere | Unavailable> {
-    const added = this.#additions.add({ intent, leaseSeconds })
-    return ResultAsync.fromPromise(added, unavailable('database')).andThen((receiving) =>
+    const addition = this.#additions.add({ intent, leaseSeconds })
+    return ResultAsync.fromPromise(addition, unavailable('database')).andThen((receiving) =>
       receiving
         ? ok(receiving)
         : this.get(intent.id)
-            .mapErr(gone)
+            .mapErr(toUnavailable)
             .andThen((media) => err({ type: 'already-there', media } as const)),
     )
   }
@@ -75,8 +82,8 @@ export class KyselyMediaRepository implements MediaRepository {
       page = newest('media_job').where(sql<boolean>`id = any (array(${ids}))`)
     }
     // The state is a literal, because a generic plan does not use a partial index for a parameter.
-    const stored = page.selectAll('media_job').where(sql<boolean>`state = 'stored'`)
-    return answer(() => stored.execute()).map((rows) => rows.map(toStored))
+    const query = page.selectAll('media_job').where(sql<boolean>`state = 'stored'`)
+    return run(() => query.execute()).map((rows) => rows.map(toStored))
   }
 
   update<To extends Media, E>(id: MediaId, change: Change<To, E>): ResultAsync<To, E | NotFound | Unavailable> {
@@ -86,20 +93,18 @@ export class KyselyMediaRepository implements MediaRepository {
   }
 
   renew(id: MediaId, attempt: Attempt, leaseSeconds: number): ResultAsync<void, LeaseLost | Unavailable> {
-    const renewed = this.#db
+    const query = this.#db
       .updateTable('media_job')
       .set({ lease_expires_at: sql<Date>`clock_timestamp() + make_interval(secs => ${leaseSeconds})` })
       .where('id', '=', id)
       .where('attempt', '=', attempt)
       .where('state', '=', 'receiving')
       .returning('id')
-    return answer(() => renewed.executeTakeFirst()).andThen((row) =>
-      row ? ok() : err({ type: 'lease-lost' } as const),
-    )
+    return run(() => query.executeTakeFirst()).andThen((row) => (row ? ok() : err({ type: 'lease-lost' } as const)))
   }
 
   due(forgetAfterSeconds: number, after: MediaId | undefined, limit: number): ResultAsync<readonly Due[], Unavailable> {
-    // Unlike clock_timestamp(), it can be used in an index condition. It is rounded like the columns.
+    // An index condition can use statement_timestamp(), but not clock_timestamp(). It is rounded like the columns.
     const now = sql`statement_timestamp()::timestamptz(3)`
     const due = sql<Row>`(
       select * from media_job
@@ -108,7 +113,7 @@ export class KyselyMediaRepository implements MediaRepository {
           or (state in ('abandoned', 'deleted') and discarded_at <= ${now} - make_interval(secs => ${forgetAfterSeconds}))
     )`
     // Materialized, because the planner would otherwise scan the primary key for the order by id.
-    let rows = this.#db
+    let query = this.#db
       .with(
         (cte) => cte('due').materialized(),
         () => due,
@@ -117,48 +122,48 @@ export class KyselyMediaRepository implements MediaRepository {
       .selectAll()
       .orderBy('id')
       .limit(limit)
-    if (after !== undefined) rows = rows.where('id', '>', after)
-    return answer(() => rows.execute()).map((found) => found.map(toMedia).filter((media) => media.state !== 'stored'))
+    if (after !== undefined) query = query.where('id', '>', after)
+    return run(() => query.execute()).map((rows) => rows.map(toMedia).filter((media) => media.state !== 'stored'))
   }
 
   forget(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable> {
-    const removed = this.#db
+    const query = this.#db
       .deleteFrom('media_job')
       .where('id', '=', id)
       .where('attempt', '=', attempt)
       .where('state', 'in', ['abandoned', 'deleted'])
-    return answer(() => removed.execute()).map(() => undefined)
+    return run(() => query.execute()).map(() => undefined)
   }
 
   scan(after: MediaId | undefined, limit: number): ResultAsync<readonly Media[], Unavailable> {
-    let rows = this.#db.selectFrom('media_job').selectAll().orderBy('id').limit(limit)
-    if (after !== undefined) rows = rows.where('id', '>', after)
-    return answer(() => rows.execute()).map((found) => found.map(toMedia))
+    let query = this.#db.selectFrom('media_job').selectAll().orderBy('id').limit(limit)
+    if (after !== undefined) query = query.where('id', '>', after)
+    return run(() => query.execute()).map((rows) => rows.map(toMedia))
   }
 
   isUp(): Promise<boolean> {
-    const settings = sql<{ isWritable: boolean }>`
+    const query = sql<{ isWritable: boolean }>`
       select current_setting('transaction_read_only') = 'off' as "isWritable"`
-    return settings.execute(this.#db).then(
+    return query.execute(this.#db).then(
       ({ rows: [row] }) => row?.isWritable === true,
       () => false,
     )
   }
 
   async #change(change: RowChange): Promise<RowOutcome> {
-    const together = await this.#changes.add(change)
-    if (together) return together
-    // Another transaction may have locked the row. Only this change waits for it.
-    const [alone] = await retried(() => changeRows(this.#db, this.#outbox, [change]))
-    return alone ?? err(NOT_FOUND)
+    const batchOutcome = await this.#changes.add(change)
+    if (batchOutcome) return batchOutcome
+    // The row does not exist, or another transaction has locked it. Only this change waits for the lock.
+    const [outcome] = await retried(() => changeRows(this.#db, this.#outbox, [change]))
+    return outcome ?? err(NOT_FOUND)
   }
 }
 
 const NOT_FOUND = { type: 'not-found' } as const
 
-const answer = <T>(work: () => Promise<T>): ResultAsync<T, Unavailable> =>
+const run = <T>(work: () => Promise<T>): ResultAsync<T, Unavailable> =>
   ResultAsync.fromPromise(retried(work), unavailable('database'))
 
-/** The row that had the id is gone. The same call may succeed the next time. */
-const gone = (error: NotFound | Unavailable): Unavailable =>
+/** `add` found a row with this id, and `get` then found none. The same `add` may succeed the next time. */
+const toUnavailable = (error: NotFound | Unavailable): Unavailable =>
   error.type === 'unavailable' ? error : unavailable('database')(error)

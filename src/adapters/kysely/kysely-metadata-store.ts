@@ -8,11 +8,11 @@ import type { Metadata } from '../../domain/metadata.ts'
 import type { Database } from './database.ts'
 import { isRefused, retried } from './failures.ts'
 
-const PAGE = 1000
+const PAGE_SIZE = 1000
 /** "Data exception" and "program limit exceeded": https://www.postgresql.org/docs/current/errcodes-appendix.html */
 const REFUSED = /^(22|54)/
 
-/** Documents that wait at the same time share a statement. */
+/** Calls that wait at the same time share a statement. */
 const BATCHES = { maxItems: 100 }
 
 interface Save {
@@ -21,7 +21,13 @@ interface Save {
   readonly row: string
 }
 
-/** The documents in a table beside the rows, as JSONB. */
+/**
+ * Stores the documents as `jsonb` in the table `media_metadata`. `migrate` must have created it.
+ *
+ * @example
+ * await migrate(db)
+ * const metadata = new KyselyMetadataStore(db)
+ */
 export class KyselyMetadataStore implements MetadataStore {
   readonly #db: Kysely<Database>
   readonly #saves = new BatchQueue((saves: readonly Save[]) => retried(() => this.#saveAll(saves)), {
@@ -46,27 +52,27 @@ export class KyselyMetadataStore implements MetadataStore {
   }
 
   remove(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable> {
-    const removed = this.#db.deleteFrom('media_metadata').where('id', '=', id).where('attempt', '=', attempt).execute()
-    return ResultAsync.fromPromise(removed, unavailable('metadata')).andThen(() => ok())
+    const rows = this.#db.deleteFrom('media_metadata').where('id', '=', id).where('attempt', '=', attempt).execute()
+    return ResultAsync.fromPromise(rows, unavailable('metadata')).andThen(() => ok())
   }
 
   list(after?: MediaId): ResultAsync<readonly DescribedFile[], Unavailable> {
-    const listed = this.#db
+    const page = this.#db
       .selectFrom('media_metadata')
       .select(['id', 'attempt'])
       .$if(after !== undefined, (query) => query.where('id', '>', after ?? ''))
       .orderBy('id')
-      .limit(PAGE)
+      .limit(PAGE_SIZE)
       .execute()
-    return ResultAsync.fromPromise(listed, unavailable('metadata')).map((rows) =>
+    return ResultAsync.fromPromise(page, unavailable('metadata')).map((rows) =>
       rows.map(({ id, attempt }) => ({ id: id as MediaId, attempt: attempt as Attempt })),
     )
   }
 
   async #saveAll(saves: readonly Save[]): Promise<readonly undefined[]> {
-    // One statement can't write a row twice: of several documents of one media the last is kept.
+    // One statement cannot write a row twice, so only the last document of each media item is written.
     const rows = [...new Map(saves.map(({ id, row }) => [id, row])).values()]
-    // Ordered by id, so that two batches with the same ids wait for each other instead of deadlocking.
+    // Ordered by id, so that two batches with the same ids wait for each other and do not deadlock.
     await sql`
       insert into media_metadata (id, attempt, document)
       select id, attempt, document
@@ -82,8 +88,8 @@ export class KyselyMetadataStore implements MetadataStore {
       .selectAll()
       .where('id', '=', sql<string>`any(${ids}::uuid[])`)
       .execute()
-    const found = new Map<string, (typeof rows)[number]>(rows.map((row) => [row.id, row]))
-    return ids.map((id) => found.get(id))
+    const rowsById = new Map<string, (typeof rows)[number]>(rows.map((row) => [row.id, row]))
+    return ids.map((id) => rowsById.get(id))
   }
 }
 

@@ -10,7 +10,7 @@ import type { MediaJobTable } from './database.ts'
 
 export type Row = Selectable<MediaJobTable>
 
-/** The table's checks see to it that a state has its columns. */
+/** The table's check constraints guarantee that the columns of the row's state are not null. */
 type FullRow = { [Column in keyof Row]: NonNullable<Row[Column]> }
 
 export function toMedia(row: Row): Media {
@@ -53,7 +53,7 @@ const toIntent = (row: Row): Intent & { createdAt: Date } => ({
   createdAt: row.created_at,
 })
 
-/** All columns but id and owner, which never change; what the state does not have is cleared. */
+/** All columns but `id` and `owner`, which never change. Clears the columns that the state does not have. */
 export function toRow(media: Media): Updateable<MediaJobTable> {
   const {
     state,
@@ -72,7 +72,10 @@ export function toRow(media: Media): Updateable<MediaJobTable> {
   return { ...row, file_id, url: url ?? NO_URL, size_bytes, sha256, fingerprint, title, tags: [...media.tags], version }
 }
 
-/** The column is not null in a stored row. The version before wrote the path at which mediaport serves the file. */
+/**
+ * A stored row must have a `url`, so an empty one means none. The previous version wrote the path at which mediaport
+ * serves the file.
+ */
 const NO_URL = ''
 const storageUrl = (url: string): string | undefined => (url === NO_URL || url.startsWith('/') ? undefined : url)
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { type Kysely, sql } from 'kysely'
+import { type Kysely, sql, type Transaction } from 'kysely'
 import type { Migration } from 'kysely/migration'
 import type { Database } from './database.ts'
 
-/** Never changed once released; a change of the tables is a further migration. */
+/** A released migration must never change. Each change of the tables is a new migration. */
 const MIGRATIONS: Record<string, Migration> = {
   '0001_media_job': {
     async up(db: Kysely<Database>) {
@@ -57,8 +57,8 @@ const MIGRATIONS: Record<string, Migration> = {
       )
     },
   },
-  // Tags of stored media in the order of lists. Triggers keep them in step, also with what older versions write.
-  // Writers of media_job wait until the existing rows are copied: about 20 s for a million tags.
+  // The tags of stored media items, in the order of lists. Triggers maintain the table, also for rows that an older
+  // version writes. Writes to media_job wait until the existing tags are copied: about 20 s for a million tags.
   '0004_media_tag': {
     async up(db: Kysely<Database>) {
       await sql`
@@ -85,7 +85,7 @@ const MIGRATIONS: Record<string, Migration> = {
             end if;
             return null;
           end $$`.execute(db)
-      // The conditions spare all rows without tags the call.
+      // The conditions avoid calling the function for rows without tags.
       await sql`
         create trigger media_job_tags_inserted after insert on media_job for each row
           when (new.tags <> '{}') execute function media_job_tags()`.execute(db)
@@ -112,36 +112,67 @@ const MIGRATIONS: Record<string, Migration> = {
 }
 
 export interface Installation {
-  /** A UUID: the prefix under which this installation keeps files where it shares a storage with others. */
+  /** A UUID. The files of this installation are stored below it, so that installations can share a storage. */
   readonly id: string
 }
 
 export interface Migrated {
-  /** The names of the migrations that were applied just now. */
+  /** The names of the migrations that this call applied. */
   readonly applied: readonly string[]
   readonly installation: Installation
 }
 
-/** Brings the tables up to date. Safe to run by several processes at once: one migrates, the others wait for it. */
+/**
+ * Creates the tables, or updates them to this version. Several processes may call it at the same time: one migrates,
+ * the others wait. Rejects if a newer version has changed the tables.
+ *
+ * @example
+ * const { applied } = await migrate(new Kysely<Database>({ dialect }))
+ */
 export async function migrate(db: Kysely<Database>): Promise<Migrated> {
   const applied = (await isUpToDate(db)) ? [] : await applyAll(db)
   const installation = await db.selectFrom('installation').select('id').executeTakeFirstOrThrow()
   return { applied, installation }
 }
 
-/** The migrator looks at every table before it does anything, which takes a third of a second on a new PGlite. */
+/** Tables of the migrator. Those with Kysely's default names belong to the application that embeds mediaport. */
+const TABLES = { migrationTableName: 'mediaport_migration', migrationLockTableName: 'mediaport_migration_lock' }
+const NAMES = Object.keys(MIGRATIONS)
+
+/** Avoids the migrator, which first inspects every table. On a new PGlite that takes a third of a second. */
 async function isUpToDate(db: Kysely<Database>): Promise<boolean> {
-  const { rows: tables } = await sql`select where to_regclass('kysely_migration') is not null`.execute(db)
-  if (tables.length === 0) return false
-  const { rows } = await sql<{ name: string }>`select name from kysely_migration order by name`.execute(db)
-  return rows.map(({ name }) => name).join() === Object.keys(MIGRATIONS).join()
+  if (!(await hasTable(db, 'mediaport_migration'))) return false
+  const { rows } = await sql<{ name: string }>`select name from mediaport_migration order by name`.execute(db)
+  return rows.map(({ name }) => name).join() === NAMES.join()
 }
 
-/** @returns the names of those that were missing. */
+/** @returns The names of the migrations that were missing. */
 async function applyAll(db: Kysely<Database>): Promise<string[]> {
+  await db.transaction().execute(takeOver)
   const { Migrator } = await import('kysely/migration')
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS } })
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS }, ...TABLES })
   const { error, results = [] } = await migrator.migrateToLatest()
   if (error !== undefined) throw error
   return results.map(({ migrationName }) => migrationName)
+}
+
+/** Until version 0.1 the migrations of mediaport were in Kysely's default table. Moves them to our own. */
+async function takeOver(tx: Transaction<Database>): Promise<void> {
+  await sql`select pg_advisory_xact_lock(hashtext('mediaport_migration'))`.execute(tx)
+  if ((await hasTable(tx, 'mediaport_migration')) || !(await hasTable(tx, 'kysely_migration'))) return
+  const { rows } = await sql`select from kysely_migration where name = '0001_media_job'`.execute(tx)
+  if (rows.length === 0) return
+  await sql`create table mediaport_migration (name varchar(255) primary key, timestamp varchar(255) not null)`.execute(
+    tx,
+  )
+  await sql`
+    with moved as (delete from kysely_migration where name = any(${NAMES}) returning name, timestamp)
+    insert into mediaport_migration select name, timestamp from moved`.execute(tx)
+  const { rows: others } = await sql`select from kysely_migration`.execute(tx)
+  if (others.length === 0) await sql`drop table kysely_migration, kysely_migration_lock`.execute(tx)
+}
+
+async function hasTable(db: Kysely<Database>, name: string): Promise<boolean> {
+  const { rows } = await sql`select where to_regclass(${name}) is not null`.execute(db)
+  return rows.length > 0
 }

@@ -22,8 +22,10 @@ export interface RowChange {
 export type RowOutcome = Result<Media, unknown>
 
 /**
- * Inserts the rows in one statement, which is one commit. Rows are JSON so that the statement is the same for any number.
- * @returns for each addition the new row, or `undefined` if its id exists already.
+ * Inserts the rows in one statement, which is one commit. They are passed as JSON, so that the statement is the same
+ * for any number of rows.
+ *
+ * @returns For each addition the new row, or `undefined` if its id already exists.
  */
 export async function insertRows(
   db: Kysely<Database>,
@@ -41,8 +43,8 @@ export async function insertRows(
       lease_seconds: leaseSeconds,
     })),
   )
-  // Ordered by id, so that two batches with the same ids wait for each other instead of deadlocking.
-  const { rows } = await sql<Inserted>`
+  // Ordered by id, so that two batches with the same ids wait for each other and do not deadlock.
+  const { rows } = await sql<InsertedRow>`
     insert into media_job (id, owner, attempt, storage, storage_key, filename, mime_type, state, lease_expires_at)
     select id, owner, attempt, storage, storage_key, filename, mime_type, 'receiving',
       clock_timestamp() + make_interval(secs => lease_seconds)
@@ -51,26 +53,27 @@ export async function insertRows(
     order by id
     on conflict (id) do nothing
     returning id, attempt, created_at, lease_expires_at`.execute(db)
-  const inserted = new Map(rows.map((row) => [row.id, row]))
+  const rowsById = new Map(rows.map((row) => [row.id, row]))
   return additions.map(({ intent }) => {
-    const row = inserted.get(intent.id)
+    const row = rowsById.get(intent.id)
     if (row?.attempt !== intent.attempt) return undefined
-    // Of two additions with one id, the first has the row.
-    inserted.delete(intent.id)
+    // If two additions have the same id, only the first one added the row.
+    rowsById.delete(intent.id)
     return { ...intent, state: 'receiving', createdAt: row.created_at, leaseExpiresAt: row.lease_expires_at }
   })
 }
 
-interface Inserted extends Pick<Selectable<MediaJobTable>, 'id' | 'attempt' | 'created_at'> {
+interface InsertedRow extends Pick<Selectable<MediaJobTable>, 'id' | 'attempt' | 'created_at'> {
   readonly lease_expires_at: Date
 }
 
 /**
- * Locks the rows, applies each change, writes the rows that changed and adds the events to the outbox, in one transaction.
+ * Locks the rows, applies each change, writes the rows that changed and adds the events to the outbox, in one
+ * transaction.
  *
- * A change that returns an error or throws affects its own outcome only. A batch never waits for a row that another
- * transaction has locked, but a single change does. The outcome of a row that does not exist, or that a batch passed
- * over, is `undefined`.
+ * A change that returns an error or throws affects only its own outcome. Several changes skip the rows that another
+ * transaction has locked; a single change waits for the lock. The outcome is `undefined` if the row does not exist or
+ * was skipped.
  */
 export function changeRows(
   db: Kysely<Database>,
@@ -88,29 +91,29 @@ export function changeRows(
       .forUpdate()
       .$if(changes.length > 1, (query) => query.skipLocked())
       .execute()
-    const current = new Map(rows.map((row) => [row.id, { media: toMedia(row), now: row.now }]))
-    const changed = new Map<MediaId, Media>()
+    const rowsById = new Map(rows.map((row) => [row.id, { media: toMedia(row), now: row.now }]))
+    const newRows = new Map<MediaId, Media>()
     const events: MediaEvent[] = []
     const outcomes = changes.map(({ id, change }): RowOutcome | undefined => {
-      const row = current.get(id)
+      const row = rowsById.get(id)
       if (!row) return undefined
-      // A change that throws must not fail the others.
+      // A change that throws must not fail the other changes of the batch.
       const transition = fromThrowable(change, unavailable('database'))(row.media, row.now).andThen((result) => result)
       if (transition.isErr()) return err(transition.error)
-      // A later change of this batch to the same row starts from here.
+      // The next change of this batch to the same row starts from this state.
       row.media = transition.value.media
-      changed.set(id, row.media)
+      newRows.set(id, row.media)
       events.push(...transition.value.events)
       return ok(row.media)
     })
-    if (changed.size > 0) await writeRows(tx, [...changed.values()])
+    if (newRows.size > 0) await writeRows(tx, [...newRows.values()])
     if (events.length > 0) await outbox.add(tx, events)
     return outcomes
   })
 }
 
 async function writeRows(tx: Transaction<Database>, media: readonly Media[]): Promise<void> {
-  const json = JSON.stringify(media.map((each) => ({ id: each.id, ...toRow(each) })))
+  const json = JSON.stringify(media.map((item) => ({ id: item.id, ...toRow(item) })))
   await sql`
     update media_job set
       state = changed.state, attempt = changed.attempt, storage = changed.storage, storage_key = changed.storage_key,
@@ -122,9 +125,9 @@ async function writeRows(tx: Transaction<Database>, media: readonly Media[]): Pr
     where media_job.id = changed.id`.execute(tx)
 }
 
-/** @returns for each id its row in any state, or `undefined` if there is none. */
+/** @returns For each id the row in any state, or `undefined` if there is none. */
 export async function readRows(db: Kysely<Database>, ids: readonly MediaId[]): Promise<readonly (Media | undefined)[]> {
   const rows = await db.selectFrom('media_job').selectAll().where('id', '=', sql<string>`any(${ids}::uuid[])`).execute()
-  const found = new Map(rows.map((row) => [row.id, toMedia(row)]))
-  return ids.map((id) => found.get(id))
+  const mediaById = new Map(rows.map((row) => [row.id, toMedia(row)]))
+  return ids.map((id) => mediaById.get(id))
 }

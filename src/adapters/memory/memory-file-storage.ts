@@ -10,7 +10,14 @@ import type {
 } from '../../application/ports/file-storage.ts'
 import type { StorageKey } from '../../domain/media/ids.ts'
 
-/** Keeps files in this process's memory, so each must fit there. */
+const PAGE_SIZE = 1000
+
+/**
+ * Stores files in the memory of this process, so all of them must fit there. They are lost when the process ends.
+ *
+ * @example
+ * const mediaport = createMediaport({ ...memoryPorts(), storages: [new MemoryFileStorage()] })
+ */
 export class MemoryFileStorage implements FileStorage {
   readonly name = 'memory'
   readonly #files = new Map<StorageKey, { bytes: Uint8Array; modifiedAt: Date }>()
@@ -27,7 +34,7 @@ export class MemoryFileStorage implements FileStorage {
   open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing> {
     const file = this.#files.get(key)
     if (!file) return errAsync({ type: 'file-missing', key })
-    return okAsync(each(range ? file.bytes.subarray(range.start, range.end + 1) : file.bytes))
+    return okAsync(streamOf(range ? file.bytes.subarray(range.start, range.end + 1) : file.bytes))
   }
 
   delete(key: StorageKey): ResultAsync<void, never> {
@@ -38,7 +45,7 @@ export class MemoryFileStorage implements FileStorage {
   list(after?: StorageKey): ResultAsync<readonly ListedFile[], never> {
     const files = [...this.#files].map(([key, { bytes, modifiedAt }]) => ({ key, size: bytes.length, modifiedAt }))
     const rest = files.filter(({ key }) => after === undefined || key > after)
-    return okAsync(rest.toSorted((a, b) => (a.key < b.key ? -1 : 1)).slice(0, 1000))
+    return okAsync(rest.toSorted((a, b) => (a.key < b.key ? -1 : 1)).slice(0, PAGE_SIZE))
   }
 }
 
@@ -52,6 +59,6 @@ async function collect(body: AsyncIterable<Uint8Array>, signal: AbortSignal): Pr
   return Buffer.concat(chunks)
 }
 
-async function* each(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+async function* streamOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield bytes
 }

@@ -11,7 +11,7 @@ interface WaitingJob {
 }
 
 /**
- * Keeps jobs in memory until `run` is called. So a test decides when they are done.
+ * Stores jobs in memory until `run` is called. So a test decides when they are done.
  *
  * @example
  * const { jobs, ...ports } = memoryPorts()
@@ -26,10 +26,10 @@ export class MemoryJobs implements Outbox<undefined, void> {
   }
 
   /**
-   * Does the jobs that are due, and those that follow from them, one after the other. A job that errs waits for the next
-   * call.
+   * Does the jobs that are due, and the jobs that follow from them, one after another. A job that fails is done again
+   * by the next call.
    *
-   * @param work The method of `Mediaport`.
+   * @param work The method `work` of `Mediaport`.
    */
   async run(work: (job: Job) => ResultAsync<void, Unavailable>): Promise<void> {
     const failed: WaitingJob[] = []

@@ -16,7 +16,13 @@ import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import { type Intent, isDiscardable, type Media, type Receiving, type Stored } from '../../domain/media/media.ts'
 import { leaseFrom, receive } from '../../domain/media/transitions.ts'
 
-/** Keeps the rows in memory. Updates are synchronous, so none overlap. */
+/**
+ * Stores the rows in the memory of this process. Updates are synchronous, so they never overlap.
+ *
+ * @example
+ * const jobs = new MemoryJobs()
+ * const media = new MemoryMediaRepository(jobs)
+ */
 export class MemoryMediaRepository implements MediaRepository {
   readonly #rows = new Map<MediaId, Media>()
   readonly #outbox: Outbox<undefined, void>
@@ -26,8 +32,8 @@ export class MemoryMediaRepository implements MediaRepository {
   }
 
   add(intent: Intent, leaseSeconds: number): ResultAsync<Receiving, AlreadyThere> {
-    const there = this.#rows.get(intent.id)
-    if (there) return errAsync({ type: 'already-there', media: there })
+    const existing = this.#rows.get(intent.id)
+    if (existing) return errAsync({ type: 'already-there', media: existing })
     const media = receive(intent, new Date(), leaseSeconds)
     this.#rows.set(media.id, media)
     return okAsync(media)
@@ -52,12 +58,12 @@ export class MemoryMediaRepository implements MediaRepository {
     const media = this.#rows.get(id)
     if (!media) return errAsync({ type: 'not-found' })
     return change(media, new Date())
-      .andThrough(({ events }) => this.#add(events))
+      .andThrough(({ events }) => this.#addEvents(events))
       .map((transition) => {
         this.#rows.set(id, transition.media)
         return transition.media
       })
-      .asyncAndThen((changed) => okAsync(changed))
+      .asyncAndThen((row) => okAsync(row))
   }
 
   renew(id: MediaId, attempt: Attempt, leaseSeconds: number): ResultAsync<void, LeaseLost> {
@@ -86,7 +92,7 @@ export class MemoryMediaRepository implements MediaRepository {
     return true
   }
 
-  readonly #add = fromThrowable(
+  readonly #addEvents = fromThrowable(
     (events: readonly MediaEvent[]) => this.#outbox.add(undefined, events),
     unavailable('database'),
   )

@@ -3,8 +3,14 @@ import type { DescribedFile, MetadataStore } from '../../application/ports/metad
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 
-const PAGE = 1000
+const PAGE_SIZE = 1000
 
+/**
+ * Stores the documents in the memory of this process.
+ *
+ * @example
+ * const metadata = new MemoryMetadataStore()
+ */
 export class MemoryMetadataStore implements MetadataStore {
   readonly #documents = new Map<MediaId, { attempt: Attempt; metadata: Metadata }>()
 
@@ -14,8 +20,8 @@ export class MemoryMetadataStore implements MetadataStore {
   }
 
   find(id: MediaId, attempt: Attempt): ResultAsync<Metadata | undefined, never> {
-    const found = this.#documents.get(id)
-    return okAsync(found?.attempt === attempt ? structuredClone(found.metadata) : undefined)
+    const document = this.#documents.get(id)
+    return okAsync(document?.attempt === attempt ? structuredClone(document.metadata) : undefined)
   }
 
   remove(id: MediaId, attempt: Attempt): ResultAsync<void, never> {
@@ -29,7 +35,7 @@ export class MemoryMetadataStore implements MetadataStore {
       all
         .filter(({ id }) => id > after)
         .toSorted((a, b) => (a.id < b.id ? -1 : 1))
-        .slice(0, PAGE),
+        .slice(0, PAGE_SIZE),
     )
   }
 }

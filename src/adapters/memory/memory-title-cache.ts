@@ -2,7 +2,7 @@ import { okAsync, type ResultAsync } from 'neverthrow'
 import type { CachedTitle, CachedTitles, TitleCache } from '../../application/ports/title-cache.ts'
 import type { MediaId } from '../../domain/media/ids.ts'
 
-/** How many media it knows at most; the ones written longest ago are dropped first. */
+/** At most this many media items. The entry that was written first is dropped first. */
 const MAX_ENTRIES = 100_000
 const TOMBSTONE_MS = 24 * 60 * 60 * 1000
 
@@ -10,16 +10,24 @@ interface Entry {
   readonly version: number
   /** Absent in a tombstone. */
   readonly title?: CachedTitle
-  readonly until: number
+  /** In milliseconds since the epoch. */
+  readonly expiresAt: number
 }
 
-/** Keeps titles in this process's memory, so it is for one process alone: others would not see its changes. */
+/**
+ * Caches titles in the memory of this process. Only for installations with one process, because other processes would
+ * not see its changes.
+ *
+ * @example
+ * const titles = new MemoryTitleCache()
+ */
 export class MemoryTitleCache implements TitleCache {
   readonly #entries = new Map<MediaId, Entry>()
 
   put(id: MediaId, title: CachedTitle): ResultAsync<void, never> {
-    const known = this.#current(id)?.version ?? 0
-    if (known < title.version) this.#replace(id, { version: title.version, title, until: Number.POSITIVE_INFINITY })
+    const version = this.#current(id)?.version ?? 0
+    if (version < title.version)
+      this.#replace(id, { version: title.version, title, expiresAt: Number.POSITIVE_INFINITY })
     return okAsync(undefined)
   }
 
@@ -28,12 +36,14 @@ export class MemoryTitleCache implements TitleCache {
   }
 
   remove(id: MediaId, version: number): ResultAsync<void, never> {
-    const known = this.#current(id)?.version ?? 0
-    if (known <= version) this.#replace(id, { version, until: Date.now() + TOMBSTONE_MS })
+    const current = this.#current(id)?.version ?? 0
+    if (current <= version) this.#replace(id, { version, expiresAt: Date.now() + TOMBSTONE_MS })
     return okAsync(undefined)
   }
 
-  /** All in one page: a later page could miss what moved to the end meanwhile. */
+  /**
+   * Returns all entries in one page. With more pages, an entry could move to the end between two of them and be missed.
+   */
   list(): ResultAsync<CachedTitles, never> {
     const entries = [...this.#entries].flatMap(([id, { title }]) => (title ? [{ id, version: title.version }] : []))
     return okAsync({ entries })
@@ -48,6 +58,6 @@ export class MemoryTitleCache implements TitleCache {
 
   #current(id: MediaId): Entry | undefined {
     const entry = this.#entries.get(id)
-    return entry && entry.until > Date.now() ? entry : undefined
+    return entry && entry.expiresAt > Date.now() ? entry : undefined
   }
 }

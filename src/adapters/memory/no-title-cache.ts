@@ -1,7 +1,7 @@
 import { okAsync } from 'neverthrow'
 import type { TitleCache } from '../../application/ports/title-cache.ts'
 
-/** For several processes that share no cache: each title is read from the repository, where all see the same. */
+/** Caches nothing. Several processes without a shared cache use it, and so read each title from the repository. */
 export const noTitleCache: TitleCache = {
   put: () => okAsync(undefined),
   find: () => okAsync(undefined),

@@ -1,7 +1,7 @@
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 
-/** A document as others may read it, with the names that the HTTP API has for the same things. */
+/** A document in MongoDB. Other programs may read it, so its fields have the names that the HTTP API uses. */
 export interface MediaMetadata extends Omit<Metadata, 'durationSeconds' | 'takenAt' | 'exposure'> {
   readonly _id: MediaId
   readonly attempt: Attempt

@@ -7,78 +7,89 @@ import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 import { type MediaMetadata, toDocument, toMetadata } from './media-metadata.ts'
 
-const PAGE = 1000
-/** Documents that wait at the same time are inserted together. */
+const PAGE_SIZE = 1000
+/** Documents that wait at the same time share an insert. */
 const BATCHES = { maxItems: 100 }
-/** Milliseconds: a server that can't be reached is known at once, one that hangs soon. */
-const SELECTION_TIMEOUT = 800
-const OPERATION_TIMEOUT = 3000
-/** There is a document of this media already. */
+/** How long an operation waits for a server that cannot be reached. */
+const SELECTION_TIMEOUT_MS = 800
+/** How long an operation waits for a connection, and for the answer of a server that hangs. */
+const OPERATION_TIMEOUT_MS = 3000
+/** A document with this `_id` exists. */
 const DUPLICATE_KEY = 11_000
 /**
- * What the server says of a document that it will never take: BadValue, DocumentValidationFailure, BSONObjectTooLarge and
- * its older kin (https://www.mongodb.com/docs/manual/reference/error-codes/).
+ * The codes with which the server refuses a document that it will always refuse: BadValue, DocumentValidationFailure,
+ * BSONObjectTooLarge and the older codes for it (https://www.mongodb.com/docs/manual/reference/error-codes/).
  */
-const REFUSALS = new Set<unknown>([2, 121, 10_334, 17_419, 17_420])
+const REFUSAL_CODES = new Set<unknown>([2, 121, 10_334, 17_419, 17_420])
 
 interface Save {
   readonly id: MediaId
   readonly document: ReturnType<typeof toDocument>
 }
 
-type Saved = Result<void, DocumentRefused | Unavailable>
+type SaveResult = Result<void, DocumentRefused | Unavailable>
 
-/** The documents in MongoDB: the collection `media_metadata`, `_id` the media's id. */
+/**
+ * Stores the documents in the MongoDB collection `media_metadata`. `_id` is the id of the media item.
+ *
+ * @example
+ * const metadata = new MongoMetadataStore('mongodb://localhost/app')
+ */
 export class MongoMetadataStore implements MetadataStore {
   readonly #saves = new BatchQueue(
-    (saves: readonly Save[]) => this.#with((documents) => insertOrReplace(documents, saves)),
+    (saves: readonly Save[]) => this.#withCollection((documents) => insertOrReplace(documents, saves)),
     { ...BATCHES, isRefused },
   )
   readonly #client: MongoClient
   readonly #database: string
 
-  /** Connects when it is first used, and again whenever that failed. @param url its database, or else `mediaport`. */
+  /**
+   * Opens no connection. The first operation connects. If that fails, the next operation tries again.
+   *
+   * @param url A MongoDB connection string. The database is `mediaport` if it names none.
+   * @throws If `url` is invalid.
+   */
   constructor(url: string) {
     const [, database = 'mediaport'] = /^mongodb(?:\+srv)?:\/\/[^/?]+\/([^?]+)/.exec(url) ?? []
     this.#database = decodeURIComponent(database)
     this.#client = new MongoClient(url, {
-      serverSelectionTimeoutMS: SELECTION_TIMEOUT,
-      connectTimeoutMS: SELECTION_TIMEOUT,
-      waitQueueTimeoutMS: OPERATION_TIMEOUT,
-      socketTimeoutMS: OPERATION_TIMEOUT,
+      serverSelectionTimeoutMS: SELECTION_TIMEOUT_MS,
+      connectTimeoutMS: SELECTION_TIMEOUT_MS,
+      waitQueueTimeoutMS: OPERATION_TIMEOUT_MS,
+      socketTimeoutMS: OPERATION_TIMEOUT_MS,
     })
   }
 
   save(id: MediaId, attempt: Attempt, metadata: Metadata): ResultAsync<void, DocumentRefused | Unavailable> {
-    // Copied, because the caller may change it while it waits.
+    // Copied, because the caller may change it before the batch is sent.
     const document = structuredClone(toDocument(attempt, metadata))
-    return ResultAsync.fromPromise(this.#saves.add({ id, document }), refusedOrUnavailable).andThen((saved) => saved)
+    return ResultAsync.fromPromise(this.#saves.add({ id, document }), refusedOrUnavailable).andThen((result) => result)
   }
 
   find(id: MediaId, attempt: Attempt): ResultAsync<Metadata | undefined, Unavailable> {
-    // By its id alone, which is an index wherever the protocol is spoken.
-    return this.#ask((documents) => documents.findOne({ _id: id })).map((found) =>
-      found?.attempt === attempt ? toMetadata(found) : undefined,
+    // Selects by `_id` only, which every server with this protocol has an index on.
+    return this.#run((documents) => documents.findOne({ _id: id })).map((document) =>
+      document?.attempt === attempt ? toMetadata(document) : undefined,
     )
   }
 
   remove(id: MediaId, attempt: Attempt): ResultAsync<void, Unavailable> {
-    return this.#ask((documents) => documents.deleteOne({ _id: id, attempt })).map(() => undefined)
+    return this.#run((documents) => documents.deleteOne({ _id: id, attempt })).map(() => undefined)
   }
 
   list(after?: MediaId): ResultAsync<readonly DescribedFile[], Unavailable> {
-    return this.#ask((documents) =>
+    return this.#run((documents) =>
       documents
         .find(after === undefined ? {} : { _id: { $gt: after } }, { projection: { attempt: 1 } })
         .sort({ _id: 1 })
-        .limit(PAGE)
+        .limit(PAGE_SIZE)
         .toArray(),
-    ).map((found) => found.map(({ _id, attempt }) => ({ id: _id, attempt })))
+    ).map((page) => page.map(({ _id, attempt }) => ({ id: _id, attempt })))
   }
 
-  /** Whether the server answers, asked now. */
+  /** Sends a `ping` command. */
   isUp(): Promise<boolean> {
-    return this.#with(async (documents) => documents.db.command({ ping: 1 })).then(
+    return this.#withCollection(async (documents) => documents.db.command({ ping: 1 })).then(
       () => true,
       () => false,
     )
@@ -88,37 +99,37 @@ export class MongoMetadataStore implements MetadataStore {
     return this.#client.close()
   }
 
-  #ask<T>(operation: (documents: Collection<MediaMetadata>) => Promise<T>): ResultAsync<T, Unavailable> {
-    return ResultAsync.fromPromise(this.#with(operation), unavailable('metadata'))
+  #run<T>(operation: (documents: Collection<MediaMetadata>) => Promise<T>): ResultAsync<T, Unavailable> {
+    return ResultAsync.fromPromise(this.#withCollection(operation), unavailable('metadata'))
   }
 
-  /** A client whose first attempt to connect failed stays closed until it is told to connect; otherwise this does nothing. */
-  async #with<T>(operation: (documents: Collection<MediaMetadata>) => Promise<T>): Promise<T> {
+  /** After a failed connection the client stays closed until `connect` is called. On an open client it does nothing. */
+  async #withCollection<T>(operation: (documents: Collection<MediaMetadata>) => Promise<T>): Promise<T> {
     await this.#client.connect()
     return operation(this.#client.db(this.#database).collection('media_metadata'))
   }
 }
 
 /**
- * Inserts the documents with one command, then replaces those that exist already. Nearly every document is new, and one
- * insert of many costs the server one flush.
+ * Inserts the documents with one command, which costs the server one flush. Then replaces the documents that already
+ * existed, which are few.
  */
 async function insertOrReplace(
   documents: Collection<MediaMetadata>,
   saves: readonly Save[],
-): Promise<readonly Saved[]> {
+): Promise<readonly SaveResult[]> {
   const failures = await insert(documents, saves)
   return Promise.all(
-    saves.map(async (save, index): Promise<Saved> => {
+    saves.map(async (save, index): Promise<SaveResult> => {
       const code = failures.get(index)
       if (code === undefined) return ok()
       if (code === DUPLICATE_KEY) return ResultAsync.fromPromise(replace(documents, save), refusedOrUnavailable)
-      return err(refusedOrUnavailable(new MongoServerError({ message: 'the insert failed', code })))
+      return err(refusedOrUnavailable(new MongoServerError({ message: 'The document was not inserted.', code })))
     }),
   )
 }
 
-/** @returns the error code of each document that was not inserted, by its index. */
+/** @returns The error code of each document that was not inserted, by its index. */
 async function insert(documents: Collection<MediaMetadata>, saves: readonly Save[]): Promise<Map<number, unknown>> {
   try {
     await documents.insertMany(
@@ -127,7 +138,7 @@ async function insert(documents: Collection<MediaMetadata>, saves: readonly Save
     )
     return new Map()
   } catch (error) {
-    // Only a list of write errors, without a failed write concern, says how each document fared.
+    // The outcome of each document is known only if there are write errors and the write concern was met.
     if (!(error instanceof MongoBulkWriteError) || error.result.getWriteConcernError()) throw error
     const failures = [error.writeErrors].flat()
     if (failures.length === 0) throw error
@@ -140,7 +151,7 @@ async function replace(documents: Collection<MediaMetadata>, { id, document }: S
   try {
     await upsert()
   } catch (error) {
-    // Two upserts that find no document both insert one. The second try replaces it.
+    // Two upserts that find no document both insert one, and one of them fails. Its second try replaces the document.
     if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY)) throw error
     await upsert()
   }
@@ -149,9 +160,9 @@ async function replace(documents: Collection<MediaMetadata>, { id, document }: S
 const refusedOrUnavailable = (cause: unknown): DocumentRefused | Unavailable =>
   isRefused(cause) ? { type: 'document-refused', cause } : unavailable('metadata')(cause)
 
-/** Whether the server, or the driver that can't put it into BSON, will never take a document. */
+/** Whether the server will always refuse the document, or the driver cannot convert it to BSON. */
 const isRefused = (cause: unknown): boolean =>
-  cause instanceof MongoServerError ? REFUSALS.has(cause.code) : isUnwritable(cause)
+  cause instanceof MongoServerError ? REFUSAL_CODES.has(cause.code) : isUnwritable(cause)
 
 const isUnwritable = (cause: unknown): boolean =>
   cause instanceof Error && (cause.name.startsWith('BSON') || cause instanceof RangeError)

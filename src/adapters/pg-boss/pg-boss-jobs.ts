@@ -6,60 +6,78 @@ import type { Outbox } from '../../application/ports/outbox.ts'
 import type { Unavailable } from '../../application/ports/unavailable.ts'
 import type { MediaEvent } from '../../domain/media/events.ts'
 
-/** Does one job. Errs with `unavailable` in an outage, and throws everything else. */
+/** Does one job. Returns the error `unavailable` in an outage. Rejects with any other failure. */
 export type Work = (job: Job) => ResultAsync<void, Unavailable>
 
-/** A Kysely transaction, by its shape. This folder does not depend on Kysely. */
+/** The shape of a Kysely transaction, so that this folder does not depend on Kysely. */
 type TransactionLike = Parameters<typeof fromKysely>[0]
 
-/** A job that has thrown so often is moved to the queue `dead-jobs`. An operator must look at it. */
-const TRIES = 5
-/** A job is retried without limit when its process dies. */
+/** A job that has failed this many times is moved to the queue `dead-jobs`, where an operator must handle it. */
+const MAX_TRIES = 5
+/** The death of a process must not use up the tries of its jobs. */
 const UNLIMITED = 2 ** 31 - 1
-const DEAD = 'dead-jobs'
-/** The job of a process that died goes to another process after this time and one round of supervision. */
+const DEAD_LETTER_QUEUE = 'dead-jobs'
+/** If a process dies, another one gets its jobs after this time plus one round of supervision. */
 const HEARTBEAT_SECONDS = 15
 const SUPERVISE_SECONDS = 5
 /**
- * How jobs are fetched. The jobs of a batch are fetched, done and completed together, so their statements share round
- * trips. After a full batch the next one is fetched at once.
+ * The jobs of a batch are fetched, done and completed together, so that they share statements. After a full batch the
+ * next one is fetched at once.
  */
 const WORK_OPTIONS = {
   // Storage services limit the rate of deletions.
-  'discard-media': { batchSize: 10, pollingIntervalSeconds: 2 },
-  // Two batches, so that a slow file delays only one. Even if each of 64 files takes 10 s, one after the other, no job
-  // expires: that is after 15 minutes.
-  'describe-media': { batchSize: 32, localConcurrency: 2, pollingIntervalSeconds: 2 },
+  'discard-media': { batchSize: 10, pollingIntervalSeconds: 5 },
+  // Two batches, so that a slow file delays only one of them. pg-boss expires jobs after 15 minutes: 64 files take
+  // less, even at 10 s each, one after another.
+  'describe-media': { batchSize: 32, localConcurrency: 2, pollingIntervalSeconds: 3 },
   // A title must be in the cache within a second.
   'cache-title': { batchSize: 100, pollingIntervalSeconds: 0.7 },
 } as const satisfies Record<Job['name'], object>
 
-/** Of pg. A connection whose statement takes longer, in milliseconds, is replaced. The queue's own statements are faster. */
-const POOL = { max: 4, query_timeout: 30_000 }
-/** How long a job waits for a service that does not answer before it returns to the queue, and how often it retries. */
+/**
+ * Options of pg. A connection is replaced if one of its statements takes longer than `query_timeout` milliseconds. The
+ * statements of the queue take less.
+ */
+const POOL_OPTIONS = { max: 4, query_timeout: 30_000 }
+/** How long a job waits for an unavailable service before it returns to the queue, and the pause between its tries. */
 const OUTAGE_TIMEOUT_MS = 20_000
 const OUTAGE_RETRY_MS = 1_000
 
-/** Jobs in the database of the rows, so that they are committed with the change that causes them. */
+/**
+ * Stores jobs in the database of the rows, so that a change and its jobs are committed together.
+ *
+ * @example
+ * const jobs = new PgBossJobs('postgres://localhost/app', console.error)
+ * await jobs.start()
+ * const mediaport = createMediaport({ ...ports, media: new KyselyMediaRepository(db, jobs) })
+ * await jobs.work(mediaport.work)
+ */
 export class PgBossJobs implements Outbox<TransactionLike> {
   readonly #boss: PgBoss
   readonly #stopping = new AbortController()
 
-  /** @param database A connection string, or an embedded database that is shared. */
-  constructor(database: string | Db, onError: (error: unknown) => void) {
+  /**
+   * @param database A connection string, or an embedded database that is shared with the repository.
+   * @param onError Called with errors that occur in the background. pg-boss continues after each of them.
+   * @param isWorker Whether this process calls `work`. If not, it leaves the supervision of the queues to those that do.
+   */
+  constructor(database: string | Db, onError: (error: unknown) => void, isWorker = true) {
     this.#boss = new PgBoss({
-      ...(typeof database === 'string' ? { connectionString: database, ...POOL } : { db: database, backend: 'pglite' }),
+      ...(typeof database === 'string'
+        ? { connectionString: database, ...POOL_OPTIONS }
+        : { db: database, backend: 'pglite' }),
       schedule: false,
+      supervise: isWorker,
       superviseIntervalSeconds: SUPERVISE_SECONDS,
       monitorIntervalSeconds: SUPERVISE_SECONDS,
     })
     this.#boss.on('error', onError)
   }
 
-  /** Creates or updates the tables and queues. Must be called before `add`. */
+  /** Creates or updates the tables and queues of pg-boss. Must be called before `add` and `work`. */
   async start(): Promise<void> {
     await this.#boss.start()
-    await this.#boss.createQueue(DEAD, { retentionSeconds: YEAR })
+    await this.#boss.createQueue(DEAD_LETTER_QUEUE, { retentionSeconds: YEAR })
     for (const name of JOB_NAMES) {
       const options = {
         retryLimit: UNLIMITED,
@@ -68,13 +86,13 @@ export class PgBossJobs implements Outbox<TransactionLike> {
         // Projections must be correct a minute after the end of an outage.
         retryDelayMax: 30,
         heartbeatSeconds: HEARTBEAT_SECONDS,
-        // Jobs may wait long: for the second discard, or for a worker to start.
+        // A job may wait long: for the time of a second discard, or until a worker starts.
         retentionSeconds: YEAR,
         deleteAfterSeconds: DAY,
-        deadLetter: DEAD,
+        deadLetter: DEAD_LETTER_QUEUE,
       }
       await this.#boss.createQueue(name, options)
-      // A queue of an earlier version has other options.
+      // An earlier version may have created the queue with other options.
       await this.#boss.updateQueue(name, options)
     }
   }
@@ -82,11 +100,11 @@ export class PgBossJobs implements Outbox<TransactionLike> {
   async add(tx: TransactionLike, events: readonly MediaEvent[]): Promise<void> {
     const byName = Map.groupBy(events.flatMap(jobsOf), (job) => job.name)
     await Promise.all(
-      Array.from(byName, ([name, ofName]) => this.#boss.insert(name, ofName.map(toRow), { db: fromKysely(tx) })),
+      Array.from(byName, ([name, jobs]) => this.#boss.insert(name, jobs.map(toRow), { db: fromKysely(tx) })),
     )
   }
 
-  /** Does jobs until `stop`. */
+  /** Passes jobs to `work` until `stop` is called. Any number of processes may do jobs at the same time. */
   async work(work: Work): Promise<void> {
     for (const name of JOB_NAMES) {
       const options = {
@@ -98,39 +116,39 @@ export class PgBossJobs implements Outbox<TransactionLike> {
       } as const
       await this.#boss.work<Job, unknown, typeof options>(name, options, async (jobs) =>
         Promise.all(
-          jobs.map(async ({ id, data, retryCount }) => ({ id, ...(await this.#do(work, data, retryCount)) })),
+          jobs.map(async ({ id, data, retryCount }) => ({ id, ...(await this.#run(work, data, retryCount)) })),
         ),
       )
     }
   }
 
-  /** Waits up to 10 s for jobs in progress. Other processes take over those that are not done. */
+  /** Waits up to 10 s for the jobs in progress. Other processes take over those that remain. */
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#boss.stop({ graceful: true, timeout: 10_000, close: true })
   }
 
-  /** An outage does not count as a failed try. The job waits for its end. After `OUTAGE_TIMEOUT_MS` it is sent again. */
-  async #do(work: Work, job: Job, retries: number): Promise<Done> {
+  /** An outage does not count as a try. The job waits for its end, and is sent again after `OUTAGE_TIMEOUT_MS`. */
+  async #run(work: Work, job: Job, retries: number): Promise<JobResult> {
     try {
       for (const until = performance.now() + OUTAGE_TIMEOUT_MS; ; ) {
-        const done = await work(job)
-        if (done.isOk()) return { status: 'completed' }
+        const result = await work(job)
+        if (result.isOk()) return { status: 'completed' }
         if (performance.now() > until || this.#stopping.signal.aborted) break
         await setTimeout(OUTAGE_RETRY_MS, undefined, { signal: this.#stopping.signal }).catch(() => undefined)
       }
-      // Sent before the old job is completed. A crash in between leaves both, which does no harm.
+      // Sent before the old job is completed. If the process dies in between, the job is done twice. That does no harm.
       await this.#boss.insert(job.name, [toRow({ ...job, afterSeconds: OUTAGE_RETRY_MS / 1000 })])
       return { status: 'completed' }
     } catch (error) {
-      // A discard is retried without limit, because its bytes must be deleted in the end.
-      const isHopeless = retries >= TRIES - 1 && job.name !== 'discard-media'
-      return { status: isHopeless ? 'deadletter' : 'failed', output: { message: String(error) } }
+      // A discard is retried without limit, because its bytes must not stay in the storage.
+      const isLastTry = retries >= MAX_TRIES - 1 && job.name !== 'discard-media'
+      return { status: isLastTry ? 'deadletter' : 'failed', output: { message: String(error) } }
     }
   }
 }
 
-interface Done {
+interface JobResult {
   readonly status: 'completed' | 'failed' | 'deadletter'
   readonly output?: object
 }

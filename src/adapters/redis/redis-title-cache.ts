@@ -7,27 +7,28 @@ import type { MediaId } from '../../domain/media/ids.ts'
 import type { Tag } from '../../domain/values/tag.ts'
 import type { Title } from '../../domain/values/title.ts'
 
-/** Milliseconds: nobody waits longer for what was to be fast. */
-const CONNECT_TIMEOUT = 500
-const COMMAND_TIMEOUT = 300
+/** Short, because a title can always be read from the database instead. */
+const CONNECT_TIMEOUT_MS = 500
+const COMMAND_TIMEOUT_MS = 300
 /**
- * A connection that says nothing for so long while commands wait is given up for a new one: where the other end is gone
- * without a word, only the kernel would find out, after about a quarter of an hour (tcp(7), tcp_retries2).
+ * A connection is replaced if commands wait and nothing arrives for this long. Without it, only the kernel would detect
+ * that the server has disappeared, after about 15 minutes (tcp(7), tcp_retries2).
  */
-const SILENCE = 1000
-const RECONNECT_AT_MOST = 2000
+const SOCKET_TIMEOUT_MS = 1000
+const MAX_RECONNECT_DELAY_MS = 2000
 const TOMBSTONE_SECONDS = 24 * 60 * 60
 const SCAN_COUNT = 500
 
 /**
- * One script for both, so that looking and writing are one step: nothing happens unless what is there is older (`strict`
- * 1) or not newer (0). Versions are compared as numbers, which Lua keeps exactly up to 2^53.
+ * Writes an entry or a tombstone atomically. ARGV: version, `strict`, seconds until it expires (0 for never), fields.
+ * With `strict` 1 it replaces only older versions, with 0 also the same version. Versions are compared as numbers,
+ * which are exact in Lua up to 2^53.
  */
 const WRITE = `
   local isHash = redis.call('TYPE', KEYS[1]).ok == 'hash'
-  local known = isHash and tonumber(redis.call('HGET', KEYS[1], 'version') or 0) or 0
+  local current = isHash and tonumber(redis.call('HGET', KEYS[1], 'version') or 0) or 0
   local version = tonumber(ARGV[1])
-  if known > version or (known == version and ARGV[2] == '1') then return 0 end
+  if current > version or (current == version and ARGV[2] == '1') then return 0 end
   redis.call('DEL', KEYS[1])
   redis.call('HSET', KEYS[1], 'version', ARGV[1], unpack(ARGV, 4))
   if tonumber(ARGV[3]) > 0 then redis.call('EXPIRE', KEYS[1], ARGV[3]) end
@@ -35,60 +36,71 @@ const WRITE = `
 
 declare module 'ioredis' {
   interface RedisCommander<Context> {
-    writeTitle(key: string, ...given: (string | number)[]): RedisResult<number, Context>
+    writeTitle(key: string, ...args: (string | number)[]): RedisResult<number, Context>
   }
 }
 
 export interface RedisOptions {
-  /** What every key begins with; `mediaport:` unless told. */
+  /** The prefix of every key. `mediaport:` by default. */
   readonly prefix?: string | undefined
-  /** After how many seconds a title is forgotten; never unless told. */
+  /** The seconds after which a cached title expires. By default it does not expire. */
   readonly ttlSeconds?: number | undefined
 }
 
-/** Titles in Redis, each a hash at `<prefix>title:<id>`; of one that was taken out only the version is left, for a day. */
+/**
+ * Caches titles in Redis, each as a hash at `<prefix>title:<id>`. A removed entry leaves a tombstone with its version
+ * for one day.
+ *
+ * @example
+ * const titles = new RedisTitleCache('redis://localhost', { prefix: 'app:' })
+ */
 export class RedisTitleCache implements TitleCache {
   readonly #redis: Redis
   readonly #prefix: string
-  readonly #ttl: number
+  readonly #ttlSeconds: number
 
-  /** Connects at once and for ever again; while there is no connection, every method is `unavailable` without waiting. */
+  /**
+   * Connects at once, and reconnects until `close` is called. Without a connection every method returns `unavailable`
+   * immediately.
+   *
+   * @param url The address of the server, which begins with `redis://` or `rediss://`.
+   */
   constructor(url: string, { prefix = 'mediaport:', ttlSeconds = 0 }: RedisOptions = {}) {
     this.#prefix = `${prefix}title:`
-    this.#ttl = ttlSeconds
+    this.#ttlSeconds = ttlSeconds
     this.#redis = new Redis(url, {
       enableOfflineQueue: false,
       maxRetriesPerRequest: 1,
-      connectTimeout: CONNECT_TIMEOUT,
-      commandTimeout: COMMAND_TIMEOUT,
-      socketTimeout: SILENCE,
-      retryStrategy: (times) => Math.min(times * 100, RECONNECT_AT_MOST),
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      commandTimeout: COMMAND_TIMEOUT_MS,
+      socketTimeout: SOCKET_TIMEOUT_MS,
+      retryStrategy: (times) => Math.min(times * 100, MAX_RECONNECT_DELAY_MS),
     })
-    // Whoever asks is told; unheard, this event would be printed.
+    // Each method returns its own error. Without a listener ioredis would print this event.
     this.#redis.on('error', () => {})
     this.#redis.defineCommand('writeTitle', { numberOfKeys: 1, lua: WRITE })
   }
 
   put(id: MediaId, { owner, title, tags, version }: CachedTitle): ResultAsync<void, Unavailable> {
     const fields = ['owner', owner, 'title', title, 'tags', JSON.stringify(tags)]
-    return answer(this.#redis.writeTitle(this.#key(id), version, 1, this.#ttl, ...fields)).map(() => undefined)
+    return toResult(this.#redis.writeTitle(this.#key(id), version, 1, this.#ttlSeconds, ...fields)).map(() => undefined)
   }
 
   find(id: MediaId): ResultAsync<CachedTitle | undefined, Unavailable> {
-    return answer(this.#redis.hmget(this.#key(id), ...FIELDS))
+    return toResult(this.#redis.hmget(this.#key(id), ...FIELDS))
       .map(parseEntry)
       .orElse((error) => (isWrongType(error.cause) ? ok(undefined) : err(error)))
   }
 
   remove(id: MediaId, version: number): ResultAsync<void, Unavailable> {
-    return answer(this.#redis.writeTitle(this.#key(id), version, 0, TOMBSTONE_SECONDS)).map(() => undefined)
+    return toResult(this.#redis.writeTitle(this.#key(id), version, 0, TOMBSTONE_SECONDS)).map(() => undefined)
   }
 
   list(next = '0'): ResultAsync<CachedTitles, Unavailable> {
-    return answer(this.#page(next))
+    return toResult(this.#page(next))
   }
 
-  /** Whether the server answers, asked now. */
+  /** Sends a `PING` command. */
   isUp(): Promise<boolean> {
     return this.#redis.ping().then(
       () => true,
@@ -122,7 +134,7 @@ const Page = z.tuple([z.string(), z.array(z.string())])
 
 const FIELDS = ['owner', 'title', 'tags', 'version'] as const
 
-/** The entry, or `undefined` if there is none, it was taken out, or the hash is none of ours. */
+/** Returns `undefined` if there is no hash, or it is a tombstone, or another program has written it. */
 function parseEntry([owner, title, rawTags, rawVersion]: readonly (string | null)[]): CachedTitle | undefined {
   const tags = parseTags(rawTags)
   const version = Number(rawVersion)
@@ -141,8 +153,8 @@ function parseTags(raw: string | null | undefined): Tag[] | undefined {
   }
 }
 
-/** The key holds something that is no hash, and so none of ours (https://redis.io/docs/latest/develop/data-types/). */
+/** Another program has written another data type than a hash (https://redis.io/docs/latest/develop/data-types/). */
 const isWrongType = (cause: unknown): boolean => cause instanceof Error && cause.message.startsWith('WRONGTYPE ')
 
-const answer = <T>(work: Promise<T>): ResultAsync<T, Unavailable> =>
+const toResult = <T>(work: Promise<T>): ResultAsync<T, Unavailable> =>
   ResultAsync.fromPromise(work, unavailable('titles'))

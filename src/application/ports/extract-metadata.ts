@@ -4,16 +4,16 @@ import type { ContentType } from '../../domain/values/content-type.ts'
 import type { ByteRange } from './file-storage.ts'
 
 /**
- * Reads what a file says of itself, and as little of the file as that takes. A file can't make it fail, only be told as
- * `failed`: whatever its bytes do, the answer comes within a fixed time and memory. Its only errors are those of `read`.
+ * Reads the technical metadata of a file, and no more of the file than it needs. Whatever the bytes are, it returns within a
+ * fixed time and memory; a file that cannot be read has the status `failed`. The only errors are those of `read`.
  */
 export type ExtractMetadata = <E>(file: FileToRead<E>) => ResultAsync<Metadata, E>
 
 export interface FileToRead<E> {
-  /** What its first bytes say it is. */
+  /** The type that was recognised by the first bytes. */
   readonly contentType: ContentType
-  /** Bytes, at least 1. */
+  /** In bytes, at least 1. */
   readonly size: number
-  /** The bytes of a range that lies within the file. */
+  /** Returns the bytes of a range that lies within the file. */
   readonly read: (range: ByteRange) => ResultAsync<Uint8Array, E>
 }

@@ -6,34 +6,37 @@ import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import { within } from './within.ts'
 
-/** @param seen the row, where it was read just now. */
-export type CacheTitle = (id: MediaId, seen?: Media) => ResultAsync<void, Unavailable>
+/**
+ * Makes the title cache agree with the row.
+ *
+ * @param current The row, if the caller has just read or written it.
+ */
+export type CacheTitle = (id: MediaId, current?: Media) => ResultAsync<void, Unavailable>
 
-/** Makes the cache agree with what the row says by now. */
 export const cacheTitle =
   ({ media, titles }: Pick<Ports, 'media' | 'titles'>): CacheTitle =>
-  (id, seen) =>
+  (id, current) =>
     safeTry(async function* () {
-      let row = seen ?? (yield* findRow(media, id))
-      for (let done: number | undefined; ; row = yield* findRow(media, id)) {
+      let row = current ?? (yield* findRow(media, id))
+      for (let cachedVersion: number | undefined; ; row = yield* findRow(media, id)) {
         if (!row || row.state === 'receiving') {
-          // What was written meanwhile is of a media that has come to its end.
-          if (done !== undefined) yield* titles.remove(id, done)
+          // The media item was deleted and forgotten after its title was cached.
+          if (cachedVersion !== undefined) yield* titles.remove(id, cachedVersion)
           return ok()
         }
-        // Read once more after writing: what changed meanwhile may have been written by nobody.
-        if (row.version === done) return ok()
+        // Re-read after writing: the job of a change in between may have run before this write.
+        if (row.version === cachedVersion) return ok()
         if (row.state === 'stored') yield* titles.put(id, row)
         if (row.state === 'deleted') yield* titles.remove(id, row.version)
-        done = row.version
+        cachedVersion = row.version
       }
     })
 
-/** How long a caller waits for a cache that was to make things faster, in milliseconds. */
-export const CACHE_PATIENCE = 100
+/** How long a caller waits for the title cache. */
+export const CACHE_TIMEOUT_MS = 100
 
-/** Does the job's work at once, so that readers see the change; where that takes too long or fails, the job does it. */
+/** Does the work of the job at once, so that readers see a change. If that fails or takes too long, the job does it. */
 export const cacheAtOnce =
   (cache: CacheTitle) =>
   (row: Media): ResultAsync<void, Unavailable> =>
-    within(CACHE_PATIENCE, 'titles', cache(row.id, row))
+    within(CACHE_TIMEOUT_MS, 'titles', cache(row.id, row))

@@ -7,27 +7,27 @@ import { findRow } from '../library/get-media.ts'
 import type { Ports } from '../ports/index.ts'
 import { type Unavailable, unavailable } from '../ports/unavailable.ts'
 
-/** The bytes that are to be described, once they were stored. */
-export interface Describable {
+/** The attempt whose bytes are to be described. */
+export interface AttemptRef {
   readonly id: MediaId
   readonly attempt: Attempt
 }
 
-export type DescribeMedia = (describable: Describable) => ResultAsync<void, Unavailable>
-
-const REFUSED: Metadata = { status: 'failed', reason: 'the store did not take what was read', tags: {} }
-
 /**
- * Makes the metadata store agree with the row: one document about the bytes that it names, none about others. A file that
- * has a document is not read again.
+ * Makes the metadata store agree with the row: there is one document about the file that the row names, and none about
+ * others. A file that has a document is not read again.
  */
+export type DescribeMedia = (file: AttemptRef) => ResultAsync<void, Unavailable>
+
+const REFUSED: Metadata = { status: 'failed', reason: 'The metadata store refused the document.', tags: {} }
+
 export const describeMedia = ({
   media,
   storages,
   metadata,
   extract,
 }: Pick<Ports, 'media' | 'storages' | 'metadata' | 'extract'>): DescribeMedia => {
-  /** Nothing, where the file is gone: it was deleted meanwhile, or `doctor` will find it missing. */
+  /** Returns `undefined` if the file is missing: the media item was deleted, or `doctor` will report it. */
   const read = (row: Stored): ResultAsync<Metadata | undefined, Unavailable> =>
     findStorage(storages, row.storage)
       .asyncAndThen((storage) =>
@@ -49,16 +49,16 @@ export const describeMedia = ({
   return ({ id, attempt }) =>
     safeTry(async function* () {
       let described = attempt
-      for (let seen: StorageKey | undefined; ; ) {
+      for (let describedKey: StorageKey | undefined; ; ) {
         const row = yield* findRow(media, id)
         if (row?.state !== 'stored') {
           yield* metadata.remove(id, described)
           return ok()
         }
-        // Read once more after writing: what was deleted or moved meanwhile may have been cleared away before.
-        if (row.storageKey === seen) return ok()
+        // Re-read after writing: a deletion or move in between may have removed the document before it was written.
+        if (row.storageKey === describedKey) return ok()
         described = row.attempt
-        seen = row.storageKey
+        describedKey = row.storageKey
         if (yield* metadata.find(id, described)) continue
         const document = yield* read(row)
         if (document) yield* save(row, document)
@@ -67,9 +67,9 @@ export const describeMedia = ({
 }
 
 const collect = (body: AsyncIterable<Uint8Array>): ResultAsync<Uint8Array, Unavailable> =>
-  ResultAsync.fromPromise(concatenated(body), unavailable('storage'))
+  ResultAsync.fromPromise(concatenate(body), unavailable('storage'))
 
-async function concatenated(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+async function concatenate(body: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
   const chunks: Uint8Array[] = []
   for await (const chunk of body) chunks.push(chunk)
   return Buffer.concat(chunks)

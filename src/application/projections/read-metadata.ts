@@ -6,23 +6,28 @@ import type { NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import { within } from './within.ts'
 
-/** Nothing is known yet: the file has not been read, or the store does not answer. */
+/** The file has not been described yet, or the metadata store does not answer. */
 export interface Pending {
   readonly status: 'pending'
 }
 
-export type ReadMetadata = (id: string, asking?: ReadOptions) => ResultAsync<Metadata | Pending, NotFound | Unavailable>
+/**
+ * Returns the technical metadata of a media item's file. It includes the place where a picture was taken, so the caller must
+ * decide who may see it. If the metadata store does not answer within a second, the result is `pending`.
+ */
+export type ReadMetadata = (
+  id: string,
+  options?: ReadOptions,
+) => ResultAsync<Metadata | Pending, NotFound | Unavailable>
 
-/** Milliseconds. */
-const PATIENCE = 1000
+const TIMEOUT_MS = 1000
 const PENDING: Pending = { status: 'pending' }
 
-/** What the file of a media says of itself, the place where it was taken included: who shows that has to decide on it. */
 export const readMetadata =
   ({ metadata }: Pick<Ports, 'metadata'>, getMedia: GetMedia): ReadMetadata =>
-  (id, asking) =>
-    getMedia(id, asking).andThen((media) =>
-      within(PATIENCE, 'metadata', metadata.find(media.id, media.attempt))
-        .map((found) => found ?? PENDING)
+  (id, options) =>
+    getMedia(id, options).andThen((media) =>
+      within(TIMEOUT_MS, 'metadata', metadata.find(media.id, media.attempt))
+        .map((document) => document ?? PENDING)
         .orElse(() => ok(PENDING)),
     )

@@ -5,29 +5,29 @@ import { type GetMedia, parseMediaId, type ReadOptions } from '../library/get-me
 import type { Ports } from '../ports/index.ts'
 import type { NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
-import { CACHE_PATIENCE, type CacheTitle, cacheAtOnce } from './cache-title.ts'
+import { CACHE_TIMEOUT_MS, type CacheTitle, cacheAtOnce } from './cache-title.ts'
 import { within } from './within.ts'
 
 export interface TitleView extends Pick<Stored, 'title' | 'tags'> {
   readonly id: MediaId
 }
 
-export type ReadTitle = (id: string, asking?: ReadOptions) => ResultAsync<TitleView, NotFound | Unavailable>
-
 /**
- * Title and tags, from the cache where it has them. They may be as old as the jobs are behind; a media that this very
- * process has changed or deleted is as it is. Without a cache the row is read, later by `CACHE_PATIENCE` at most.
+ * Returns the title and tags of a media item, from the cache if it has them. After a change or deletion by another process
+ * it may return the old ones until the job has run. If the cache does not answer within 100 ms, the row is read.
  */
+export type ReadTitle = (id: string, options?: ReadOptions) => ResultAsync<TitleView, NotFound | Unavailable>
+
 export const readTitle =
   ({ titles }: Pick<Ports, 'titles'>, getMedia: GetMedia, cache: CacheTitle): ReadTitle =>
-  (raw, asking = {}) =>
+  (rawId, options = {}) =>
     safeTry(async function* () {
-      const id = yield* parseMediaId(raw)
-      const found = await within(CACHE_PATIENCE, 'titles', titles.find(id))
+      const id = yield* parseMediaId(rawId)
+      const found = await within(CACHE_TIMEOUT_MS, 'titles', titles.find(id))
       const cached = found.unwrapOr(undefined)
-      if (cached && (asking.owner === undefined || asking.owner === cached.owner))
+      if (cached && (options.owner === undefined || options.owner === cached.owner))
         return ok({ id, title: cached.title, tags: cached.tags })
-      const media = yield* getMedia(id, asking)
+      const media = yield* getMedia(id, options)
       if (found.isOk() && !cached) await cacheAtOnce(cache)(media)
       return ok({ id, title: media.title, tags: media.tags })
     })

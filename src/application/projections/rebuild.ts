@@ -6,22 +6,22 @@ import { examineDocuments, examineTitles } from '../upkeep/doctor-projections.ts
 import type { CacheTitle } from './cache-title.ts'
 import type { DescribeMedia } from './describe-media.ts'
 
-export interface Rebuilding {
+export interface RebuildOptions {
   readonly metadata: boolean
   readonly titles: boolean
-  /** Told now and then how many media have been seen to. */
-  readonly onProgress?: (done: number) => void
+  /** Called from time to time with the number of media items that are done. */
+  readonly onProgress?: (doneItems: number) => void
 }
 
 /**
- * Makes again what the metadata store or the title cache has lost, and takes out what one that was restored from an old
- * copy has of media that are no more. What is right is left alone: it can be stopped and started again at any time,
- * beside running servers. Answers with how many media it has seen to.
+ * Makes the metadata store or the title cache complete again. Writes what is missing, and removes what belongs to no media
+ * item any more, such as after a restore from an old backup. Correct entries are left as they are, so it can be stopped
+ * and repeated at any time, also while servers run. Returns the number of media items it has checked.
  */
-export type Rebuild = (what: Rebuilding) => ResultAsync<number, Unavailable>
+export type Rebuild = (options: RebuildOptions) => ResultAsync<number, Unavailable>
 
-const PAGE = 100
-const AT_ONCE = 5
+const PAGE_ROWS = 100
+const PARALLEL = 5
 
 export const rebuild =
   (ports: Pick<Ports, 'media' | 'metadata' | 'titles'>, describe: DescribeMedia, cache: CacheTitle): Rebuild =>
@@ -34,10 +34,10 @@ export const rebuild =
         for (const { id, version } of (yield* examineTitles(ports)).findings) yield* ports.titles.remove(id, version)
       let done = 0
       for (let after: MediaId | undefined; ; ) {
-        const page = yield* ports.media.scan(after, PAGE)
+        const page = yield* ports.media.scan(after, PAGE_ROWS)
         const stored = page.filter((row) => row.state === 'stored')
-        for (let from = 0; from < stored.length; from += AT_ONCE) {
-          const rows = stored.slice(from, from + AT_ONCE)
+        for (let from = 0; from < stored.length; from += PARALLEL) {
+          const rows = stored.slice(from, from + PARALLEL)
           if (metadata) yield* ResultAsync.combine(rows.map(describe))
           if (titles) yield* ResultAsync.combine(rows.map(({ id }) => cache(id)))
           done += rows.length

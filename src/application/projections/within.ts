@@ -1,24 +1,16 @@
 import { err, type Result, ResultAsync } from 'neverthrow'
 import { type Dependency, type Unavailable, unavailable } from '../ports/unavailable.ts'
 
-/**
- * What `work` answers, if it does so in time. Else `dependency` counts as unavailable; the work goes on by itself.
- * @param milliseconds how long somebody else may be kept waiting by it.
- */
+/** Returns the result of `work`, or `unavailable` after `timeoutMs`. The work itself is not cancelled. */
 export function within<T, E>(
-  milliseconds: number,
+  timeoutMs: number,
   dependency: Dependency,
   work: ResultAsync<T, E>,
 ): ResultAsync<T, E | Unavailable> {
-  return new ResultAsync(
-    new Promise<Result<T, E | Unavailable>>((resolve) => {
-      const giveUp = () => resolve(err(unavailable(dependency)(new Error(`no answer within ${milliseconds} ms`))))
-      const timer = setTimeout(giveUp, milliseconds)
-      const answer = (result: Result<T, E>): void => {
-        clearTimeout(timer)
-        resolve(result)
-      }
-      void work.then(answer)
-    }),
+  const timeout = Promise.withResolvers<Result<T, E | Unavailable>>()
+  const timer = setTimeout(
+    () => timeout.resolve(err(unavailable(dependency)(new Error(`No answer within ${timeoutMs} ms.`)))),
+    timeoutMs,
   )
+  return new ResultAsync(Promise.race([work, timeout.promise]).finally(() => clearTimeout(timer)))
 }

@@ -9,8 +9,8 @@ export interface NotMoved {
   readonly type: 'not-moved'
   readonly id: MediaId
   /**
-   * The file is gone; it has other bytes than were uploaded; the other storage does not take it; it took too long; one of the
-   * two did not answer.
+   * `file-missing`: the source has no such file. `file-damaged`: it has other bytes than the upload. `storage-error` and
+   * `insufficient-storage`: the target refused it. `too-slow`: the copy took too long. `unavailable`: a storage did not answer.
    */
   readonly reason:
     | 'file-missing'
@@ -19,17 +19,17 @@ export interface NotMoved {
     | 'insufficient-storage'
     | 'too-slow'
     | 'unavailable'
-  /** What the storage said, where it did. */
+  /** The error of the storage, if there was one. */
   readonly cause?: unknown
 }
 
-/** The same bytes under another key, proved by their digest. */
+/** Copies a file to another storage and compares its size and digest with the row. */
 export function copyFile(
   row: Stored,
   from: FileStorage,
   to: FileStorage,
   { storageKey: key }: FileRef,
-  seconds: number,
+  timeoutSeconds: number,
 ) {
   const notMoved = (reason: NotMoved['reason'], cause?: unknown) =>
     ({ type: 'not-moved', id: row.id, reason, ...(cause !== undefined && { cause }) }) as const
@@ -39,9 +39,9 @@ export function copyFile(
       .mapErr((error) => (error.type === 'unavailable' ? error : notMoved('file-missing')))
     const bytes = body[Symbol.asyncIterator]()
     const hash = createHash('sha256')
-    const signal = AbortSignal.timeout(seconds * 1000)
+    const signal = AbortSignal.timeout(timeoutSeconds * 1000)
     const put = await to.put(key, hashed(bytes, hash), { contentType: row.mimeType, signal })
-    // Whoever took none of them did not let go of the file either.
+    // If `put` failed before reading, nothing has closed the source yet.
     await bytes.return?.()
     const file = yield* put.mapErr((error) => {
       if (error.type === 'unavailable') return error

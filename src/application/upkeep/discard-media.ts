@@ -6,12 +6,12 @@ import { findRow } from '../library/get-media.ts'
 import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 
-export type DiscardMedia = (leftover: FileRef) => ResultAsync<void, Unavailable>
-
 /**
- * The one place where bytes are deleted, and what was read from them. It asks the row first, and deletes unless the row
- * may still show these very bytes to somebody. Keys are never used again, so it can't hit anything else, and may run as often as it likes.
+ * Deletes the bytes of a file, and the projections of a deleted media item. No other code deletes bytes. It reads the row
+ * first and does nothing if the row needs this file. A storage key is never used twice, so it can run any number of times.
  */
+export type DiscardMedia = (file: FileRef) => ResultAsync<void, Unavailable>
+
 export const discardMedia =
   ({ media, storages, metadata, titles }: Pick<Ports, 'media' | 'storages' | 'metadata' | 'titles'>): DiscardMedia =>
   ({ id, storage: name, storageKey, fileId }) =>
@@ -22,7 +22,7 @@ export const discardMedia =
       yield* storage.delete(storageKey, fileId)
       const marked = await media.update(id, (current, now) => markDiscarded(current, storageKey, now))
       if (marked.isErr() && marked.error.type === 'unavailable') return err(marked.error)
-      // Last, so that a cache or a store that does not answer keeps no bytes from being known as gone.
+      // Last, so that the row records the deletion even if a projection does not answer.
       if (!row || row.state === 'deleted') yield* titles.remove(id, row?.version ?? Number.MAX_SAFE_INTEGER)
       if (row?.state === 'deleted') yield* metadata.remove(id, row.attempt)
       return ok()

@@ -5,7 +5,7 @@ import { findRow } from '../library/get-media.ts'
 import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 
-/** What a projection has and the rows do not: it may be taken out, for what belongs there can be made again. */
+/** An entry of a projection that does not agree with the rows. It may be removed, because it can be made again. */
 export type ProjectionFinding = { readonly id: MediaId; readonly detail: string } & (
   | { readonly problem: 'unknown-document'; readonly attempt: Attempt }
   | { readonly problem: 'wrong-title'; readonly version: number }
@@ -15,7 +15,7 @@ type Rows = ReadonlyMap<MediaId, Media>
 
 export interface ExaminedDocuments {
   readonly findings: readonly Extract<ProjectionFinding, { problem: 'unknown-document' }>[]
-  /** The media of which there is a document. */
+  /** The media items that have a document. */
   readonly described: ReadonlySet<MediaId>
 }
 
@@ -24,7 +24,7 @@ export interface ExaminedTitles {
   readonly titles: number
 }
 
-/** @param rows as they were read just now; one that is absent or disagrees is read again, for it may have changed since. */
+/** @param rows The rows as they were read before. A row that is absent or does not agree is read again. */
 export const examineDocuments = (
   { media, metadata }: Pick<Ports, 'media' | 'metadata'>,
   rows: Rows = new Map(),
@@ -36,14 +36,14 @@ export const examineDocuments = (
       const page = yield* metadata.list(after)
       for (const { id, attempt } of page) {
         described.add(id)
-        if (isOf(rows.get(id), attempt)) continue
+        if (belongsTo(rows.get(id), attempt)) continue
         const row = yield* findRow(media, id)
-        if (isOf(row, attempt)) continue
+        if (belongsTo(row, attempt)) continue
         findings.push({
           problem: 'unknown-document',
           id,
           attempt,
-          detail: row ? `its media is ${row.state}` : 'no media',
+          detail: row ? `the media item is ${row.state}` : 'no media item',
         })
       }
       after = page.at(-1)?.id
@@ -51,7 +51,7 @@ export const examineDocuments = (
     }
   })
 
-/** @param rows as for `examineDocuments`. */
+/** @param rows See `examineDocuments`. */
 export const examineTitles = (
   { media, titles }: Pick<Ports, 'media' | 'titles'>,
   rows: Rows = new Map(),
@@ -63,13 +63,14 @@ export const examineTitles = (
       const page = yield* titles.list(next)
       for (const { id, version } of page.entries) {
         cached++
-        if (isAt(rows.get(id), version)) continue
+        if (isOfVersion(rows.get(id), version)) continue
         const row = yield* findRow(media, id)
-        if (isAt(row, version)) continue
-        // Whoever changed the row may just be about to change this.
-        const now = yield* titles.find(id)
-        if (now?.version !== version) continue
-        const detail = row?.state === 'stored' ? `version ${version} of ${row.version}` : (row?.state ?? 'no media')
+        if (isOfVersion(row, version)) continue
+        // The process that changed the row may have updated the entry in between.
+        const entry = yield* titles.find(id)
+        if (entry?.version !== version) continue
+        const detail =
+          row?.state === 'stored' ? `version ${version} of ${row.version}` : (row?.state ?? 'no media item')
         findings.push({ problem: 'wrong-title', id, version, detail })
       }
       next = page.next
@@ -77,6 +78,8 @@ export const examineTitles = (
     }
   })
 
-const isOf = (row: Media | undefined, attempt: Attempt): boolean => row?.state === 'stored' && row.attempt === attempt
+const belongsTo = (row: Media | undefined, attempt: Attempt): boolean =>
+  row?.state === 'stored' && row.attempt === attempt
 
-const isAt = (row: Media | undefined, version: number): boolean => row?.state === 'stored' && row.version === version
+const isOfVersion = (row: Media | undefined, version: number): boolean =>
+  row?.state === 'stored' && row.version === version

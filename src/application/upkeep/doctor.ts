@@ -1,152 +1,68 @@
-import { err, ok, type Result, type ResultAsync, safeTry } from 'neverthrow'
+import { setTimeout } from 'node:timers/promises'
+import { err, errAsync, ok, okAsync, ResultAsync } from 'neverthrow'
 import type { MediaEvent } from '../../domain/media/events.ts'
-import { type MediaId, type StorageKey, storageKey } from '../../domain/media/ids.ts'
-import {
-  type FileRef,
-  fileRef,
-  isDiscardable,
-  type Media,
-  needsFile,
-  type Receiving,
-} from '../../domain/media/media.ts'
+import { type FileRef, fileRef, type Media, type Receiving } from '../../domain/media/media.ts'
 import { expire, type FenceLost } from '../../domain/media/transitions.ts'
-import { findStorage } from '../find-storage.ts'
-import { findRow } from '../library/get-media.ts'
 import type { Policy } from '../policy.ts'
-import type { FileStorage, ListedFile } from '../ports/file-storage.ts'
 import type { Ports } from '../ports/index.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import type { DiscardMedia } from './discard-media.ts'
-import { examineDocuments, examineTitles, type ProjectionFinding } from './doctor-projections.ts'
+import { examine } from './examine.ts'
+import { type Examination, type Finding, placeOfFinding } from './findings.ts'
 
-export interface FileFinding extends FileRef {
-  readonly problem:
-    | 'file-missing'
-    | 'file-of-another-size'
-    /** Its lease ran out long ago and nobody put it away: does a worker run? */
-    | 'upload-stuck'
-    /** Bytes that nothing wants are there, or were never known to be deleted: does a worker run? */
-    | 'never-discarded'
-    /** Stored long ago, and nothing is known of what it says of itself: does a worker run? */
-    | 'never-described'
-    /** No row knows it, and it is too old to be on its way in or out. */
-    | 'unknown-file'
-    /** The row names a storage that is not configured here, so nothing is known of its file. */
-    | 'unknown-storage'
-  readonly detail: string
-}
-
-export type Finding = FileFinding | ProjectionFinding
-
-export interface Examination {
-  readonly findings: readonly Finding[]
-  readonly rows: number
+/** Why a file that no row names was kept: so many are unknown that this looks like the wrong database. */
+export interface TooManyUnknown {
+  readonly type: 'too-many-unknown'
+  readonly unknownFiles: number
   readonly files: number
-  readonly documents: number
-  readonly titles: number
 }
 
 export interface Doctor {
-  /** Compares every row with every storage and every projection, and changes nothing. Takes memory for each row's key. */
-  readonly examine: () => ResultAsync<Examination, Unavailable>
   /**
-   * Lets the jobs of the finding's row be done once more, and puts away an upload that is stuck; what a projection has
-   * beyond the rows is taken out of it. What no row can tell is not mended.
+   * Compares all rows with all files, documents and cached titles. Changes nothing. Jobs of recent changes may still be
+   * waiting: if there are findings that such jobs resolve, it waits for `jobsMs` and reports those that remain. Needs memory
+   * for the key of each row.
+   */
+  readonly examine: (options?: {
+    /** In milliseconds, by default 5,000. A running worker needs a second for a job. */
+    readonly jobsMs?: number | undefined
+  }) => ResultAsync<Examination, Unavailable>
+  /**
+   * Repairs what the rows can tell: adds the jobs of the row again, abandons a stuck upload, and removes entries of
+   * projections that belong to no row. A missing or damaged file can only be restored from a backup.
    */
   readonly repair: (finding: Finding) => ResultAsync<void, Unavailable>
-  /** Deletes an unknown file, if there is still no row that needs it. */
-  readonly deleteUnknown: DiscardMedia
+  /**
+   * Deletes a file that no row names, if there is still no such row. Errs with `too-many-unknown` if more than 1 % of all
+   * files are unknown, unless `force` is true.
+   */
+  readonly deleteUnknown: (
+    file: FileRef,
+    examination: Pick<Examination, 'findings' | 'files'>,
+    options?: { readonly force?: boolean | undefined },
+  ) => ResultAsync<void, TooManyUnknown | Unavailable>
 }
 
-const PAGE = 1000
-/** How much later than it should have happened something has to be before it is a finding, in seconds. */
-const PATIENCE = 300
+const JOBS_MS = 5000
+/** A larger share of unknown files is more likely a wrong database than a fault. */
+const MAX_UNKNOWN_SHARE = 0.01
 
 export const doctor = (
   ports: Pick<Ports, 'media' | 'storages' | 'metadata' | 'titles'>,
-  { leaseSeconds, forgetAfterSeconds }: Policy,
+  policy: Policy,
   discardMedia: DiscardMedia,
 ): Doctor => {
-  const { media, storages, metadata, titles } = ports
-  const judgeFile = (storage: FileStorage, file: ListedFile, row: Media | undefined): FileFinding[] => {
-    const { key, size, modifiedAt } = file
-    if (!row)
-      return isOlder(modifiedAt, forgetAfterSeconds)
-        ? [finding({ id: idIn(key), storage: storage.name, storageKey: key }, 'unknown-file', `${size} bytes`)]
-        : []
-    if (row.state === 'stored' && row.sizeBytes !== size)
-      return [finding(row, 'file-of-another-size', `${size} of ${row.sizeBytes} bytes`)]
-    return isDiscardable(row) && row.discardedAt && isOlder(row.discardedAt, PATIENCE)
-      ? [finding(row, 'never-discarded', `${size} bytes came after it was ${row.state}`)]
-      : []
-  }
-
-  const judgeRow = (row: Media): FileFinding[] => {
-    if (row.state === 'receiving' && isOlder(row.leaseExpiresAt, PATIENCE))
-      return [finding(row, 'upload-stuck', `since ${row.leaseExpiresAt.toISOString()}`)]
-    return isDiscardable(row) && !row.discardedAt && isOlder(row.createdAt, leaseSeconds + PATIENCE)
-      ? [finding(row, 'never-discarded', row.state)]
-      : []
-  }
-
-  /** A list may not know of a new file yet; of an old one, what else the storage says may be a copy that it serves on. */
-  const isGone = async (row: Media): Promise<Result<boolean, Unavailable>> => {
-    const storage = findStorage(storages, row.storage)
-    if (storage.isErr()) return err(storage.error)
-    if (isOlder(row.createdAt, PATIENCE) && !wasMoved(row)) return ok(true)
-    const file = await storage.value.open(row.storageKey)
-    if (file.isErr()) return file.error.type === 'unavailable' ? err(file.error) : ok(true)
-    await file.value[Symbol.asyncIterator]().return?.()
-    return ok(false)
-  }
+  const { media, metadata, titles } = ports
+  const compare = examine(ports, policy)
 
   return {
-    examine: () =>
-      safeTry(async function* () {
-        const findings: Finding[] = []
-        const rows = new Map<MediaId, Media>()
-        for (let after: MediaId | undefined; ; ) {
-          const page = yield* media.scan(after, PAGE)
-          for (const row of page) rows.set(row.id, row)
-          after = page.at(-1)?.id
-          if (after === undefined) break
-        }
-
-        const seen = new Set<string>()
-        for (const storage of storages)
-          for (let after: StorageKey | undefined; ; ) {
-            const page = yield* storage.list(after)
-            for (const file of page) {
-              const row = rows.get(idIn(file.key))
-              seen.add(placeOf({ storage: storage.name, storageKey: file.key }))
-              findings.push(...judgeFile(storage, file, row && isAt(row, storage, file) ? row : undefined))
-            }
-            after = page.at(-1)?.key
-            if (after === undefined) break
-          }
-
-        const documents = yield* examineDocuments(ports, rows)
-        const cached = yield* examineTitles(ports, rows)
-        for (const row of rows.values()) {
-          if (findStorage(storages, row.storage).isErr()) {
-            findings.push(finding(row, 'unknown-storage', `${row.storage} is not configured here`))
-            continue
-          }
-          findings.push(...judgeRow(row))
-          if (row.state !== 'stored') continue
-          const isThere = seen.has(placeOf(row))
-          const isDescribed = documents.described.has(row.id) || !isOlder(row.createdAt, PATIENCE)
-          if (isThere && isDescribed) continue
-          // It may have been deleted, or described, since it was read.
-          const now = yield* findRow(media, row.id)
-          if (!now || !needsFile(now, row.storageKey)) continue
-          if (!isThere) {
-            if (yield* await isGone(now)) findings.push(finding(row, 'file-missing', `${row.sizeBytes} bytes`))
-          } else if (!(yield* metadata.find(row.id, row.attempt))) findings.push(finding(row, 'never-described', ''))
-        }
-        findings.push(...documents.findings, ...cached.findings)
-        const counts = { rows: rows.size, files: seen.size, documents: documents.described.size, titles: cached.titles }
-        return ok({ findings, ...counts })
+    examine: ({ jobsMs = JOBS_MS } = {}) =>
+      compare().andThen((first) => {
+        if (!first.findings.some(isPassing)) return okAsync(first)
+        const before = new Set(first.findings.map(nameOf))
+        return ResultAsync.fromSafePromise(setTimeout(jobsMs))
+          .andThen(compare)
+          .map((second) => ({ ...second, findings: second.findings.filter((each) => before.has(nameOf(each))) }))
       }),
 
     repair: (finding) => {
@@ -160,29 +76,22 @@ export const doctor = (
         .orElse((error) => (error.type === 'unavailable' ? err(error) : ok()))
     },
 
-    deleteUnknown: discardMedia,
+    deleteUnknown: (file, { findings, files }, { force = false } = {}) => {
+      const unknownFiles = findings.filter(({ problem }) => problem === 'unknown-file').length
+      if (unknownFiles > files * MAX_UNKNOWN_SHARE && !force)
+        return errAsync({ type: 'too-many-unknown', unknownFiles, files } as const)
+      return discardMedia(file)
+    },
   }
 }
 
-const placeOf = ({ storage, storageKey }: Pick<FileRef, 'storage' | 'storageKey'>): string => `${storage} ${storageKey}`
+const nameOf = (finding: Finding): string => `${finding.problem} ${placeOfFinding(finding)}`
 
-/** A key begins with its media's id; a name that is none of ours belongs to no row. */
-const idIn = (key: StorageKey): MediaId => key.slice(0, 36) as MediaId
+/** Whether a waiting job of a recent change may resolve it. */
+const isPassing = ({ problem }: Finding): boolean =>
+  problem === 'never-discarded' || problem === 'wrong-title' || problem === 'unknown-document'
 
-const isAt = (row: Media, storage: FileStorage, file: ListedFile): boolean =>
-  row.storage === storage.name && row.storageKey === file.key
-
-const finding = (where: FileRef, problem: FileFinding['problem'], detail: string): FileFinding => {
-  const { id, storage, storageKey } = where
-  return { id, storage, storageKey, problem, detail }
-}
-
-/** Then its file is younger than its row. */
-const wasMoved = (row: Media): boolean => row.storageKey !== storageKey(row.id, row.attempt)
-
-const isOlder = (date: Date, seconds: number): boolean => date.getTime() + seconds * 1000 < Date.now()
-
-/** What happened last to this row: telling it again makes its jobs be done again. */
+/** The last event of this row. Repeating it adds its jobs again. */
 function lastEventOf(row: Exclude<Media, Receiving>): MediaEvent {
   if (row.state === 'stored') return { type: 'media-stored', id: row.id, attempt: row.attempt }
   return { type: row.state === 'deleted' ? 'media-deleted' : 'media-abandoned', ...fileRef(row) }

@@ -10,33 +10,34 @@ import type { Unavailable } from '../ports/unavailable.ts'
 import { copyFile, type NotMoved } from './copy-file.ts'
 import type { DiscardMedia } from './discard-media.ts'
 
-export interface Moving {
-  /** Names of storages. */
+export interface MoveOptions {
+  /** The name of the storage that the files are in. */
   readonly from: string
+  /** The name of the storage that they are moved to. */
   readonly to: string
-  /** Only counts what would be moved. */
+  /** Counts the files and moves none. `false` by default. */
   readonly isTrial?: boolean | undefined
-  /** Told now and then how far it has come. */
-  readonly onProgress?: (moved: Moved) => void
+  /** Called from time to time with what has been moved. */
+  readonly onProgress?: (moved: MoveResult) => void
 }
 
-export interface Moved {
+export interface MoveResult {
   readonly media: number
   readonly bytes: number
-  /** They are where they were, and served from there. */
+  /** Media items whose file stays in its storage and is served from there. */
   readonly failures: readonly NotMoved[]
 }
 
 /**
- * Moves the bytes of all media that are in one storage to another, while they are read, changed and deleted. It can be
- * stopped at any moment and started again: what was moved stays moved, and a copy that was under way is put away. A file
- * that can't be moved keeps none of the others; it ends early only when a storage, or the database, does not answer at all.
+ * Moves the files of one storage to another. Media items can be read, changed and deleted at the same time. It can be stopped
+ * and repeated at any time: moved files stay moved, and an unfinished copy is discarded by its job. A file that cannot be
+ * moved does not stop the others. It errs only if the database or a storage does not answer.
  */
-export type MoveMedia = (moving: Moving) => ResultAsync<Moved, Unavailable>
+export type MoveMedia = (options: MoveOptions) => ResultAsync<MoveResult, Unavailable>
 
-const PAGE = 100
-const AT_ONCE = 4
-/** How many leases a copy may take; nobody takes it for left behind before twice as many have passed. */
+const PAGE_ROWS = 100
+const PARALLEL = 4
+/** A copy may take so many leases. Its job discards it after twice as many. */
 const COPY_LEASES = 10
 
 export const moveMedia = (
@@ -44,9 +45,9 @@ export const moveMedia = (
   policy: Policy,
   discard: DiscardMedia,
 ): MoveMedia => {
-  const seconds = COPY_LEASES * policy.leaseSeconds
+  const copySeconds = COPY_LEASES * policy.leaseSeconds
 
-  /** Nothing, where the media was deleted, or moved by somebody else, meanwhile. */
+  /** Returns `undefined` if the media item was deleted or moved by another process in between. */
   async function moveOne(
     row: Stored,
     from: FileStorage,
@@ -54,22 +55,22 @@ export const moveMedia = (
   ): Promise<Result<Stored | NotMoved | undefined, Unavailable>> {
     const copy: FileRef = { id: row.id, storage: to.name, storageKey: storageKey(row.id, identity.newAttempt()) }
     let until = row.createdAt
-    const begun = await media.update(row.id, (current, now) => {
-      until = leaseFrom(now, seconds)
-      return isStill(current, row) ? ok(startCopy(current, copy, 2 * seconds, policy)) : err(CHANGED)
+    const started = await media.update(row.id, (current, now) => {
+      until = leaseFrom(now, copySeconds)
+      return isSame(current, row) ? ok(startCopy(current, copy, 2 * copySeconds, policy)) : err(CHANGED)
     })
-    if (begun.isErr()) return begun.error.type === 'unavailable' ? err(begun.error) : ok(undefined)
+    if (started.isErr()) return started.error.type === 'unavailable' ? err(started.error) : ok(undefined)
 
-    const file = await copyFile(row, from, to, copy, seconds)
+    const file = await copyFile(row, from, to, copy, copySeconds)
     const moved = await file.asyncAndThen(({ fileId, url }) =>
-      // From `until` on others may be about to delete the copy.
+      // After `until` a job may be about to discard the copy.
       media.update(row.id, (current, now) =>
-        isStill(current, row) && now < until ? ok(relocate(current, copy, { fileId, url }, policy)) : err(CHANGED),
+        isSame(current, row) && now < until ? ok(relocate(current, copy, { fileId, url }, policy)) : err(CHANGED),
       ),
     )
-    // Nobody knows what became of this commit, but the job that was written with the copy will.
+    // The outcome of this commit is unknown. The job that was added with the copy discards the file that is not needed.
     if (file.isOk() && moved.isErr() && moved.error.type === 'unavailable') return err(moved.error)
-    // The row says which of the two nobody needs.
+    // `discard` reads the row and deletes the one that it does not need.
     await discard({ ...copy, fileId: file.map(({ fileId }) => fileId).unwrapOr(undefined) })
     await discard(fileRef(row))
     if (moved.isOk()) return ok(moved.value)
@@ -81,14 +82,14 @@ export const moveMedia = (
     safeTry(async function* () {
       const [source, target] = [yield* findStorage(storages, from), yield* findStorage(storages, to)]
       const failures: NotMoved[] = []
-      let moved: Moved = { media: 0, bytes: 0, failures }
+      let moved: MoveResult = { media: 0, bytes: 0, failures }
       let unanswered = 0
       if (source === target) return ok(moved)
       for (let after: MediaId | undefined; ; ) {
-        const page = yield* media.scan(after, PAGE)
+        const page = yield* media.scan(after, PAGE_ROWS)
         const rows = page.filter((row) => row.state === 'stored' && row.storage === from) as Stored[]
-        for (let at = 0; at < rows.length; at += AT_ONCE) {
-          const batch = rows.slice(at, at + AT_ONCE)
+        for (let at = 0; at < rows.length; at += PARALLEL) {
+          const batch = rows.slice(at, at + PARALLEL)
           const moving = batch.map(async (row) => ({
             row,
             end: isTrial ? ok(row) : await moveOne(row, source, target),
@@ -96,8 +97,8 @@ export const moveMedia = (
           for (const { row, end } of yield* ResultAsync.fromSafePromise(Promise.all(moving))) {
             if (end.isErr()) {
               const { dependency, cause } = end.error
-              // One file may be out of reach; of several in a row, it is the storage.
-              if (dependency !== 'storage' || ++unanswered === AT_ONCE) return err(end.error)
+              // If several files in a row fail, the storage does not answer.
+              if (dependency !== 'storage' || ++unanswered === PARALLEL) return err(end.error)
               failures.push({ type: 'not-moved', id: row.id, reason: 'unavailable', cause })
             } else if (end.value) {
               unanswered = 0
@@ -115,5 +116,5 @@ export const moveMedia = (
 
 const CHANGED = { type: 'changed' } as const
 
-const isStill = (current: Media, row: Stored): current is Stored =>
+const isSame = (current: Media, row: Stored): current is Stored =>
   current.state === 'stored' && current.storageKey === row.storageKey

@@ -7,23 +7,23 @@ import type { Due } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 import type { DiscardMedia } from './discard-media.ts'
 
-/** One round over all that is due; answers with how many rows it moved on. */
+/**
+ * One round of the reaper. Expires uploads whose lease has run out, repeats discards that have not succeeded, and forgets a
+ * row once its file was discarded a second time, `forgetAfterSeconds` after the first. The second discard deletes what a
+ * writer that was paused has written after the first. Any number of processes may call it at any time. Returns the number
+ * of rows it has handled.
+ */
 export type ReapUploads = () => ResultAsync<number, Unavailable>
 
-const PAGE = 100
+const PAGE_ROWS = 100
 
-/**
- * Moves on what only time can: puts away uploads whose lease has run out, repeats discards that were never known to
- * succeed, and forgets a row once its bytes were discarded a second time, long after the first. The second time catches
- * what a writer that had been paused still wrote after the first.
- */
 export const reapUploads = (
   { media }: Pick<Ports, 'media'>,
   { forgetAfterSeconds }: Policy,
   discardMedia: DiscardMedia,
 ): ReapUploads => {
-  /** What fails is due again in the next round, and must not keep the others waiting. */
-  const moveOn = async (row: Due): Promise<boolean> => {
+  /** A row that fails is due again in the next round. It must not hold up the others. */
+  const handle = async (row: Due): Promise<boolean> => {
     if (row.state === 'receiving') return (await media.update(row.id, expire)).isOk()
     const discarded = await discardMedia(row)
     if (discarded.isErr() || row.discardedAt === undefined) return discarded.isOk()
@@ -32,12 +32,12 @@ export const reapUploads = (
 
   return () =>
     safeTry(async function* () {
-      let moved = 0
+      let handled = 0
       for (let after: MediaId | undefined; ; ) {
-        const due = yield* media.due(forgetAfterSeconds, after, PAGE)
-        for (const row of due) if (await moveOn(row)) moved++
+        const due = yield* media.due(forgetAfterSeconds, after, PAGE_ROWS)
+        for (const row of due) if (await handle(row)) handled++
         after = due.at(-1)?.id
-        if (after === undefined) return ok(moved)
+        if (after === undefined) return ok(handled)
       }
     })
 }

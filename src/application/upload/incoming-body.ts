@@ -156,10 +156,12 @@ export class IncomingBody {
         if (chunk === undefined || this.#failure) this.#ended = true
         resolve(this.#failure || !chunk ? NOTHING : chunk)
       }
+      const onChunk = (chunk: unknown) =>
+        chunk instanceof Uint8Array ? settle(chunk) : this.fail({ type: 'body-failed', cause: NO_BYTES })
       this.#wake = settle
       if (this.#failure) return settle()
       this.#source.next().then(
-        (next) => settle(next.done ? undefined : next.value),
+        (next) => (next.done ? settle() : onChunk(next.value)),
         (cause: unknown) => this.fail({ type: 'body-failed', cause }),
       )
     })
@@ -179,5 +181,6 @@ export class IncomingBody {
 }
 
 const NOTHING = new Uint8Array()
+const NO_BYTES = new TypeError('The body must consist of Uint8Arrays.')
 
 const bodyError = (failure: BodyFailure): Error => new Error(`The upload failed: ${failure.type}.`, { cause: failure })

@@ -1,22 +1,22 @@
 import { err, ok, type Result } from 'neverthrow'
 import { extension, type FileName } from './file-name.ts'
 
-/** A media type as its bytes show it (RFC 6838 name), never as a client declared it. */
+/** The media type of a file (RFC 6838), recognised by its bytes. It is never the type that a client declared. */
 export type ContentType = string & { readonly __brand: 'ContentType' }
 
 export interface UnsupportedFileType {
   readonly type: 'unsupported-file-type'
-  /** What the bytes were recognised as, if anything. */
+  /** The media type that was recognised, if any. */
   readonly found: string | undefined
 }
 
-/** The name ends in an extension of active content (a page, a script, a program) that the bytes are not. */
+/** The file name has an extension of active content (a page, a script, a program) that does not fit the media type. */
 export interface ExtensionMismatch {
   readonly type: 'extension-mismatch'
   readonly extension: string
 }
 
-/** Extensions that fit a type, ours first. */
+/** The extensions that fit each media type. The first one is added to the names of downloads. */
 const EXTENSIONS: Readonly<Record<string, readonly [string, ...string[]]>> = {
   'image/jpeg': ['jpg', 'jpeg', 'jpe', 'jfif'],
   'image/png': ['png'],
@@ -54,34 +54,38 @@ const EXTENSIONS: Readonly<Record<string, readonly [string, ...string[]]>> = {
   'application/x-rar-compressed': ['rar'],
 }
 
-/** Types that a browser can be made to execute, or that hide other files: accepted only when they are named. */
-const ONLY_WHEN_NAMED = /^image\/svg|^application\/(zip|gzip|x-)/
+/** Types that a browser may execute, or that contain other files. They are not allowed by default. */
+const NOT_BY_DEFAULT = /^image\/svg|^application\/(zip|gzip|x-)/
 
 export const KNOWN_TYPES = Object.keys(EXTENSIONS) as ContentType[]
-export const DEFAULT_TYPES: readonly ContentType[] = KNOWN_TYPES.filter((type) => !ONLY_WHEN_NAMED.test(type))
+export const DEFAULT_TYPES: readonly ContentType[] = KNOWN_TYPES.filter((type) => !NOT_BY_DEFAULT.test(type))
 
 const RASTER_IMAGES = /^image\/(jpeg|png|apng|gif|webp|avif|bmp)$/
 
-/** Whether a browser shows it as a picture without ever running it. */
+/** Whether a browser displays the type as a picture and never executes any of it. */
 export const isRasterImage = (type: ContentType): boolean => RASTER_IMAGES.test(type)
 
 const ACTIVE =
   /^(html?|xhtml?|xht|shtml|mht|mhtml|svgz?|xml|xsl|js|mjs|cjs|wasm|swf|php\d?|phps|pht|phtml|phar|aspx?|jspx?|cgi|exe|dll|com|scr|msi|bat|cmd|ps1|vbs|vbe|jse|jnlp|desktop|wsf|hta|jar|class|sh|bash|py|pl|rb|lnk|reg)$/
 
-/** A file is taken when its bytes are of an allowed type and its name doesn't promise something that runs. */
+/**
+ * Accepts a file if its media type is allowed, and its extension is not one of active content, or fits the type.
+ *
+ * @param found The media type that was recognised, if any.
+ */
 export function acceptType(
   found: string | undefined,
   name: FileName,
   allowed: readonly ContentType[],
 ): Result<ContentType, UnsupportedFileType | ExtensionMismatch> {
-  const type = allowed.find((each) => each === found)
+  const type = allowed.find((candidate) => candidate === found)
   if (type === undefined) return err({ type: 'unsupported-file-type', found })
   const suffix = extension(name)
   if (ACTIVE.test(suffix) && !fits(suffix, type)) return err({ type: 'extension-mismatch', extension: suffix })
   return ok(type)
 }
 
-/** The name to save a download under: as it is when its extension fits the bytes, else with ours put behind it. */
+/** The file name for a download. Appends an extension if the name has none that fits the media type. */
 export function downloadName(name: FileName, type: ContentType): string {
   return fits(extension(name), type) ? name : `${name}.${EXTENSIONS[type]?.[0] ?? 'bin'}`
 }

@@ -7,7 +7,7 @@ export interface InvalidSha256 {
   readonly type: 'invalid-sha256'
 }
 
-/** Takes either case. */
+/** Accepts upper and lower case. */
 export function parseSha256(raw: string): Result<Sha256, InvalidSha256> {
   return /^[0-9a-f]{64}$/i.test(raw) ? ok(raw.toLowerCase() as Sha256) : err({ type: 'invalid-sha256' })
 }

@@ -1,12 +1,15 @@
 import { err, ok, type Result } from 'neverthrow'
 
 /**
- * The name a file came with, for display only: its last path segment, Unicode NFC, without control, format or bidi
- * characters, 1–255 bytes of UTF-8. Nothing is ever stored or looked up under it.
+ * The name of an uploaded file, for display only: the last segment of its path, Unicode NFC, without control, format or
+ * bidi characters, 1 to 255 bytes of UTF-8. It is never used as a key or a path.
  */
 export type FileName = string & { readonly __brand: 'FileName' }
 
-/** No file was given: an HTML form without a chosen file sends a part without a name, and so do names that are only a folder. */
+/**
+ * The upload has no file name. An HTML form without a chosen file sends a part without a name. A name that is only a
+ * folder does not count.
+ */
 export interface MissingFile {
   readonly type: 'missing-file'
 }
@@ -15,6 +18,7 @@ const MAX_BYTES = 255
 const MAX_EXTENSION_BYTES = 32
 const CONTROL_OR_FORMAT = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
+/** Removes invalid characters and the path, and shortens a long name. Errs only if nothing is left. */
 export function parseFileName(raw: string): Result<FileName, MissingFile> {
   const visible = raw.toWellFormed().replace(CONTROL_OR_FORMAT, '').normalize('NFC')
   const base = (visible.split(/[/\\]/).at(-1) ?? '').trim()
@@ -22,13 +26,17 @@ export function parseFileName(raw: string): Result<FileName, MissingFile> {
   return ok(shorten(base) as FileName)
 }
 
-/** Lower case, without the dot; empty when there is none. A leading dot starts a name; dots at the end are no part of it. */
+/**
+ * The extension in lower case, without the dot. Empty if there is none. A dot at the start does not begin an extension.
+ * Dots and spaces at the end are ignored.
+ */
 export function extension(fullName: string): string {
   const name = fullName.replace(/[. ]+$/, '')
   const dot = name.lastIndexOf('.')
   return dot > 0 ? name.slice(dot + 1).toLowerCase() : ''
 }
 
+/** The name without its extension. The whole name if nothing would be left. */
 export function stem(name: FileName): string {
   const dot = name.lastIndexOf('.')
   return (dot > 0 ? name.slice(0, dot).trim() : '') || name
@@ -36,7 +44,7 @@ export function stem(name: FileName): string {
 
 const byteLength = (text: string): number => new TextEncoder().encode(text).length
 
-/** Cuts between code points and keeps an extension of sensible length. */
+/** Cuts between code points. Keeps an extension of at most `MAX_EXTENSION_BYTES` bytes, including the dot. */
 function shorten(name: string): string {
   if (byteLength(name) <= MAX_BYTES) return name
   const dot = name.lastIndexOf('.')

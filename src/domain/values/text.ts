@@ -1,13 +1,16 @@
-/** Characters that break a line or change the order of text: C0 and C1 controls, line separators, bidi overrides and isolates. */
+/**
+ * Characters that break a line or change the order of text: C0 and C1 controls, line separators, bidi overrides and
+ * isolates.
+ */
 const CONTROLS = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u
 const INVISIBLE = /[\p{Cf}\s]/gu
 
 export type TextFault = 'empty' | 'too-long' | 'control-characters' | 'not-well-formed'
 
 /**
- * Converts text that a person typed to Unicode NFC and trims it. Returns a fault if it has no visible character, more than
- * `maxCharacters` code points or a control character, or if it is not valid Unicode (a lone surrogate, or U+FFFD, which
- * decoders put in place of invalid bytes).
+ * Converts text that a person typed to Unicode NFC and trims it. Returns a fault if it has no visible character, more
+ * than `maxCharacters` code points or a control character, or if it is not valid Unicode (a lone surrogate, or U+FFFD,
+ * which decoders put in place of invalid bytes).
  */
 export function cleanText(raw: string, maxCharacters: number): { text: string } | { fault: TextFault } {
   if (!raw.isWellFormed() || raw.includes('\uFFFD')) return { fault: 'not-well-formed' }

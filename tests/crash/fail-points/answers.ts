@@ -1,24 +1,24 @@
-/** Fail points at the answers to clients: before one, within one, and after it. */
+/** Fail points before, within and after a response to a client. */
 import { ServerResponse } from 'node:http'
-import { around, pass } from './pass.ts'
+import { failPoint, wrapMethod } from './fail-point.ts'
 
 const STATUS: Readonly<Record<string, number>> = { POST: 201, PATCH: 200, DELETE: 204 }
 
-type End = (this: ServerResponse, ...given: unknown[]) => ServerResponse
+type End = (this: ServerResponse, ...args: unknown[]) => ServerResponse
 export function armAnswers(): void {
-  around(
+  wrapMethod(
     ServerResponse.prototype as unknown as { end: End },
     'end',
     (end) =>
-      function (this: ServerResponse, ...given) {
+      function (this: ServerResponse, ...args) {
         const { statusCode: status } = this
         if (status === STATUS[this.req.method ?? '']) {
-          pass(`before the ${status}`)
+          failPoint(`before the ${status}`)
           if (process.env['FAIL_POINT'] === `head of the ${status} sent`) this.flushHeaders()
-          pass(`head of the ${status} sent`)
-          this.once('finish', () => pass(`${status} sent`))
+          failPoint(`head of the ${status} sent`)
+          this.once('finish', () => failPoint(`${status} sent`))
         }
-        return end.apply(this, given)
+        return end.apply(this, args)
       },
   )
 }

@@ -1,4 +1,4 @@
-/** Preloaded into a process that is to die at the point that FAIL_POINT names; FAIL_FIRED names the file that proves it. */
+/** Preload for a process that kills itself at the point FAIL_POINT and writes its name to the file FAIL_FIRED. */
 import { armAnswers } from './answers.ts'
 import { armBytes } from './bytes.ts'
 import { armProjections } from './projections.ts'

@@ -1,19 +1,19 @@
 import type { StorageName, Variables } from '../installation.ts'
 
-/** What goes on when the process dies, and where in it. */
+/** A point at which the process dies, and the scene in which it is reached. */
 export interface FailPoint {
   readonly scene: SceneName
   readonly at: string
-  /** Only with this storage; both have it unless told. */
+  /** The only storage that has the point. Default: both. */
   readonly on?: StorageName
   readonly variables?: Variables
-  /** It is another process that dies there, and this one goes on. */
+  /** Whether a child process dies instead of this process. */
   readonly survives?: boolean
 }
 
-export type SceneName = 'upload' | 'second try' | 'left upload' | 'change' | 'deletion'
+export type SceneName = 'upload' | 'retry' | 'abandoned upload' | 'change' | 'deletion'
 
-/** The steps, in order, as `S1` … of an upload, its clearing away, a change and a deletion. */
+/** The points in order, from the upload to the deletion. */
 export const POINTS: readonly FailPoint[] = [
   ...within('upload', [
     'before the row',
@@ -32,35 +32,35 @@ export const POINTS: readonly FailPoint[] = [
     'describe-media claimed',
     'file being read',
     'before the document',
-    'document on its way',
+    'document sent',
     'after the document',
-    'describe-media done, nobody knows',
+    'describe-media done, not acknowledged',
     'cache-title claimed',
     'before the title',
     'title sent',
     'after the title',
-    'cache-title done, nobody knows',
+    'cache-title done, not acknowledged',
   ]),
   { scene: 'upload', at: 'reader killed', survives: true },
-  { scene: 'upload', at: 'file written, before it has its name', on: 'filesystem' },
-  { scene: 'upload', at: 'file has its name, its folder is not flushed', on: 'filesystem' },
-  { scene: 'upload', at: 'ImageKit has answered, nobody has read it', on: 'imagekit' },
+  { scene: 'upload', at: 'file written, not renamed', on: 'filesystem' },
+  { scene: 'upload', at: 'file renamed, folder not synced', on: 'filesystem' },
+  { scene: 'upload', at: 'response of ImageKit not read', on: 'imagekit' },
   { scene: 'upload', at: 'before the request to ImageKit', on: 'imagekit', variables: { IMAGEKIT_UPLOAD: 'spool' } },
-  ...within('second try', ['before the next attempt', 'COMMIT of the next attempt sent', 'after the next attempt']),
-  ...within('left upload', [
-    'before the putting away',
-    'COMMIT of the putting away sent',
-    'after the putting away',
+  ...within('retry', ['before the next attempt', 'COMMIT of the next attempt sent', 'after the next attempt']),
+  ...within('abandoned upload', [
+    'before the abandon',
+    'COMMIT of the abandon sent',
+    'after the abandon',
     'discard-media claimed',
     'before the first discard',
     'after the first discard',
-    'before the note of the discard',
-    'COMMIT of the note of the discard sent',
-    'after the note of the discard',
+    'before the record of the discard',
+    'COMMIT of the record of the discard sent',
+    'after the record of the discard',
     'before the second discard',
     'after the second discard',
-    'before it is forgotten',
-    'after it is forgotten',
+    'before the row is forgotten',
+    'after the row is forgotten',
   ]),
   ...within('change', [
     'before the change',
@@ -80,15 +80,15 @@ export const POINTS: readonly FailPoint[] = [
     '204 sent',
     'before the first discard',
     'after the first discard',
-    'after the note of the discard',
-    'before the document goes',
-    'after the document went',
-    'before the title goes',
-    'after the title went',
+    'after the record of the discard',
+    'before the document is removed',
+    'after the document is removed',
+    'before the title is removed',
+    'after the title is removed',
     'before the second discard',
     'after the second discard',
-    'before it is forgotten',
-    'after it is forgotten',
+    'before the row is forgotten',
+    'after the row is forgotten',
   ]),
 ]
 

@@ -1,91 +1,72 @@
-/** Fail points at jobs, at the reading of files, and at the stores of what was read. */
-import childProcess, { type ChildProcess } from 'node:child_process'
-import { syncBuiltinESMExports } from 'node:module'
+/** Fail points at jobs, at the reader of files, and at the projection stores. */
 import { MongoMetadataStore } from '../../../src/adapters/mongo/mongo-metadata-store.ts'
 import { PgBossJobs } from '../../../src/adapters/pg-boss/pg-boss-jobs.ts'
 import { RedisTitleCache } from '../../../src/adapters/redis/redis-title-cache.ts'
-import { around, pass, passFor } from './pass.ts'
+import { failPoint, failPointOf, wrapMethod } from './fail-point.ts'
+import { watchReaders } from './reader.ts'
 
 export function armProjections(): void {
-  around(
+  wrapMethod(
     PgBossJobs.prototype,
     'work',
     (work) =>
       function (this: PgBossJobs, doJob) {
         return work.call(this, (job) => {
-          pass(`${job.name} claimed`)
-          return doJob(job).andTee(() => pass(`${job.name} done, nobody knows`))
+          failPoint(`${job.name} claimed`)
+          return doJob(job).andTee(() => failPoint(`${job.name} done, not acknowledged`))
         })
       },
   )
 
-  around(
-    childProcess,
-    'spawn',
-    (spawn) =>
-      ((...given: Parameters<typeof spawn>): ChildProcess => {
-        const child = spawn(...given)
-        const send = child.send?.bind(child)
-        if (!send) return child
-        child.send = (message: unknown, ...rest: never[]) => {
-          const isSent = send(message as never, ...rest)
-          const isFile =
-            typeof message === 'object' && message !== null && 'type' in message && message.type === 'describe'
-          if (isFile) {
-            pass('file being read')
-            passFor('reader killed', () => child.kill('SIGKILL'))
-          }
-          return isSent
-        }
-        return child
-      }) as typeof spawn,
-  )
-  syncBuiltinESMExports()
+  watchReaders((reader) => {
+    failPoint('file being read')
+    failPointOf('reader killed', () => reader.kill('SIGKILL'))
+  })
 
-  around(
+  wrapMethod(
     MongoMetadataStore.prototype,
     'save',
     (save) =>
-      function (this: MongoMetadataStore, ...given) {
-        pass('before the document')
-        const saved = save.apply(this, given)
-        // By then it was sent, or nearly so.
-        setImmediate(() => pass('document on its way'))
-        return saved.andTee(() => pass('after the document'))
+      function (this: MongoMetadataStore, ...args) {
+        failPoint('before the document')
+        const saved = save.apply(this, args)
+        // The command has been sent by then, or almost.
+        setImmediate(() => failPoint('document sent'))
+        return saved.andTee(() => failPoint('after the document'))
       },
   )
 
-  around(
+  wrapMethod(
     MongoMetadataStore.prototype,
     'remove',
     (remove) =>
-      function (this: MongoMetadataStore, ...given) {
-        pass('before the document goes')
-        return remove.apply(this, given).andTee(() => pass('after the document went'))
+      function (this: MongoMetadataStore, ...args) {
+        failPoint('before the document is removed')
+        return remove.apply(this, args).andTee(() => failPoint('after the document is removed'))
       },
   )
 
-  around(
+  wrapMethod(
     RedisTitleCache.prototype,
     'put',
     (put) =>
       function (this: RedisTitleCache, id, title) {
         const which = title.version > 1 ? 'new title' : 'title'
-        pass(`before the ${which}`)
+        failPoint(`before the ${which}`)
         const written = put.call(this, id, title)
-        // The command is with the kernel, and nobody has read what came of it.
-        pass(`${which} sent`)
-        return written.andTee(() => pass(`after the ${which}`))
+        // The kernel has the command. Its reply has not been read.
+        failPoint(`${which} sent`)
+        return written.andTee(() => failPoint(`after the ${which}`))
       },
   )
 
-  around(
+  wrapMethod(
     RedisTitleCache.prototype,
     'remove',
     (remove) =>
-      function (this: RedisTitleCache, ...given) {
-        pass('before the title goes')
-        return remove.apply(this, given).andTee(() => pass('after the title went'))
+      function (this: RedisTitleCache, ...args) {
+        failPoint('before the title is removed')
+        return remove.apply(this, args).andTee(() => failPoint('after the title is removed'))
       },
   )
 }

@@ -1,51 +1,51 @@
-import { setTimeout } from 'node:timers/promises'
 import type { ServerProcess } from '../../integration/mediaport-process.ts'
 import { pngOf } from '../../samples.ts'
 import { CarefulClient } from '../careful-client.ts'
 import type { ClientLog } from '../client-log.ts'
+import { secondsUntil } from '../faults.ts'
 import type { Installation } from '../installation.ts'
 import { verdict } from '../verdict.ts'
 import type { SceneName } from './points.ts'
 
-/** Bytes of a file, sent in seven pieces with a little time between them. */
+/** The size of a file in bytes. It is sent in seven chunks with a short pause between them. */
 export const SIZE = 400_000
 const PAUSE_MS = 5
-/** For an upload that is to be killed from outside: longer than it takes to look for it. */
-const SLOW = { pause: 300 }
-/** Time enough for a lease, a round of the reaper and whatever a process at its start takes. */
-const PATIENCE_MS = 60_000
+/** For an upload whose server is killed from outside: longer than it takes to find the upload. */
+const SLOW = { pauseMs: 300 }
+/** Enough for a lease, a round of the reaper and the start of a process. */
+const TIMEOUT_MS = 60_000
 
 export interface Stage {
   readonly installation: Installation
   readonly log: ClientLog
-  /** Not the same as any before. */
+  /** Unique. */
   readonly name: string
-  /** Starts the process that is to die. */
+  /** Starts the process that kills itself. */
   readonly arm: () => Promise<ServerProcess>
 }
 
-export interface Played {
+export interface Play {
   readonly armed: ServerProcess
-  /** What the client does, which ends only when it has its answer; then by the help of whoever runs by then. */
+  /** The operation of the client. It may need the next process to finish. */
   readonly done: Promise<unknown>
 }
 
-/** What goes on around the process that dies. */
-export const SCENES: Readonly<Record<SceneName, (stage: Stage) => Promise<Played>>> = {
+/** What happens before and while the process dies. */
+export const SCENES: Readonly<Record<SceneName, (stage: Stage) => Promise<Play>>> = {
   upload: async (stage) => {
     const armed = await stage.arm()
     return { armed, done: clientOf(stage).upload(fileOf(stage)) }
   },
 
-  'second try': async (stage) => {
+  retry: async (stage) => {
     const done = clientOf(stage).upload({ ...fileOf(stage), ...SLOW })
-    await killInItsMidst(stage)
+    await killDuringUpload(stage)
     return { armed: await stage.arm(), done }
   },
 
-  'left upload': async (stage) => {
+  'abandoned upload': async (stage) => {
     const done = clientOf(stage).upload({ ...fileOf(stage), ...SLOW, tries: 1 })
-    await killInItsMidst(stage)
+    await killDuringUpload(stage)
     return { armed: await stage.arm(), done }
   },
 
@@ -60,14 +60,14 @@ export const SCENES: Readonly<Record<SceneName, (stage: Stage) => Promise<Played
     const armed = await stage.arm()
     const client = clientOf(stage)
     const media = await client.upload(fileOf(stage))
-    // With all that follows an upload done, everything there is has to go.
+    // The jobs of the upload are done first, so that the deletion has everything to delete.
     await verdict(stage.installation, stage.log)
     return { armed, done: media ? client.delete(media) : Promise.resolve() }
   },
 }
 
 function clientOf({ installation, log }: Stage): CarefulClient {
-  const deadline = performance.now() + PATIENCE_MS
+  const deadline = performance.now() + TIMEOUT_MS
   return new CarefulClient({ log, server: () => installation.addresses[0], deadline: () => deadline })
 }
 
@@ -75,15 +75,14 @@ const fileOf = ({ name }: Stage) => ({
   bytes: pngOf(SIZE, name),
   title: name,
   key: name.replaceAll(/\W+/g, '-'),
-  pause: PAUSE_MS,
+  pauseMs: PAUSE_MS,
 })
 
-/** An upload has begun and does not end. */
-async function killInItsMidst({ installation }: Stage): Promise<void> {
+/** Kills the server while an upload is in progress. */
+async function killDuringUpload({ installation }: Stage): Promise<void> {
   const server = await installation.start()
-  const isUnderWay = async () =>
-    (await installation.database.query(`select 1 from media_job where state = 'receiving'`)).rows.length > 0
-  for (const until = performance.now() + PATIENCE_MS; !(await isUnderWay()) && performance.now() < until; )
-    await setTimeout(1)
+  const isInProgress = async () =>
+    (await installation.database.query(`select from media_job where state = 'receiving'`)).rowCount !== 0
+  await secondsUntil(isInProgress, TIMEOUT_MS)
   await installation.kill(server)
 }

@@ -1,9 +1,9 @@
 import type { History, Operation } from './log.ts'
 
-/** How old a title may be that is read from the cache, in ms; of nothing else may anything be old. */
+/** The maximum age of a title that is read from the cache, in ms. Nothing else may be old. */
 export const TITLE_AGE = 60_000
 
-/** A media as one operation saw it. */
+/** A media item as one operation saw it. */
 interface Sight {
   readonly by: Operation
   readonly id: string
@@ -13,13 +13,13 @@ interface Sight {
 }
 
 /**
- * Whether a history can be that of one register a media, which an upload makes, a rename moves to the next version and a
- * deletion ends for good.
- * @returns what can't be, in words.
+ * Checks that each media item of a history behaves like one register: an upload creates it, a rename moves it to the
+ * next version, and a deletion ends it for good.
+ * @returns The anomalies as texts.
  */
 export function anomaliesIn(history: History): readonly string[] {
   const { operations } = history
-  const sights = operations.flatMap((operation) => sightsOf(operation)).concat(missedByLists(operations))
+  const all = operations.flatMap((operation) => sightsOf(operation)).concat(missedByLists(operations))
   const deletions = operations.filter(({ what }) => what === 'delete')
   const deletionsOf = Map.groupBy(deletions, ({ id }) => id ?? '')
   const titlesOf = Map.groupBy(
@@ -27,20 +27,20 @@ export function anomaliesIn(history: History): readonly string[] {
     ({ id }) => id ?? '',
   )
   const asked = new Set(operations.map((operation) => operation.asked))
-  const ofMedia = [...Map.groupBy(sights, ({ id }) => id)].flatMap(([id, seen]) => {
-    const gone = goneFrom(seen, deletionsOf.get(id) ?? [])
+  const ofMedia = [...Map.groupBy(all, ({ id }) => id)].flatMap(([id, sights]) => {
+    const absentSince = absentFrom(sights, deletionsOf.get(id) ?? [])
     return [
-      ...lossesIn(seen, deletionsOf.get(id) ?? []),
-      ...resurrectionsIn(seen, gone),
-      ...stepsBackIn(seen),
-      ...disagreementsIn(seen, asked),
-      ...oldTitlesIn(seen, titlesOf.get(id) ?? [], gone, asked),
+      ...lossesIn(sights, deletionsOf.get(id) ?? []),
+      ...resurrectionsIn(sights, absentSince),
+      ...stepsBackIn(sights),
+      ...disagreementsIn(sights, asked),
+      ...oldTitlesIn(sights, titlesOf.get(id) ?? [], absentSince, asked),
     ]
   })
   return [...ofMedia, ...halvesIn(history), ...othersIn(operations)]
 }
 
-/** What an answer says of the media that it is about. A title may be old, so it says nothing by itself. */
+/** The sights of one response. A title may be old, so it gives none. */
 function sightsOf(by: Operation): Sight[] {
   const { what, status, id, version, title, items } = by
   if (what === 'title') return []
@@ -50,7 +50,7 @@ function sightsOf(by: Operation): Sight[] {
   return [{ by, id, isThere: status !== 404, version, title }]
 }
 
-/** A list of all that there is says of every media that was known before that it is not there, or shows it. */
+/** A complete list shows every media item that was uploaded before, or proves that it does not exist. */
 function missedByLists(operations: readonly Operation[]): Sight[] {
   const uploads = operations.filter(({ what, status }) => what === 'upload' && status === 201)
   return operations
@@ -62,30 +62,33 @@ function missedByLists(operations: readonly Operation[]): Sight[] {
     })
 }
 
-/** From when on nobody may see it: somebody was told that it is deleted, or that it is not there. */
-function goneFrom(seen: readonly Sight[], deletions: readonly Operation[]): number {
-  const told = deletions.filter(({ status }) => status === 204).map(({ returned }) => returned)
-  const missed = seen.filter(({ isThere }) => !isThere).map(({ by }) => by.returned)
-  return Math.min(...told, ...missed)
+/** The time from which a media item must not be visible: a client has learned that it is deleted or does not exist. */
+function absentFrom(sights: readonly Sight[], deletions: readonly Operation[]): number {
+  const acknowledged = deletions.filter(({ status }) => status === 204).map(({ returned }) => returned)
+  const missed = sights.filter(({ isThere }) => !isThere).map(({ by }) => by.returned)
+  return Math.min(...acknowledged, ...missed)
 }
 
-/** Not there, though nobody had asked for its deletion. */
-function lossesIn(seen: readonly Sight[], deletions: readonly Operation[]): string[] {
-  const askedFrom = Math.min(...deletions.filter(({ status }) => status !== 404).map(({ called }) => called))
-  return seen
-    .filter(({ isThere, by }) => !isThere && by.returned < askedFrom)
-    .map(({ id, by }) => `lost: ${id} is not there for ${nameOf(by)}, and nobody had deleted it`)
+/** A media item that is missing although no deletion was requested. */
+function lossesIn(sights: readonly Sight[], deletions: readonly Operation[]): string[] {
+  const requestedFrom = Math.min(...deletions.filter(({ status }) => status !== 404).map(({ called }) => called))
+  return sights
+    .filter(({ isThere, by }) => !isThere && by.returned < requestedFrom)
+    .map(({ id, by }) => `lost: ${id} is missing for ${nameOf(by)}, and no client had deleted it`)
 }
 
-function resurrectionsIn(seen: readonly Sight[], gone: number): string[] {
-  return seen
-    .filter(({ isThere, by }) => isThere && by.called > gone)
-    .map(({ id, by }) => `back: ${id} is there for ${nameOf(by)}, ${Math.round(by.called - gone)} ms after it was gone`)
+function resurrectionsIn(sights: readonly Sight[], absentSince: number): string[] {
+  return sights
+    .filter(({ isThere, by }) => isThere && by.called > absentSince)
+    .map(
+      ({ id, by }) =>
+        `back: ${id} exists for ${nameOf(by)}, ${Math.round(by.called - absentSince)} ms after its deletion`,
+    )
 }
 
-/** What was seen before an operation began is the least that it may see. */
-function stepsBackIn(seen: readonly Sight[]): string[] {
-  const versions = seen.filter(({ version }) => version !== undefined)
+/** An operation must not see an older version than one that was seen before it was called. */
+function stepsBackIn(sights: readonly Sight[]): string[] {
+  const versions = sights.filter(({ version }) => version !== undefined)
   const ended = versions.toSorted((a, b) => a.by.returned - b.by.returned)
   let newest = 0
   let next = 0
@@ -98,36 +101,36 @@ function stepsBackIn(seen: readonly Sight[]): string[] {
     })
 }
 
-/** A version has one title, which somebody has asked for; and who changed it gets what they asked for. */
-function disagreementsIn(seen: readonly Sight[], asked: ReadonlySet<string | undefined>): string[] {
+/** A version has one title, which a client has requested. A rename returns the title that it requested. */
+function disagreementsIn(sights: readonly Sight[], asked: ReadonlySet<string | undefined>): string[] {
   const titles = new Map<number, string>()
-  return seen.flatMap(({ id, by, version, title }) => {
+  return sights.flatMap(({ id, by, version, title }) => {
     if (version === undefined || title === undefined) return []
     const known = titles.get(version) ?? title
     titles.set(version, known)
     const isOwn = by.what !== 'rename' || title === by.asked
     if (known === title && asked.has(title) && isOwn) return []
-    return [`mixed: version ${version} of ${id} is called ${title} for ${nameOf(by)}, and ${known} for others`]
+    return [`mixed: version ${version} of ${id} has the title ${title} for ${nameOf(by)}, and ${known} for others`]
   })
 }
 
-/** Titles may be old, but not for long, and not when everything is at rest. */
+/** Titles may be old for a limited time, and not when everything is settled. */
 function oldTitlesIn(
-  seen: readonly Sight[],
+  sights: readonly Sight[],
   reads: readonly Operation[],
-  gone: number,
+  absentSince: number,
   asked: ReadonlySet<string | undefined>,
 ): string[] {
-  const versions = new Map(seen.flatMap(({ title, version }) => (version === undefined ? [] : [[title, version]])))
-  /** When each version was first known to be, for those that come after it. */
-  const knownFrom = seen.map(({ version = 0, by }) => ({ version, from: by.returned }))
+  const versions = new Map(sights.flatMap(({ title, version }) => (version === undefined ? [] : [[title, version]])))
+  /** The times at which each version was known to exist. */
+  const knownFrom = sights.map(({ version = 0, by }) => ({ version, from: by.returned }))
   return reads.flatMap((by) => {
     const { id, title, called, isSettled = false } = by
     const since = isSettled ? called : called - TITLE_AGE
     const version = versions.get(title)
-    if (!asked.has(title)) return [`mixed: ${id} is called ${title} for ${nameOf(by)}, which nobody asked for`]
-    if (gone < since)
-      return [`back: ${id} has a title for ${nameOf(by)}, ${Math.round(called - gone)} ms after it was gone`]
+    if (!asked.has(title)) return [`mixed: ${id} has the title ${title} for ${nameOf(by)}, which no client requested`]
+    if (absentSince < since)
+      return [`back: ${id} has a title for ${nameOf(by)}, ${Math.round(called - absentSince)} ms after its deletion`]
     const newer = knownFrom.find((known) => version !== undefined && known.version > version && known.from < since)
     return newer
       ? [`older: ${id} has the title of version ${version} for ${nameOf(by)}, long after ${newer.version}`]
@@ -135,7 +138,7 @@ function oldTitlesIn(
   })
 }
 
-/** A list shows only what is complete; a content is what was sent. */
+/** A list shows only complete uploads. A content has the bytes that were sent. */
 function halvesIn({ operations, completeFrom }: History): string[] {
   const digests = new Map(
     operations.filter(({ what, status }) => what === 'upload' && status === 201).map(({ id, sha256 }) => [id, sha256]),
@@ -143,7 +146,7 @@ function halvesIn({ operations, completeFrom }: History): string[] {
   const listed = operations.flatMap((by) =>
     (by.items ?? [])
       .filter(({ sha256 }) => (completeFrom.get(sha256) ?? Number.POSITIVE_INFINITY) > by.returned)
-      .map(({ id }) => `half: ${id} is shown to ${nameOf(by)} before it can be complete`),
+      .map(({ id }) => `half: ${id} is shown to ${nameOf(by)} before its last byte was sent`),
   )
   const read = operations
     .filter(({ what, status }) => what === 'content' && status === 200)
@@ -152,7 +155,7 @@ function halvesIn({ operations, completeFrom }: History): string[] {
   return [...listed, ...read]
 }
 
-/** Answers that no fault explains. */
+/** Responses that no fault explains. */
 const othersIn = (operations: readonly Operation[]): string[] =>
   operations
     .filter((by) => by.status !== undefined && !isSuccess(by) && !EXPECTED.has(by.status) && !isMissing(by))
@@ -162,7 +165,7 @@ const SUCCESS = { upload: 201, delete: 204 } as const
 const isSuccess = ({ what, status }: Operation): boolean =>
   status === (what === 'upload' || what === 'delete' ? SUCCESS[what] : 200)
 
-/** Another upload under its key is under way; a store is down; the storage does not answer. */
+/** 409: another upload with the key is in progress. 503: a store is down. 502 and 504: the storage fails. */
 const EXPECTED = new Set([409, 502, 503, 504])
 const isMissing = ({ status, id }: Operation): boolean => status === 404 && id !== undefined
 

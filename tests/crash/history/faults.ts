@@ -3,7 +3,7 @@ import type { ServerProcess } from '../../integration/mediaport-process.ts'
 import { type Installation, LEASE } from '../installation.ts'
 import type { OwnStores } from '../own-stores.ts'
 
-/** Two servers and a worker, each of which may be killed or stopped at any time. */
+/** Causes random faults: kills and pauses of two servers and a worker, and restarts of the stores. */
 export class Faults {
   readonly done = new Map<string, number>()
   readonly #installation: Installation
@@ -25,16 +25,16 @@ export class Faults {
     return faults
   }
 
-  /** One of them, chosen at random. Settles when it has happened, a pause when it has begun. */
+  /** Causes one fault, chosen at random. Resolves when it has occurred. A pause continues after that. */
   async next(): Promise<string> {
     const kinds = ['kill', 'kill', 'pause within the lease', 'pause beyond the lease', 'restart'] as const
     const kind = kinds[Math.floor(this.#random() * kinds.length)] ?? 'kill'
-    const what = kind === 'restart' ? await this.#restart() : await this.#strike(kind)
+    const what = kind === 'restart' ? await this.#restart() : await this.#hitProcess(kind)
     this.done.set(kind, (this.done.get(kind) ?? 0) + 1)
     return what
   }
 
-  /** What was done how often, in words. */
+  /** The number of faults of each kind, for the table. */
   get summary(): string {
     return [...this.done]
       .toSorted()
@@ -42,17 +42,17 @@ export class Faults {
       .join(', ')
   }
 
-  /** Lets all go on. */
+  /** Resolves when all pauses have ended. */
   async end(): Promise<void> {
     await Promise.all(this.#pauses)
   }
 
-  async #strike(kind: 'kill' | 'pause within the lease' | 'pause beyond the lease'): Promise<string> {
+  async #hitProcess(kind: 'kill' | 'pause within the lease' | 'pause beyond the lease'): Promise<string> {
     const n = Math.floor(this.#random() * this.#running.length)
     const victim = this.#running[n]
-    if (!victim) return 'nobody'
+    if (!victim) return 'nothing'
     if (kind === 'kill') {
-      // It may be paused; it dies all the same.
+      // SIGKILL also ends a paused process.
       await this.#installation.kill(victim.process)
       victim.process = this.#installation.launch(victim.command)
     } else this.#pause(victim.process, kind === 'pause within the lease' ? LEASE / 2 : LEASE * 2)

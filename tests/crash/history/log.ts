@@ -1,28 +1,28 @@
-/** One request as its client saw it; times are of one monotonic clock, in ms. */
+/** One request as its client saw it. Times are in milliseconds of one monotonic clock. */
 export interface Operation {
   readonly what: 'upload' | 'read' | 'content' | 'metadata' | 'title' | 'list' | 'rename' | 'delete'
   readonly client: number
   readonly called: number
-  /** Infinity, where no answer came: then it may yet have its effect at any time. */
+  /** Infinity if there was no response. Then the request may take effect at any later time. */
   readonly returned: number
-  /** Of HTTP; nothing where no answer came. */
+  /** The HTTP status, or undefined if there was no response. */
   readonly status: number | undefined
-  /** The media; nothing for a list, and for an upload without answer. */
+  /** The id of the media item. Undefined for a list, and for an upload without a response. */
   readonly id?: string | undefined
-  /** What was shown of the media. */
+  /** The media item in the response. */
   readonly version?: number | undefined
   readonly title?: string | undefined
   readonly sha256?: string | undefined
-  /** The title that an upload or a rename asked for. */
+  /** The title that an upload or a rename requested. */
   readonly asked?: string | undefined
   readonly items?: readonly Item[] | undefined
-  /** Whether the list is all that there is. */
+  /** Whether the list contains all media items. */
   readonly isWhole?: boolean | undefined
-  /** Called once all jobs were done, so that nothing may be old any more. */
+  /** Whether it was called after all jobs, so that nothing may be old. */
   readonly isSettled?: boolean | undefined
 }
 
-/** A media in a list. */
+/** A media item of a list. */
 export interface Item {
   readonly id: string
   readonly version: number
@@ -32,6 +32,6 @@ export interface Item {
 
 export interface History {
   readonly operations: readonly Operation[]
-  /** Of every upload, by the digest of its bytes: before this moment it can't have been complete. */
+  /** For the digest of each upload: the time before which it cannot have been complete. */
   readonly completeFrom: ReadonlyMap<string, number>
 }

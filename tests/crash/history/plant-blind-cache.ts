@@ -1,14 +1,14 @@
-/** Preloaded into a server, plants what the check of histories has to find: a title cache that looks at no version. */
+/** Preload for a server. Plants an anomaly that the checker must find: a title cache that ignores versions. */
 import { okAsync } from 'neverthrow'
 import { RedisTitleCache } from '../../../src/adapters/redis/redis-title-cache.ts'
-import { around } from '../fail-points/pass.ts'
+import { wrapMethod } from '../fail-points/fail-point.ts'
 
-around(
+wrapMethod(
   RedisTitleCache.prototype,
   'put',
   (put) =>
     function (this: RedisTitleCache, id, title) {
-      // What is there stays, however old it is.
+      // A cached title is never replaced.
       return this.find(id).andThen((there) => (there ? okAsync(undefined) : put.call(this, id, title)))
     },
 )

@@ -1,7 +1,7 @@
-/** Preloaded into a server, plants what the check of histories has to find: a list that shows what is not complete. */
+/** Preload for a server. Plants an anomaly that the checker must find: a list that shows incomplete uploads. */
 import { KyselyMediaRepository } from '../../../src/adapters/kysely/kysely-media-repository.ts'
 import type { Receiving, Stored } from '../../../src/domain/media/media.ts'
-import { around } from '../fail-points/pass.ts'
+import { wrapMethod } from '../fail-points/fail-point.ts'
 
 const asIfStored = (media: Receiving): Stored =>
   ({
@@ -17,7 +17,7 @@ const asIfStored = (media: Receiving): Stored =>
     version: 0,
   }) as unknown as Stored
 
-around(
+wrapMethod(
   KyselyMediaRepository.prototype,
   'list',
   (list) =>

@@ -11,57 +11,60 @@ export interface Play {
   readonly isOver: () => boolean
 }
 
-/** So few that one list shows all of them. */
-const [FEWEST, MOST] = [20, 60]
+/** The minimum and maximum number of media items. One list can show all of them. */
+const [MIN_MEDIA, MAX_MEDIA] = [20, 60]
 const LARGEST = 300_000
 
-/** Clients that read, change and delete what any of them has uploaded. Settles when all have ended what they were at. */
+/**
+ * Runs clients that read, change and delete the media items of all of them. Resolves when their last operations have
+ * finished.
+ */
 export async function play({ recorder, log, clients, seed, isOver }: Play): Promise<void> {
-  /** What is thought to be there; now and then somebody asks for what is gone. */
+  /** The ids that probably exist, and those that were deleted. Some requests are for deleted ones. */
   const pool: string[] = []
-  const gone: string[] = []
+  const deleted: string[] = []
   const digests = new Map<string, string>()
-  const some = (ids: readonly string[], random: () => number) => ids[Math.floor(random() * ids.length)]
+  const pick = (ids: readonly string[], random: () => number) => ids[Math.floor(random() * ids.length)]
 
   const upload = async (client: number, n: number, random: () => number) => {
     const title = `client-${client}-upload-${n}`
     const bytes = pngOf(100 + Math.floor(random() ** 4 * LARGEST), title)
-    const known = log.sends(sha256(bytes), title, title)
-    const id = await recorder.upload(client, bytes, title, { pause: random() < 0.3 ? 40 : 0, isOver })
+    const record = log.uploadSent(sha256(bytes), title, title)
+    const id = await recorder.upload(client, bytes, title, { pauseMs: random() < 0.3 ? 40 : 0, isOver })
     if (id === undefined) return
-    known.ids.add(id)
-    digests.set(id, known.sha256)
+    record.ids.add(id)
+    digests.set(id, record.sha256)
     pool.push(id)
   }
 
-  const live = async (client: number): Promise<void> => {
+  const runClient = async (client: number): Promise<void> => {
     const random = seeded(seed * 1000 + client)
     for (let n = 0; !isOver(); n++) {
-      const what = random()
-      const id = (random() < 0.1 && some(gone, random)) || some(pool, random)
-      if (id === undefined || pool.length < FEWEST || (pool.length < MOST && what < 0.03))
+      const choice = random()
+      const id = (random() < 0.1 && pick(deleted, random)) || pick(pool, random)
+      if (id === undefined || pool.length < MIN_MEDIA || (pool.length < MAX_MEDIA && choice < 0.03))
         await upload(client, n, random)
-      else if (what < 0.5) await recorder.read(client, id)
-      else if (what < 0.6) await recorder.title(client, id)
-      else if (what < 0.68) await recorder.content(client, id)
-      else if (what < 0.74) await recorder.metadata(client, id)
-      else if (what < 0.82) await recorder.list(client)
-      else if (what < 0.96) {
+      else if (choice < 0.5) await recorder.read(client, id)
+      else if (choice < 0.6) await recorder.title(client, id)
+      else if (choice < 0.68) await recorder.content(client, id)
+      else if (choice < 0.74) await recorder.metadata(client, id)
+      else if (choice < 0.82) await recorder.list(client)
+      else if (choice < 0.96) {
         const asked = `client-${client}-rename-${n}`
-        log.mayBeCalled(digests.get(id) ?? '', asked)
+        log.renameSent(digests.get(id) ?? '', asked)
         await recorder.rename(client, id, asked)
       } else {
         pool.splice(0, pool.length, ...pool.filter((each) => each !== id))
-        gone.push(id)
-        log.mayBeDeleted(digests.get(id) ?? '')
+        deleted.push(id)
+        log.deletionSent(digests.get(id) ?? '')
         await recorder.delete(client, id)
       }
     }
   }
-  await Promise.all(Array.from({ length: clients }, (_, client) => live(client)))
+  await Promise.all(Array.from({ length: clients }, (_, client) => runClient(client)))
 }
 
-/** Once everything is at rest: each media as it is, by its row and by the cache. */
+/** Reads each media item by its row and by the cache, once everything is settled. */
 export async function readAll(recorder: Recorder): Promise<void> {
   recorder.isSettled = true
   const ids = new Set(recorder.operations.flatMap(({ what, id }) => (what === 'upload' && id ? [id] : [])))

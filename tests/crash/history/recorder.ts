@@ -1,51 +1,60 @@
 import { setTimeout } from 'node:timers/promises'
-import { BOUNDARY, field, file, form } from '../../e2e/multipart.ts'
+import { field, file, form } from '../../e2e/multipart.ts'
 import { sha256 } from '../../samples.ts'
-import { type Answer, ask, jsonOf, type ReadOptions } from '../ask.ts'
 import { isOpen } from '../careful-client.ts'
+import {
+  type HttpResponse,
+  jsonOf,
+  type RequestOptions,
+  sendRequest,
+  titleChange,
+  uploadRequest,
+} from '../http-client.ts'
 import type { History, Item, Operation } from './log.ts'
 
-/** A server that was stopped says nothing, and there is another. */
-const PATIENCE_MS = 1500
-/** Before somebody asks again while no server listens. */
-const NOBODY_MS = 20
+/** Short, because a stopped server does not answer and there is another one. */
+const TIMEOUT_MS = 1500
+/** The delay before the next request while no server listens. */
+const NO_SERVER_MS = 20
 const PAGE = 100
 
-/** Does what clients ask of it, once each, and notes when it was called, when it returned, and what it was told. */
+/** Sends the requests of clients, each once, and records the times of call and return and the response. */
 export class Recorder implements History {
   readonly operations: Operation[] = []
   readonly completeFrom = new Map<string, number>()
   readonly #server: () => string | undefined
-  /** From now on nothing may be old any more. */
+  /** Whether everything is settled, so that nothing may be old. */
   isSettled = false
 
   constructor(server: () => string | undefined) {
     this.#server = server
   }
 
-  /** Of those that were answered. */
+  /** The number of operations with a response. */
   get answered(): number {
     return this.operations.filter(({ status }) => status !== undefined).length
   }
 
-  /** Once, or again under its key until that is decided. @returns the id. */
-  async upload(client: number, bytes: Buffer, title: string, options: { pause: number; isOver: () => boolean }) {
+  /**
+   * Repeats the upload with its key until it is decided.
+   * @returns The id.
+   */
+  async upload(client: number, bytes: Buffer, title: string, options: { pauseMs: number; isOver: () => boolean }) {
     const digest = sha256(bytes)
-    const { pause, isOver } = options
-    const headers = { 'Content-Type': `multipart/form-data; boundary=${BOUNDARY}`, 'Idempotency-Key': title }
+    const { pauseMs, isOver } = options
     const onLast = () => {
       if (!this.completeFrom.has(digest)) this.completeFrom.set(digest, performance.now())
     }
     const body = form(field('title', title), file(bytes))
-    const asking = { method: 'POST', headers, body, pause, onLast, patience: 10_000 }
+    const request = { ...uploadRequest(body, title), pauseMs, onLast, timeoutMs: 10_000 }
     const called = performance.now()
-    let answer: Answer | undefined
-    do answer = await this.#ask('/upload/', asking)
+    let answer: HttpResponse | undefined
+    do answer = await this.#sendRequest('/upload/', request)
     while (isOpen(answer) && !isOver())
     const media = answer?.status === 201 ? shown(answer) : undefined
-    // What was not decided may yet be.
-    const told = outcome(isOpen(answer) ? undefined : answer)
-    this.#note({ what: 'upload', client, called, ...told, ...media, asked: title, sha256: digest })
+    // An undecided upload may take effect later.
+    const result = outcome(isOpen(answer) ? undefined : answer)
+    this.#record({ what: 'upload', client, called, ...result, ...media, asked: title, sha256: digest })
     return media?.id
   }
 
@@ -66,16 +75,14 @@ export class Recorder implements History {
   }
 
   rename(client: number, id: string, asked: string): Promise<void> {
-    const headers = { 'Content-Type': 'application/json' }
-    const body = Buffer.from(JSON.stringify({ title: asked }))
-    return this.#do('rename', client, id, `/media/${id}/`, { method: 'PATCH', headers, body }, shown, { asked })
+    return this.#do('rename', client, id, `/media/${id}/`, titleChange(asked), shown, { asked })
   }
 
   delete(client: number, id: string): Promise<void> {
     return this.#do('delete', client, id, `/media/${id}/`, { method: 'DELETE' }, () => ({}))
   }
 
-  /** The newest of all. */
+  /** Lists the newest media items. */
   list(client: number): Promise<void> {
     return this.#do('list', client, undefined, `/media/?limit=${PAGE}`, {}, (answer) => {
       const { items, next } = jsonOf(answer) as { items: Item[]; next: string | null }
@@ -88,43 +95,43 @@ export class Recorder implements History {
     client: number,
     id: string | undefined,
     path: string,
-    asking: ReadOptions = {},
-    see: (answer: Answer) => Partial<Operation> = () => ({}),
+    options: RequestOptions = {},
+    parse: (answer: HttpResponse) => Partial<Operation> = () => ({}),
     more: Partial<Operation> = {},
   ): Promise<void> {
     const called = performance.now()
-    const answer = await this.#ask(path, asking)
+    const answer = await this.#sendRequest(path, options)
     const isSuccess = answer !== undefined && answer.status < 300
-    this.#note({
+    this.#record({
       what,
       client,
       called,
       id,
       ...outcome(answer),
       ...more,
-      ...(isSuccess && { ...see(answer), ...(id !== undefined && { id }) }),
+      ...(isSuccess && { ...parse(answer), ...(id !== undefined && { id }) }),
     })
   }
 
-  #note(operation: Operation): void {
+  #record(operation: Operation): void {
     this.operations.push({ ...operation, isSettled: this.isSettled })
   }
 
-  async #ask(path: string, asking: ReadOptions): Promise<Answer | undefined> {
+  async #sendRequest(path: string, options: RequestOptions): Promise<HttpResponse | undefined> {
     const server = this.#server()
-    if (server !== undefined) return ask(server + path, { patience: PATIENCE_MS, ...asking })
-    await setTimeout(NOBODY_MS)
+    if (server !== undefined) return sendRequest(server + path, { timeoutMs: TIMEOUT_MS, ...options })
+    await setTimeout(NO_SERVER_MS)
     return undefined
   }
 }
 
-const outcome = (answer: Answer | undefined): Pick<Operation, 'returned' | 'status'> =>
+const outcome = (answer: HttpResponse | undefined): Pick<Operation, 'returned' | 'status'> =>
   answer
     ? { returned: performance.now(), status: answer.status }
     : { returned: Number.POSITIVE_INFINITY, status: undefined }
 
-/** A media as the API shows it. */
-function shown(answer: Answer): { id: string; version: number; title: string; sha256: string } {
+/** The media item of a response. */
+function shown(answer: HttpResponse): { id: string; version: number; title: string; sha256: string } {
   const { id, version, title, sha256: digest } = jsonOf(answer)
   return { id: String(id), version: Number(version), title: String(title), sha256: String(digest) }
 }

@@ -1,38 +1,36 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { type Accepted, expectProblem, startServer, type TestServer } from '../harness.ts'
-import { type Bytes, concat, field, file, form, get, post, request, toBytes } from '../multipart.ts'
-import type { Answer } from '../wire.ts'
+import { beforeEach, describe, expect, it } from 'vitest'
+import { type Accepted, expectProblem, serverForFile } from '../harness.ts'
+import { type Bytes, chunk, concat, field, file, form, get, post, request, requestWithBody } from '../multipart.ts'
+import { json } from '../wire.ts'
 
-let server: TestServer
+const server = await serverForFile()
 let media: Accepted
-beforeAll(async () => {
-  server = await startServer()
-})
 beforeEach(async () => {
   media = await server.accepts(post(form(field('title', 'first'), field('tags', 'a'), file())))
 })
-afterEach(() => server.works())
-afterAll(() => server.close())
 
-const json = ({ body }: Answer) => JSON.parse(body.toString())
 const path = () => `/media/${media.id}/`
 const shown = () => server.exchange(get(path()))
+const etag = async () => (await shown()).headers['etag'] ?? ''
 const patch = (body: Bytes, ...headers: string[]) =>
-  request(
-    `PATCH ${path()}`,
-    [
-      ...(headers.some((header) => /^content-type:/i.test(header)) ? [] : ['Content-Type: application/json']),
-      `Content-Length: ${toBytes(body).length}`,
-      ...headers,
-    ],
-    body,
-  )
+  requestWithBody(`PATCH ${path()}`, 'application/json', body, headers)
+const patchChunked = (...chunks: Bytes[]) =>
+  request(`PATCH ${path()}`, ['Content-Type: application/json', 'Transfer-Encoding: chunked'], concat(...chunks))
 const remove = (...headers: string[]) => request(`DELETE ${path()}`, headers)
-const utf16 = (text: string) => Buffer.from(`\uFEFF${text}`, 'utf16le')
-const deep = (depth: number) => `{"title":${'['.repeat(depth)}${']'.repeat(depth)}}`
 
-describe('PATCH', () => {
-  it('changes the title, the tags or both, and answers with the media as it is now', async () => {
+async function accepts(body: Bytes, ...headers: string[]): Promise<object> {
+  const answer = await server.exchange(patch(body, ...headers))
+  expect(answer.status).toBe(200)
+  return json(answer)
+}
+
+async function refuses(body: Bytes, ...headers: string[]): Promise<void> {
+  await server.refuses(patch(body, ...headers))
+  expect(json(await shown())).toEqual(media)
+}
+
+describe('PATCH /media/{id}/', () => {
+  it('PATCH changes the title, the tags or both, and returns the changed media item', async () => {
     const before = await shown()
     const changed = await server.exchange(patch('{"title":" Été\\u0301 \\/","tags":["B","c","b"]}'))
     expect(changed.status).toBe(200)
@@ -45,80 +43,106 @@ describe('PATCH', () => {
     expect(changed.headers['etag']).toBe(before.headers['etag']?.replace('-1"', '-2"'))
     const after = await shown()
     expect([json(after), after.headers['etag']]).toEqual([json(changed), changed.headers['etag']])
-    expect(json(await server.exchange(patch('{"tags":[]}')))).toMatchObject({ tags: [], version: 3 })
-    const same = await server.exchange(patch('{"tags":[]}'))
-    expect(json(same)).toMatchObject({ version: 3 })
-    expect(json(await server.exchange(patch('{}')))).toMatchObject({ version: 3 })
+    expect(await accepts('{"tags":[]}')).toMatchObject({ tags: [], version: 3 })
+    expect(await accepts('{"tags":[]}')).toMatchObject({ version: 3 })
+    expect(await accepts('{}')).toMatchObject({ version: 3 })
   })
 
   it.each([
-    ['with any white space that JSON allows', '\r\n\t{ "title"\n\t:\r "A"\n\t,"tags" :[\t]\n}\t\n'],
-    ['with its names in escapes', '{"t\\u0069tle":"A"}'],
-    ['with what other languages mean something by', '{"title":"A","tags":["#","---","%","&a","*a","!!js","yes: no"]}'],
-  ])('takes JSON %s', async (_, body) => {
-    expect(json(await server.exchange(patch(body)))).toMatchObject({ title: 'A' })
+    ['white space', '\r\n\t{ "title"\n\t:\r "A"\n\t,"tags" :[\t]\n}\t\n'],
+    ['escapes', '{"t\\u0069tle":"A"}'],
+    ['the syntax of YAML', '{"title":"A","tags":["#","---","%","&a","*a","!!js","yes: no"]}'],
+  ])('PATCH accepts JSON with white space, escapes and the syntax of YAML in strings: %s', async (_, body) => {
+    expect(await accepts(body)).toMatchObject({ title: 'A' })
   })
 
   it.each(['application/json; charset=utf-8', 'Application/JSON', 'application/json;charset="utf-8"'])(
-    'takes it as %s',
+    'PATCH accepts application/json with a charset and in any case: %s',
     async (type) => {
-      expect((await server.exchange(patch('{"title":"A"}', `Content-Type: ${type}`))).status).toBe(200)
+      expect(await accepts('{"title":"A"}', `Content-Type: ${type}`)).toMatchObject({ title: 'A' })
     },
   )
 
-  it('takes a body whose length nobody knows, and asks for one that waits to be asked', async () => {
-    const chunked = request(
-      `PATCH ${path()}`,
-      ['Content-Type: application/json', 'Transfer-Encoding: chunked'],
-      '6\r\n{"titl\r\n6\r\ne":"A"\r\n1\r\n}\r\n0\r\n\r\n',
-    )
+  it('PATCH accepts a body of unknown length', async () => {
+    const chunked = patchChunked(...['{"titl', 'e":"A"', '}', ''].map(chunk))
     expect(json(await server.exchange(chunked))).toMatchObject({ title: 'A' })
-    const wire = server.connect()
+  })
+
+  it('PATCH answers "Expect: 100-continue" before it reads the body', async () => {
     const whole = patch('{"title":"B"}', 'Expect: 100-continue')
-    await wire.send(whole.subarray(0, -13))
+    const wire = await server.connect().send(whole.subarray(0, -13))
     expect(await wire.status()).toBe(100)
     await wire.send(whole.subarray(-13))
     expect(json(await wire.answer())).toMatchObject({ title: 'B' })
   })
 
-  it.each<[string, Bytes, number, string]>([
-    ['nothing', '', 400, 'malformed-json'],
-    ['no JSON', '{"title":', 400, 'malformed-json'],
-    ['JSON with a comma too many', '{"title":"A",}', 400, 'malformed-json'],
-    ['JSON with a comment', '{"title":"A"} // yes', 400, 'malformed-json'],
-    ['two values', '{"title":"A"}{"title":"B"}', 400, 'malformed-json'],
-    ['no object', '["title"]', 400, 'malformed-json'],
-    ['null', 'null', 400, 'malformed-json'],
-    ['text', '"title"', 400, 'malformed-json'],
-    ['NaN', '{"title":NaN}', 400, 'malformed-json'],
-    ['a name twice', '{"title":"A","title":"B"}', 400, 'malformed-json'],
-    ['a name twice, once in escapes', '{"title":"A","t\\u0069tle":"B"}', 400, 'malformed-json'],
-    ['__proto__', '{"__proto__":{"title":"A"}}', 400, 'malformed-json'],
-    ['__proto__ in escapes', '{"title":"A","__pr\\u006fto__":null}', 400, 'malformed-json'],
-    ['a depth of 100,000', deep(100_000), 400, 'malformed-json'],
-    ['a byte order mark', '\uFEFF{"title":"A"}', 400, 'malformed-json'],
-    ['UTF-16', utf16('{"title":"A"}'), 400, 'malformed-json'],
-    ['bytes that are not UTF-8', concat('{"title":"', Buffer.from([0xff]), '"}'), 400, 'malformed-json'],
-    ['2 MiB', `{"title":"${'x'.repeat(2 * 1024 * 1024)}"}`, 413, 'too-large'],
-    ['a name that is none', '{"titel":"A"}', 422, 'validation-error'],
-    ['what nobody may change', '{"id":"x"}', 422, 'validation-error'],
-    ['a version', '{"title":"A","version":7}', 422, 'validation-error'],
-    ['constructor', '{"constructor":"A"}', 422, 'validation-error'],
-    ['a title that is a number', '{"title":7}', 422, 'validation-error'],
-    ['a title that is null', '{"title":null}', 422, 'validation-error'],
-    ['tags that are text', '{"tags":"a,b"}', 422, 'validation-error'],
-    ['a tag that is an object', '{"tags":[{"a":"b"}]}', 422, 'validation-error'],
-    ['an empty title', '{"title":" "}', 422, 'invalid-title'],
-    ['a title with a line break', '{"title":"a\\nb"}', 422, 'invalid-title'],
-    ['a title with half a character', '{"title":"\\ud800"}', 422, 'invalid-title'],
-    ['a title of 201 characters', `{"title":"${'x'.repeat(201)}"}`, 422, 'invalid-title'],
-    ['a tag with a comma', '{"tags":["a,b"]}', 422, 'invalid-tag'],
-    ['33 tags', JSON.stringify({ tags: Array.from({ length: 33 }, (_, n) => `${n}`) }), 422, 'invalid-tag'],
-    ['a good title with an empty tag', '{"title":"A","tags":[""]}', 422, 'invalid-tag'],
-  ])('J5: of %s is refused, and changes nothing', async (_, body, status, code) => {
-    await server.refuses(patch(body), status, code)
-    expect(json(await shown())).toEqual(media)
+  it.each([
+    ['empty', ''],
+    ['incomplete', '{"title":'],
+    ['a trailing comma', '{"title":"A",}'],
+    ['a comment', '{"title":"A"} // yes'],
+    ['two objects', '{"title":"A"}{"title":"B"}'],
+    ['an array', '["title"]'],
+    ['null', 'null'],
+    ['a string', '"title"'],
+    ['NaN', '{"title":NaN}'],
+  ])('a JSON body that is not one object is refused with 400 malformed-json: %s', (_, body) => refuses(body))
+
+  it.each([
+    ['literally', '{"title":"A","title":"B"}'],
+    ['with an escape', '{"title":"A","t\\u0069tle":"B"}'],
+  ])('a JSON body that repeats a name is refused with 400 malformed-json: %s', (_, body) => refuses(body))
+
+  it.each([
+    ['literally', '{"__proto__":{"title":"A"}}'],
+    ['with an escape', '{"title":"A","__pr\\u006fto__":null}'],
+  ])('a JSON body with the name __proto__ is refused with 400 malformed-json: %s', (_, body) => refuses(body))
+
+  it('a JSON body with a depth of 100,000 is refused with 400 malformed-json', () =>
+    refuses(`{"title":${'['.repeat(100_000)}${']'.repeat(100_000)}}`))
+
+  it.each<[string, Bytes]>([
+    ['a byte order mark', '\uFEFF{"title":"A"}'],
+    ['UTF-16', Buffer.from('\uFEFF{"title":"A"}', 'utf16le')],
+    ['invalid bytes', concat('{"title":"', Buffer.from([0xff]), '"}')],
+  ])('a JSON body that is not UTF-8 without a byte order mark is refused with 400 malformed-json: %s', (_, body) =>
+    refuses(body),
+  )
+
+  it('a JSON body of 2 MiB is refused with 413 too-large', () => refuses(`{"title":"${'x'.repeat(2 * 1024 * 1024)}"}`))
+
+  it('an endless JSON body is refused with 413 too-large', async () => {
+    await server.refusesEndless(patchChunked(), chunk(' '.repeat(65_536)))
   })
+
+  it.each([
+    ['misspelled', '{"titel":"A"}'],
+    ['id', '{"id":"x"}'],
+    ['version', '{"title":"A","version":7}'],
+    ['constructor', '{"constructor":"A"}'],
+  ])('a JSON body with a name other than title and tags is refused with 422 validation-error: %s', (_, body) =>
+    refuses(body),
+  )
+
+  it.each([
+    ['a number as title', '{"title":7}'],
+    ['null as title', '{"title":null}'],
+    ['a string as tags', '{"tags":"a,b"}'],
+    ['an object as tag', '{"tags":[{"a":"b"}]}'],
+  ])('a JSON body with a value of the wrong type is refused with 422 validation-error: %s', (_, body) => refuses(body))
+
+  it.each([
+    ['without a visible character', '{"title":" "}'],
+    ['with a line break', '{"title":"a\\nb"}'],
+    ['with a lone surrogate', '{"title":"\\ud800"}'],
+    ['of 201 characters', `{"title":"${'x'.repeat(201)}"}`],
+  ])('a JSON body with an invalid title is refused with 422 invalid-title: %s', (_, body) => refuses(body))
+
+  it.each([
+    ['a comma', '{"tags":["a,b"]}'],
+    ['33 tags', JSON.stringify({ tags: Array.from({ length: 33 }, (_, n) => `${n}`) })],
+    ['an empty tag beside a valid title', '{"title":"A","tags":[""]}'],
+  ])('a JSON body with invalid tags is refused with 422 invalid-tag: %s', (_, body) => refuses(body))
 
   it.each([
     'text/plain',
@@ -126,74 +150,66 @@ describe('PATCH', () => {
     'application/merge-patch+json',
     'multipart/form-data',
     '',
-  ])('J5: as %j is refused', async (type) => {
-    await server.refuses(patch('{"title":"A"}', `Content-Type: ${type}`), 415, 'unsupported-media-type')
-    expect(json(await shown())).toEqual(media)
-  })
+  ])('a PATCH body of another type than application/json is refused with 415 unsupported-media-type: %j', (type) =>
+    refuses('{"title":"A"}', `Content-Type: ${type}`),
+  )
 
-  it('J5: that never ends is refused while it comes', async () => {
-    const head = request(`PATCH ${path()}`, ['Content-Type: application/json', 'Transfer-Encoding: chunked'])
-    const filler = concat('10000\r\n', ' '.repeat(65_536), '\r\n')
-    await server.refusesMeanwhile(head, filler, 413, 'too-large')
-  })
-
-  it('that is cut off changes nothing', async () => {
-    const wire = server.connect()
-    await wire.send(patch('{"title":"A"}').subarray(0, -1))
+  it('a PATCH request that is cut off changes nothing', async () => {
+    const wire = await server.connect().send(patch('{"title":"A"}').subarray(0, -1))
     wire.leave()
     await server.works()
     expect(json(await shown())).toEqual(media)
   })
 
   it.each(['nothing', '..%2fx', '00000000-0000-7000-8000-000000000000', '0'.repeat(10_240)])(
-    'of what is not there (%s) finds nothing',
+    'a PATCH or DELETE of an unknown media item is refused with 404 not-found: %s',
     async (id) => {
-      const json = ['Content-Type: application/json', 'Content-Length: 2']
-      await server.refuses(request(`PATCH /media/${id}/`, json, '{}'), 404, 'not-found')
-      expectProblem(await server.exchange(request(`DELETE /media/${id}/`)), 404, 'not-found')
+      await server.refuses(requestWithBody(`PATCH /media/${id}/`, 'application/json', '{}'))
+      expectProblem(await server.exchange(request(`DELETE /media/${id}/`)))
     },
   )
 })
 
-describe('J6: If-Match', () => {
-  it('lets a change through only while the media is what was seen', async () => {
-    const seen = (await shown()).headers['etag'] ?? ''
-    expect((await server.exchange(patch('{"title":"A"}', `If-Match: ${seen}`))).status).toBe(200)
-    await server.refuses(patch('{"title":"B"}', `If-Match: ${seen}`), 412, 'precondition-failed')
-    expectProblem(await server.exchange(remove(`If-Match: ${seen}`)), 412, 'precondition-failed')
+describe('If-Match', () => {
+  it('If-Match permits a change only while its ETag is current', async () => {
+    const first = await etag()
+    expect(await accepts('{"title":"A"}', `If-Match: ${first}`)).toMatchObject({ title: 'A' })
+    await server.refuses(patch('{"title":"B"}', `If-Match: ${first}`), 412, 'precondition-failed')
+    expectProblem(await server.exchange(remove(`If-Match: ${first}`)), 412, 'precondition-failed')
     expect(json(await shown())).toMatchObject({ title: 'A', version: 2 })
-    const now = (await shown()).headers['etag'] ?? ''
-    expect((await server.exchange(remove(`If-Match: "other", ${now}`))).status).toBe(204)
+    expect((await server.exchange(remove(`If-Match: "other", ${await etag()}`))).status).toBe(204)
   })
 
-  it.each(['"x"', 'x', '""', '1', '"1"', 'W/"x"'])('%s is never the media', async (tag) => {
-    await server.refuses(patch('{"title":"B"}', `If-Match: ${tag}`), 412, 'precondition-failed')
-    expectProblem(await server.exchange(remove(`If-Match: ${tag}`)), 412, 'precondition-failed')
+  it.each(['"x"', 'x', '""', '1', '"1"', 'W/"x"'])(
+    'an If-Match header that does not contain the current ETag is refused with 412 precondition-failed: %s',
+    async (tag) => {
+      await server.refuses(patch('{"title":"B"}', `If-Match: ${tag}`))
+      expectProblem(await server.exchange(remove(`If-Match: ${tag}`)))
+    },
+  )
+
+  it('an If-Match header with the weak form of the current ETag is refused with 412 precondition-failed', async () => {
+    await server.refuses(patch('{"title":"B"}', `If-Match: W/${await etag()}`))
   })
 
-  it('takes no weak tag, not even the right one', async () => {
-    const { etag } = (await shown()).headers
-    await server.refuses(patch('{"title":"B"}', `If-Match: W/${etag}`), 412, 'precondition-failed')
-  })
-
-  it('of a star takes any version, and none of nothing', async () => {
-    expect((await server.exchange(patch('{"title":"A"}', 'If-Match: *'))).status).toBe(200)
+  it('If-Match with "*" permits the change of every media item that exists', async () => {
+    await accepts('{"title":"A"}', 'If-Match: *')
     expect((await server.exchange(remove('If-Match: *'))).status).toBe(204)
     expectProblem(await server.exchange(remove('If-Match: *')), 404, 'not-found')
   })
 
-  it('lets one of twenty through that have seen the same', async () => {
-    const { etag } = (await shown()).headers
+  it('one of twenty simultaneous changes with the same If-Match succeeds', async () => {
+    const current = await etag()
     const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, n) => server.exchange(patch(`{"title":"${n}"}`, `If-Match: ${etag}`))),
+      Array.from({ length: 20 }, (_, n) => server.exchange(patch(`{"title":"${n}"}`, `If-Match: ${current}`))),
     )
     expect(answers.map(({ status }) => status).toSorted((a, b) => a - b)).toEqual([200, ...Array(19).fill(412)])
     expect(json(await shown())).toMatchObject({ version: 2 })
   })
 })
 
-describe('J7: DELETE', () => {
-  it('is done once, and nothing can be seen any more', async () => {
+describe('DELETE /media/{id}/', () => {
+  it('DELETE succeeds once, and no route shows the media item any more', async () => {
     const { storageKey } = (await server.stored()).find(({ id }) => id === media.id) ?? {}
     const deleted = await server.exchange(remove())
     expect([deleted.status, deleted.body.length]).toEqual([204, 0])
@@ -203,22 +219,21 @@ describe('J7: DELETE', () => {
     expectProblem(await server.exchange(patch('{"title":"back"}')), 404, 'not-found')
     const list = await server.exchange(get('/media/?limit=100'))
     expect(list.body.toString()).not.toContain(media.id)
-    await server.settled()
+    await server.untilSettled()
     expect(await server.filesOnDisk()).not.toContain(storageKey)
   })
 
-  it('wins over changes that come at the same time: whatever they are answered, it is gone', async () => {
-    const sent = Array.from({ length: 20 }, (_, n) => (n === 10 ? remove() : patch(`{"title":"${n}"}`)))
-    const answers = await Promise.all(sent.map((whole) => server.exchange(whole)))
+  it('DELETE wins over simultaneous changes', async () => {
+    const requests = Array.from({ length: 20 }, (_, n) => (n === 10 ? remove() : patch(`{"title":"${n}"}`)))
+    const answers = await Promise.all(requests.map((whole) => server.exchange(whole)))
     expect(answers[10]?.status).toBe(204)
     for (const { status } of answers.toSpliced(10, 1)) expect([200, 404]).toContain(status)
     expectProblem(await shown(), 404, 'not-found')
   })
 
-  it('takes the bytes only after a reader has got all of them', async () => {
-    const { url } = media
-    const reading = await fetch(url)
+  it('a download that has started completes after DELETE', async () => {
+    const download = await fetch(media.url)
     expect((await server.exchange(remove())).status).toBe(204)
-    expect((await reading.arrayBuffer()).byteLength).toBe(media.size_bytes)
+    expect((await download.arrayBuffer()).byteLength).toBe(media.size_bytes)
   })
 })

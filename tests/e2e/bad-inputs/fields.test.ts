@@ -1,41 +1,25 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { PNG, pngOf } from '../../samples.ts'
-import { type Accepted, startServer, type TestServer } from '../harness.ts'
-import { type Bytes, field, file, form, part, post } from '../multipart.ts'
+import { type Accepted, serverForFile } from '../harness.ts'
+import { field, file, form, part, post } from '../multipart.ts'
 
-let server: TestServer
-beforeAll(async () => {
-  server = await startServer()
-})
-afterEach(() => server.works())
-afterAll(() => server.close())
+const server = await serverForFile()
 
 const accepts = (...fields: Buffer[]): Promise<Accepted> =>
   server.accepts(post(form(...fields, file(PNG, 'photo.png'))))
 
-/** Whether the field comes before the file or after it. */
-async function refuses(name: string, value: Bytes, status: number, code: string): Promise<void> {
-  await server.refuses(post(form(field(name, value), file())), status, code)
-  await server.refuses(post(form(file(pngOf(50_000)), field(name, value))), status, code)
-}
-
 const prototypeKeys = Object.getOwnPropertyNames(Object.prototype)
 afterEach(() => expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(prototypeKeys))
 
-describe('a field name', () => {
-  it.each([
-    '__proto__',
-    '__proto__[x]',
-    'constructor[prototype][x]',
-    'constructor',
-    'toString',
-    'hasOwnProperty',
-    'valueOf',
-  ])('D1: %s is not accepted', async (name) => {
-    await refuses(name, 'x', 400, 'invalid-field-name')
-  })
+describe('Field names', () => {
+  it.each(['__proto__', 'constructor', 'toString', 'hasOwnProperty', 'valueOf'])(
+    'a field with the name of a property of every object is refused with 400 invalid-field-name: %s',
+    (name) => server.refusesField(name, 'x'),
+  )
 
   it.each([
+    '__proto__[x]',
+    'constructor[prototype][x]',
     'a[b][c]',
     `a${'[b]'.repeat(15)}`,
     'tags[4294967294]',
@@ -44,17 +28,14 @@ describe('a field name', () => {
     'tags[]',
     'a]',
     '[',
-  ])('D2: %s is not accepted', async (name) => {
-    await refuses(name, 'x', 400, 'invalid-field-name')
-  })
+    'title[$gt]',
+    'title[$where]',
+  ])('a field with brackets in its name is refused with 400 invalid-field-name: %s', (name) =>
+    server.refusesField(name, '1'),
+  )
 
-  it('D2: with 5,000 nested brackets is not accepted', async () => {
-    await refuses(`a${'['.repeat(5000)}${']'.repeat(5000)}`, 'x', 400, 'field-too-large')
-  })
-
-  it.each(['title[$gt]', 'title[$where]'])('D3: %s is not accepted', async (name) => {
-    await refuses(name, '1', 400, 'invalid-field-name')
-  })
+  it('a field with 5,000 nested brackets in its name is refused with 400 field-too-large', () =>
+    server.refusesField(`a${'['.repeat(5000)}${']'.repeat(5000)}`, 'x'))
 
   it.each([
     'id',
@@ -68,77 +49,79 @@ describe('a field name', () => {
     'constructorx',
     'a.b',
     '$where',
-  ])('D13: %s is ignored', async (name) => {
+  ])('a field with an unknown name is ignored: %s', async (name) => {
     const media = await accepts(field(name, 'mine'), field('title', 'T'))
     expect(media).toMatchObject({ title: 'T', version: 1, mime_type: 'image/png' })
     expect(JSON.stringify(media)).not.toContain('mine')
   })
 
   it.each(['http://169.254.169.254/', 'file:///etc/passwd', 'gopher://x/', 'data:image/png;base64,iVBORw0KGgo='])(
-    'D14: an address is no file: %s',
+    'a form with a URL instead of a file is refused with 400 missing-file: %s',
     async (address) => {
-      await server.refuses(post(form(field('url', address))), 400, 'missing-file')
-      await server.refuses(post(form(field('file', address))), 400, 'missing-file')
+      await server.refuses(post(form(field('url', address))))
+      await server.refuses(post(form(field('file', address))))
       const { url } = await accepts(field('url', address))
       expect(url).toMatch(server.url)
     },
   )
 })
 
-describe('a title', () => {
-  it('D4: can be given once', async () => {
-    await server.refuses(post(form(field('title', 'a'), field('title', 'b'), file())), 422, 'invalid-title')
-    await server.refuses(
-      post(form(field('title', 'a'), file(pngOf(50_000)), field('title', 'a'))),
-      422,
-      'invalid-title',
-    )
-    await server.refuses(post(form(field('title', ''), file(), field('title', ''))), 422, 'invalid-title')
+describe('Titles', () => {
+  it('a second title is refused with 422 invalid-title', async () => {
+    await server.refuses(post(form(field('title', 'a'), field('title', 'b'), file())))
+    await server.refuses(post(form(field('title', 'a'), file(pngOf(50_000)), field('title', 'a'))))
+    await server.refuses(post(form(field('title', ''), file(), field('title', ''))))
   })
 
-  it('D5: is the stem of the name when there is none', async () => {
+  it('a title that is absent or empty is replaced by the file name without its extension', async () => {
     expect(await accepts()).toMatchObject({ title: 'photo' })
     expect(await accepts(field('title', ''))).toMatchObject({ title: 'photo' })
   })
 
-  it.each([' ', ' \t ', '\u200b', '\u00a0\u200b\ufeff', '\u2060'])('D5: must show something: %j', async (title) => {
-    await refuses('title', title, 422, 'invalid-title')
+  it.each([' ', ' \t ', '\u200b', '\u00a0\u200b\ufeff', '\u2060'])(
+    'a title without a visible character is refused with 422 invalid-title: %j',
+    (title) => server.refusesField('title', title),
+  )
+
+  it.each(['x', 'ä', '😀'])('a title of more than 200 characters is refused with 422 invalid-title: %s', async (c) => {
+    expect(await accepts(field('title', c.repeat(200)))).toMatchObject({ title: c.repeat(200) })
+    await server.refusesField('title', c.repeat(201))
   })
 
-  it('D5: has at most 200 characters, however many bytes', async () => {
-    for (const character of ['x', 'ä', '😀']) {
-      expect(await accepts(field('title', character.repeat(200)))).toMatchObject({ title: character.repeat(200) })
-      await refuses('title', character.repeat(201), 422, 'invalid-title')
-    }
-  })
-
-  it('D5: is NFC and trimmed', async () => {
+  it('a title is normalized to NFC and trimmed', async () => {
     expect(await accepts(field('title', '  Cafe\u0301 am See \t'))).toMatchObject({ title: 'Caf\u00e9 am See' })
   })
 
-  it('D6: has no NUL', async () => {
-    await refuses('title', 'a\0b', 422, 'invalid-title')
-    await refuses('title', '\0', 422, 'invalid-title')
+  it('a title with NUL is refused with 422 invalid-title', async () => {
+    await server.refusesField('title', 'a\0b')
+    await server.refusesField('title', '\0')
   })
+})
 
-  it.each([
-    ['a byte that can not be', [0x61, 0xff]],
+describe('Titles and tags', () => {
+  const NOT_UTF8: [string, number[]][] = [
+    ['an impossible byte', [0x61, 0xff]],
     ['an overlong slash', [0xc0, 0xaf]],
     ['a lone surrogate', [0xed, 0xa0, 0x80]],
-    ['half a character', [0x61, 0xf0, 0x9f, 0x98]],
+    ['an incomplete character', [0x61, 0xf0, 0x9f, 0x98]],
     ['Latin-1', [0x47, 0x72, 0xf6, 0xdf, 0x65]],
-  ])('D7: is UTF-8, without %s', async (_, bytes) => {
-    await refuses('title', Buffer.from(bytes), 422, 'invalid-title')
-    await refuses('tags', Buffer.from(bytes), 422, 'invalid-tag')
-  })
+  ]
 
-  it('D7: in a character set that nobody knows is not lost in silence', async () => {
+  it.each(NOT_UTF8)('a title that is not valid UTF-8 is refused with 422 invalid-title: %s', (_, bytes) =>
+    server.refusesField('title', Buffer.from(bytes)),
+  )
+
+  it.each(NOT_UTF8)('a tag that is not valid UTF-8 is refused with 422 invalid-tag: %s', (_, bytes) =>
+    server.refusesField('tags', Buffer.from(bytes)),
+  )
+
+  it('a field with an unknown character set is refused with 400 malformed-multipart', async () => {
     const headers = 'Content-Disposition: form-data; name="title"\r\nContent-Type: text/plain; charset=x-unknown'
-    await server.refuses(post(form(part(headers, 'T'), file())), 400, 'malformed-multipart')
-    await server.refuses(post(form(file(pngOf(50_000)), part(headers, 'T'))), 400, 'malformed-multipart')
+    await server.refuses(post(form(part(headers, 'T'), file())))
+    await server.refuses(post(form(file(pngOf(50_000)), part(headers, 'T'))))
   })
 
-  it.each([
+  const CONTROLS = [
     '\u202e',
     '\u2066',
     '\u0007',
@@ -151,8 +134,15 @@ describe('a title', () => {
     '\n',
     '\t',
     '\x7f',
-  ])('D8: has no %j', async (control) => {
-    await refuses('title', `a${control}b`, 422, 'invalid-title')
-    await refuses('tags', `a${control}b`, 422, 'invalid-tag')
-  })
+  ]
+
+  it.each(CONTROLS)(
+    'a title with a line break, control or bidirectional character is refused with 422 invalid-title: %j',
+    (control) => server.refusesField('title', `a${control}b`),
+  )
+
+  it.each(CONTROLS)(
+    'a tag with a line break, control or bidirectional character is refused with 422 invalid-tag: %j',
+    (control) => server.refusesField('tags', `a${control}b`),
+  )
 })

@@ -1,4 +1,4 @@
-/** Visible words of one line that programs have stumbled over. */
+/** Visible text of one line that has caused bugs in other programs. */
 export const NAUGHTY: readonly string[] = [
   'undefined',
   'null',

@@ -4,15 +4,22 @@ import { fileURLToPath } from 'node:url'
 import type { Middleware } from 'koa'
 import { refuse } from '../problem.ts'
 
-/** A file of an installed package, under the name that a page asks for. */
+/** A file of an installed package that a page loads. */
 export interface Asset {
+  /** The path inside the package. */
   readonly file: string
+  /** A file extension or a media type, as `ctx.type` accepts it. */
   readonly type: string
-  /** Changes its text before it is served. */
+  /** Changes the text of the file before it is served. */
   readonly adapt?: (text: string) => string
 }
 
-/** Serves these names and nothing else, so no path leads out of the package. */
+/**
+ * Serves files of a package.
+ *
+ * @param assets The files by the name in the URL. No other name is served, so a request cannot reach outside of the
+ *   package.
+ */
 export function assetsOf(packageName: string, assets: Readonly<Record<string, Asset>>): Middleware {
   const folder = dirname(fileURLToPath(import.meta.resolve(`${packageName}/package.json`)))
   return async (ctx) => {

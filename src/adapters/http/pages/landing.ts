@@ -34,7 +34,7 @@ form.addEventListener('submit', (event) => {
   progress.setAttribute('aria-label', 'Upload')
   result.replaceChildren(progress)
   request.upload.addEventListener('progress', ({ loaded, total }) => { progress.max = total; progress.value = loaded })
-  request.addEventListener('error', () => show('No answer', 'The server did not answer. Is it still running?'))
+  request.addEventListener('error', () => show('No answer', 'The server did not answer. Check that it is running.'))
   request.addEventListener('load', () => {
     const body = JSON.parse(request.responseText)
     if (request.status !== 201) return show(body.title, body.detail ?? body.type)
@@ -60,15 +60,15 @@ const PAGE = `<!doctype html>
 <body>
 <main>
 <h1>mediaport</h1>
-<p>Takes files in and gives them back. An upload is either there, whole and listed, or it is nowhere.</p>
+<p>Stores files and serves them. A file is listed only when all of it is stored. A failed upload leaves nothing.</p>
 <nav aria-label="API">
-<a href="/swagger/">Try the API</a> · <a href="/redoc/">Read its reference</a> · <a href="/schema/">OpenAPI</a> ·
-<a href="/media/">What is here</a> · <a href="/healthcheck/">Health</a>
+<a href="/swagger/">Try the API</a> · <a href="/redoc/">API reference</a> · <a href="/schema/">OpenAPI document</a> ·
+<a href="/media/">Media items</a> · <a href="/healthcheck/">Health</a>
 </nav>
 <h2>Upload a file</h2>
 <form action="/upload/" method="post" enctype="multipart/form-data">
 <label>File <input type="file" name="file" required></label>
-<label>Title <input name="title" maxlength="200" placeholder="the file name, unless you say otherwise"></label>
+<label>Title <input name="title" maxlength="200" placeholder="by default the file name"></label>
 <label>Tags <input name="tags" placeholder="summer, sea"></label>
 <button>Upload</button>
 </form>
@@ -92,11 +92,11 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** What this is, where to read on, and a form to try it; works without its script, too. */
+/** Serves the page at `/`: links and an upload form. The form also works without JavaScript. */
 export const landingPage: Middleware = (ctx) => {
   ctx.type = 'html'
   ctx.set('Content-Security-Policy', POLICY)
-  // Without a referrer a browser says that a plain form comes from the origin "null", and the upload would be refused.
+  // Without a referrer, a browser sends a plain form with the origin "null", and the upload would be refused.
   ctx.set('Referrer-Policy', 'same-origin')
   ctx.body = PAGE
 }

@@ -5,7 +5,7 @@ const PAGE = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>mediaport: reference</title>
+<title>mediaport: API reference</title>
 <link rel="icon" href="data:,">
 <style>body { margin: 0 }</style>
 <redoc spec-url="/schema/?format=json" hide-download-button></redoc>
@@ -13,7 +13,7 @@ const PAGE = `<!doctype html>
 </html>
 `
 
-/** ReDoc makes its styles and its search worker itself, so both have to be allowed. */
+/** ReDoc creates inline styles and a search worker from a blob, so both are allowed. */
 const POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -26,7 +26,7 @@ const POLICY = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The API as a reference to read. */
+/** Serves the API reference. */
 export const redocPage: Middleware = (ctx) => {
   ctx.type = 'html'
   ctx.set('Content-Security-Policy', POLICY)
@@ -39,7 +39,7 @@ export const redocAssets = assetsOf('redoc', {
   'redoc.standalone.js': {
     file: 'bundles/redoc.standalone.js',
     type: 'js',
-    // Its logo would be fetched from another site.
+    // ReDoc would fetch its logo from another site.
     adapt: (text) => text.replaceAll('https://cdn.redoc.ly/redoc/logo-mini.svg', NO_PICTURE),
   },
 })

@@ -4,9 +4,12 @@ import { assetsOf } from './assets.ts'
 
 const ASSETS = '/swagger/assets'
 
-/** Lets people read and try the API. Its definition can't be replaced by a query parameter: Swagger UI reads none. */
+/**
+ * Serves Swagger UI. A query parameter cannot replace its document, because Swagger UI ignores query parameters by
+ * default.
+ */
 export const swaggerPage: Middleware = async (ctx, next) => {
-  // Loaded only for those who ask for this page: its template engine takes memory that an upload does not need.
+  // Loaded on demand, because the template engine needs memory that uploads do not need.
   const { koaSwagger } = await import('koa2-swagger-ui')
   const render = koaSwagger({
     title: 'mediaport: try it',
@@ -18,7 +21,7 @@ export const swaggerPage: Middleware = async (ctx, next) => {
     swaggerOptions: { url: '/schema/?format=json', validatorUrl: null, tryItOutEnabled: true },
   })
   await render(ctx, next)
-  // The template also asks another site for fonts.
+  // The template would load fonts from another site.
   const page = String(ctx.body).replace(/<link href="https:[^>]*>/, '')
   ctx.body = page
   ctx.set('Content-Security-Policy', policy(page))
@@ -31,7 +34,7 @@ export const swaggerAssets = assetsOf('swagger-ui-dist', {
   'favicon-32x32.png': { file: 'favicon-32x32.png', type: 'png' },
 })
 
-/** Swagger UI sets styles on its elements, and has one script in the page, which is allowed by its hash. */
+/** Swagger UI sets inline styles, which are allowed. The inline script of the page is allowed by its hash. */
 const policy = (page: string): string =>
   [
     "default-src 'none'",

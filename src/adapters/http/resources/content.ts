@@ -13,7 +13,7 @@ const RangeHeader = z
   .meta({ description: 'One range of bytes (RFC 9110 section 14)', example: 'bytes=0-99' })
 const BYTES = { '*/*': { schema: z.string().meta({ override: { format: 'binary' } }) } }
 
-/** The bytes of the upload, with headers that keep browsers from running them; or the address at which the storage serves them. */
+/** Sends the bytes with headers that keep browsers from running them, or redirects to the storage that serves them. */
 export const contentRoute = route({
   method: 'get',
   path: '/media/{id}/content/',
@@ -30,18 +30,18 @@ export const contentRoute = route({
         headers: z.object({ ETag: EntityTag, 'Repr-Digest': ReprDigest }),
       },
       206: { description: 'The requested range', content: BYTES },
-      304: { description: 'It still has the ETag of If-None-Match' },
+      304: { description: 'The ETag is in If-None-Match' },
       307: {
-        description: 'The address at which the storage serves the file for some minutes',
+        description: 'The storage serves the file at this address for some minutes',
         headers: z.object({ Location: z.url() }),
       },
     },
   },
   errors: ['not-found', 'range-not-satisfiable', 'storage-error'],
   async handle({ ctx, mediaport, caller: { owner } }) {
-    const found = await mediaport.openContent(ctx['params'].id, { owner })
-    if (found.isErr()) return err(found.error)
-    const { media, address, open } = found.value
+    const content = await mediaport.openContent(ctx['params'].id, { owner })
+    if (content.isErr()) return err(content.error)
+    const { media, address, open } = content.value
     if (address !== undefined) return ok({ status: 307, headers: { Location: address } })
 
     const etag = `"${media.sha256}"`

@@ -13,7 +13,7 @@ import { Changes, ListQuery, Media, MediaPath, Page } from '../schemas.ts'
 const IfMatch = z
   .string()
   .optional()
-  .meta({ description: 'Only if the media item has this ETag (RFC 9110 section 13.1.1)' })
+  .meta({ description: 'The request succeeds only if the media item has this ETag (RFC 9110 section 13.1.1)' })
 
 export const mediaRoutes = (links: Links, { pace }: HttpOptions): readonly ScopedRoute[] => {
   const reply = (media: Stored): Reply => ({
@@ -29,7 +29,7 @@ export const mediaRoutes = (links: Links, { pace }: HttpOptions): readonly Scope
       scope: 'read',
       operation: {
         summary: 'List media items',
-        description: 'Newest first. Pages neither repeat nor omit an item that existed when the first was read.',
+        description: 'Newest first. Pages neither repeat nor omit an item that existed when the first page was read.',
         tags: ['Media'],
         requestParams: { query: ListQuery },
         responses: { 200: json('A page', Page) },
@@ -56,7 +56,7 @@ export const mediaRoutes = (links: Links, { pace }: HttpOptions): readonly Scope
         requestParams: { path: MediaPath },
         responses: {
           200: { ...json('The media item', Media), headers: z.object({ ETag: EntityTag }) },
-          304: { description: 'It still has the ETag of If-None-Match' },
+          304: { description: 'The ETag is in If-None-Match' },
         },
       },
       errors: ['not-found'],
@@ -72,7 +72,8 @@ export const mediaRoutes = (links: Links, { pace }: HttpOptions): readonly Scope
       scope: 'write',
       operation: {
         summary: 'Change the title or tags of a media item',
-        description: 'Changes both or neither. With If-Match, only if the media item still has that ETag.',
+        description:
+          'Changes both or neither. With If-Match, the request succeeds only if the media item has that ETag.',
         tags: ['Media'],
         requestParams: { path: MediaPath, header: z.object({ 'If-Match': IfMatch }) },
         requestBody: { required: true, content: { 'application/json': { schema: Changes } } },
@@ -104,10 +105,10 @@ export const mediaRoutes = (links: Links, { pace }: HttpOptions): readonly Scope
       operation: {
         summary: 'Delete a media item',
         description:
-          'It does not exist any more from then on. Its file is deleted soon after. With If-Match, only if it still has that ETag.',
+          'The media item no longer exists afterwards, and its file is deleted soon. With If-Match, the request succeeds only if the media item has that ETag.',
         tags: ['Media'],
         requestParams: { path: MediaPath, header: z.object({ 'If-Match': IfMatch }) },
-        responses: { 204: { description: 'It is deleted' } },
+        responses: { 204: { description: 'The media item is deleted' } },
       },
       errors: ['not-found', 'precondition-failed'],
       handle: ({ ctx, mediaport, caller: { owner } }) =>
@@ -116,7 +117,7 @@ export const mediaRoutes = (links: Links, { pace }: HttpOptions): readonly Scope
   ]
 }
 
-/** If-Match (RFC 9110 section 13.1.1): a list of strong ETags, or `*`. */
+/** Reads If-Match (RFC 9110 section 13.1.1): a list of strong ETags, or `*`. */
 function ifMatch(ctx: Context): WriteOptions['precondition'] {
   const header = ctx.get('If-Match')
   if (header === '' || header === '*') return undefined
@@ -136,5 +137,5 @@ function parseQuery(raw: unknown): Result<z.infer<typeof ListQuery>, InvalidQuer
   })
 }
 
-/** Text of the client, safe to show. */
+/** Escapes and shortens text of the client. */
 const quoted = (text: unknown): string => JSON.stringify(String(text).slice(0, 64))

@@ -11,7 +11,7 @@ export const metadataRoute = ({ showsLocation = false }: HttpOptions) =>
     operation: {
       summary: 'Get the metadata of a file',
       description:
-        'It is read soon after the upload. Until then, and while its store does not answer, it is `pending`.',
+        'The metadata is read from the file soon after the upload. Until then, and while the metadata store does not answer, its status is `pending`.',
       tags: ['Media'],
       requestParams: { path: MediaPath },
       responses: { 200: json('The metadata', Metadata) },

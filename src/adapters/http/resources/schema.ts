@@ -4,14 +4,14 @@ import type { OpenRoute, Route } from '../route.ts'
 
 const SchemaQuery = z.strictObject({ format: z.enum(['yaml', 'json']).optional() })
 
-/** `GET /schema/`. Describes the other routes and itself. The document is made at the first request. */
+/** Describes the other routes and itself. The document is made at the first request. */
 export function schemaRoute(others: readonly Route[]): OpenRoute {
   const route: OpenRoute = {
     method: 'get',
     path: '/schema/',
     operation: {
-      summary: 'Get this description',
-      description: 'OpenAPI 3.1, as YAML unless `format` or `Accept` asks for JSON.',
+      summary: 'Get the OpenAPI document',
+      description: 'OpenAPI 3.1 in YAML, or in JSON if `format` or `Accept` asks for it.',
       tags: ['Server'],
       requestParams: { query: SchemaQuery },
       responses: {
@@ -39,7 +39,7 @@ export function schemaRoute(others: readonly Route[]): OpenRoute {
   return route
 }
 
-/** The generator needs memory and time that an upload does not need, so it is loaded here. */
+/** Loads the generator on demand, because it needs memory and time that uploads do not need. */
 async function describe(routes: readonly Route[]): Promise<Record<'json' | 'yaml', string>> {
   const [{ describeApi }, { stringify }] = await Promise.all([import('../describe-api.ts'), import('yaml')])
   const document = describeApi(routes)

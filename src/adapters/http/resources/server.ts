@@ -9,7 +9,7 @@ export const serverRoutes: readonly OpenRoute[] = [
     path: '/ping/',
     operation: {
       summary: 'Check that the server answers',
-      description: 'Answers whatever the state of the database and the storage.',
+      description: 'Answers in every state of the database and the storage.',
       tags: ['Server'],
       responses: { 200: json('The server answers', Ping) },
     },
@@ -20,8 +20,8 @@ export const serverRoutes: readonly OpenRoute[] = [
     method: 'get',
     path: '/healthcheck/',
     operation: {
-      summary: 'Check what works',
-      description: '503 while uploads cannot be accepted. `degraded` is 200.',
+      summary: 'Check the services',
+      description: '200 while uploads are accepted, also if the status is `degraded`. Otherwise 503.',
       tags: ['Server'],
       responses: { 200: json('Uploads are accepted', Health), 503: json('Uploads are not accepted', Health) },
     },

@@ -9,7 +9,7 @@ export const titleRoute = route({
   operation: {
     summary: 'Get the title and tags of a media item',
     description:
-      'Read from a cache, which is fast. After a change or deletion it may return the old ones for a minute.',
+      'Fast, because it reads a cache. After a change or deletion it may return old values for up to a minute.',
     tags: ['Media'],
     requestParams: { path: MediaPath },
     responses: { 200: json('The title and tags', Title) },

@@ -14,12 +14,12 @@ import { receiveForm } from '../upload/receive-form.ts'
 const Location = z.url().meta({ description: 'The address of the media item' })
 const Key = z.string().optional().meta({
   description:
-    'Your identifier of this upload, 1 to 255 visible ASCII characters. Uploads that repeat it create one media item',
+    'An identifier of the upload, 1 to 255 visible ASCII characters. Uploads that repeat it create one media item',
 })
 const Replayed = z
   .literal('true')
   .optional()
-  .meta({ description: 'The media item exists from an earlier upload with this key' })
+  .meta({ description: 'An earlier upload with this key created the media item' })
 
 export const uploadRoute = (links: Links, { pace }: HttpOptions) =>
   route({
@@ -98,7 +98,7 @@ type HeadRefusal =
     >
   | TooLarge
 
-/** Refuses, by the head of the request, a body that is not a form or is too large. */
+/** Returns the boundary. Refuses a body that is not a form or is too large, before it is read. */
 function readBoundary({ req: { headers } }: Context, maxFileSize: number): Result<string, HeadRefusal> {
   const { 'content-encoding': encoding, 'transfer-encoding': transfer = 'chunked' } = headers
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
@@ -109,7 +109,7 @@ function readBoundary({ req: { headers } }: Context, maxFileSize: number): Resul
   return multipartBoundary(headers['content-type'])
 }
 
-/** Checked before the body is read. node:http joins two lines with a comma and a space, which no key contains. */
+/** node:http joins two header lines with a comma and a space. No key contains a space, so two keys are refused. */
 function idempotencyKey({ req }: Context) {
   const raw = req.headers['idempotency-key']
   return raw === undefined ? ok<IdempotencyKey | undefined>(undefined) : parseIdempotencyKey(String(raw))
@@ -128,7 +128,7 @@ function multipartBoundary(contentType = ''): Result<string, HeadRefusal> {
     })
   const [, quoted, plain] = BOUNDARY.exec(contentType) ?? []
   const boundary = quoted ?? plain
-  // If there are two, another parser may take the other one.
+  // Two boundaries are refused, because another parser may use the other one.
   if (boundary === undefined || /boundary=.*boundary=/i.test(contentType))
     return err({ type: 'malformed-multipart', detail: 'The Content-Type has no valid boundary.' })
   return ok(boundary)

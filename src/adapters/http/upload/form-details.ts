@@ -5,8 +5,8 @@ import type { InvalidSha256 } from '../../../domain/values/digest.ts'
 import type { InvalidTitle } from '../../../domain/values/title.ts'
 
 /**
- * The text fields of an upload; others are ignored. A field given twice is a list. An empty field means none, as an HTML
- * form sends what was not filled in; commas separate tags.
+ * Reads the details from the text fields `title`, `tags` and `sha256`. Other fields are ignored. An empty field counts
+ * as absent, because an HTML form sends all its fields. Commas separate tags, and `tags` may be repeated.
  */
 export function formDetails({ title, tags = [], sha256 }: Fields): Result<Details, InvalidTitle | InvalidSha256> {
   if (typeof title === 'object') return err({ type: 'invalid-title', reason: 'repeated' })

@@ -1,17 +1,17 @@
-/** Bytes that may wait for the upload before the request has to. */
-const MAX_WAITING_BYTES = 256 * 1024
+/** The request is paused while the queue is larger. */
+const MAX_QUEUED_BYTES = 256 * 1024
 
 type Next = IteratorResult<Uint8Array, undefined>
 
-/** The bytes of the form's file on their way from the parser to the upload, which reads them once. */
+/** Passes the bytes of the form's file from the parser to the upload, which reads them once. Applies back-pressure. */
 export class FormFile implements AsyncIterableIterator<Uint8Array, undefined> {
   readonly #request: { pause(): void; resume(): void }
-  readonly #waiting: Uint8Array[] = []
-  #waitingBytes = 0
+  readonly #queue: Uint8Array[] = []
+  #queuedBytes = 0
   #state: 'open' | 'ended' | 'stopped' | Error = 'open'
   #reader: { resolve(next: Next): void; reject(cause: Error): void } | undefined
 
-  /** @param request is paused while the upload is slower than the sender. */
+  /** @param request Paused while the upload is slower than the sender. */
   constructor(request: { pause(): void; resume(): void }) {
     this.#request = request
   }
@@ -20,9 +20,9 @@ export class FormFile implements AsyncIterableIterator<Uint8Array, undefined> {
     if (this.#state !== 'open') return
     const reader = this.#takeReader()
     if (reader) return reader.resolve({ done: false, value: bytes })
-    this.#waiting.push(bytes)
-    this.#waitingBytes += bytes.length
-    if (this.#waitingBytes > MAX_WAITING_BYTES) this.#request.pause()
+    this.#queue.push(bytes)
+    this.#queuedBytes += bytes.length
+    if (this.#queuedBytes > MAX_QUEUED_BYTES) this.#request.pause()
   }
 
   end(): void {
@@ -31,20 +31,20 @@ export class FormFile implements AsyncIterableIterator<Uint8Array, undefined> {
     this.#takeReader()?.resolve(DONE)
   }
 
-  /** The form was refused. What waits is dropped. */
+  /** Drops the queue and lets the upload fail with `cause`. Called when the form is refused. */
   fail(cause: Error): void {
     if (this.#state === 'stopped') return
     this.#state = cause
-    this.#waiting.length = 0
+    this.#queue.length = 0
     this.#takeReader()?.reject(cause)
   }
 
   next(): Promise<Next> {
-    const value = this.#waiting.shift()
+    const value = this.#queue.shift()
     if (value) {
-      const wasPaused = this.#waitingBytes > MAX_WAITING_BYTES
-      this.#waitingBytes -= value.length
-      if (wasPaused && this.#waitingBytes <= MAX_WAITING_BYTES) this.#request.resume()
+      const wasPaused = this.#queuedBytes > MAX_QUEUED_BYTES
+      this.#queuedBytes -= value.length
+      if (wasPaused && this.#queuedBytes <= MAX_QUEUED_BYTES) this.#request.resume()
       return Promise.resolve({ done: false, value })
     }
     if (this.#state instanceof Error) return Promise.reject(this.#state)
@@ -54,10 +54,12 @@ export class FormFile implements AsyncIterableIterator<Uint8Array, undefined> {
     })
   }
 
-  /** No more is wanted; the rest of the form is read without it. */
+  /**
+   * Called by the upload if it ends early. The rest of the form is still read, and the bytes of the file are dropped.
+   */
   return(): Promise<Next> {
     this.#state = 'stopped'
-    this.#waiting.length = 0
+    this.#queue.length = 0
     this.#takeReader()?.resolve(DONE)
     this.#request.resume()
     return Promise.resolve(DONE)
@@ -67,7 +69,9 @@ export class FormFile implements AsyncIterableIterator<Uint8Array, undefined> {
     return this
   }
 
-  /** multer listens to the stream of a file for errors; this one has none, as a form that breaks off is refused first. */
+  /**
+   * multer listens to the file stream for errors. This stream emits none, because an incomplete form is refused first.
+   */
   on(): this {
     return this
   }

@@ -1,7 +1,7 @@
 import { MAX_FIELD_BYTES, MAX_FIELDS, MAX_FORM_OVERHEAD_BYTES } from '../limits.ts'
 import { malformed, type PartHead, parsePartHead, RefusedForm } from './part-headers.ts'
 
-/** The file is a part, too. */
+/** The text fields and the file. */
 const MAX_PARTS = MAX_FIELDS + 1
 const MAX_HEADER_BYTES = 16 * 1024
 
@@ -10,10 +10,10 @@ const CRLF = '\r\n'
 const HEADER_END = Buffer.from('\r\n\r\n')
 const NOTHING = Buffer.alloc(0)
 
-/** Receives the parts of a form in their order. */
+/** Receives the parts of a form, in order. */
 export interface PartReader {
   beginFile(head: PartHead): void
-  /** Some bytes of the file that was begun last. */
+  /** Receives the next bytes of the file of the last `beginFile`. */
   readFile(bytes: Buffer): void
   endFile(): void
   readField(head: PartHead, value: Buffer): void
@@ -21,23 +21,27 @@ export interface PartReader {
 
 /**
  * Splits a multipart/form-data body (RFC 7578, RFC 2046 section 5.1) into its parts. `push` and `end` throw a
- * `RefusedForm` at the first byte that breaks a rule: parts without a proper Content-Disposition, encoded parts, endless
- * headers, fields, preambles and epilogues.
+ * `RefusedForm` as soon as the body breaks a rule: a part without a valid Content-Disposition, an encoded part, or
+ * headers, fields, a preamble or an epilogue above the limits.
  */
 export class MultipartParser {
   readonly #delimiter: Buffer
   readonly #maxFileSize: number
   readonly #reader: PartReader
   #state: 'start' | 'content' | 'delimiter' | 'headers' | 'epilogue' = 'start'
-  /** Bytes that the next chunk decides about. */
-  #held: Buffer = NOTHING
+  /** Bytes that can be read only together with the next chunk. */
+  #remainder: Buffer = NOTHING
   #part: PartHead | undefined
   #partBytes = 0
   #field: Buffer[] = []
   #parts = 0
-  #besideFile = 0
+  /** The bytes of the form so far that are not its file. */
+  #overheadBytes = 0
 
-  /** @param maxFileSize bytes; the reader itself holds files to it. Here it limits what no reader takes. */
+  /**
+   * @param maxFileSize In bytes. The reader checks the size of files. The parser limits only bytes that it does not
+   *   pass on.
+   */
   constructor(boundary: string, maxFileSize: number, reader: PartReader) {
     this.#delimiter = Buffer.from(`${CRLF}--${boundary}`)
     this.#maxFileSize = maxFileSize
@@ -45,8 +49,8 @@ export class MultipartParser {
   }
 
   push(chunk: Buffer): void {
-    let rest: Buffer | undefined = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
-    this.#held = NOTHING
+    let rest: Buffer | undefined = this.#remainder.length === 0 ? chunk : Buffer.concat([this.#remainder, chunk])
+    this.#remainder = NOTHING
     while (rest !== undefined && rest.length > 0) rest = this.#read(rest)
   }
 
@@ -54,7 +58,7 @@ export class MultipartParser {
     if (this.#state !== 'epilogue') throw malformed('The body ends before its closing boundary.')
   }
 
-  /** Takes some of `data` and returns the rest for the next state. */
+  /** Reads a part of `data` and returns the rest, which belongs to the next state. */
   #read(data: Buffer): Buffer | undefined {
     switch (this.#state) {
       case 'start':
@@ -66,15 +70,15 @@ export class MultipartParser {
       case 'headers':
         return this.#readHeaders(data)
       case 'epilogue':
-        this.#countBesideFile(data.length)
+        this.#countOverhead(data.length)
     }
   }
 
-  /** The form's start counts as a line's start, so the first delimiter may come without a line break before it. */
+  /** The first delimiter needs no line break before it. */
   #readStart(data: Buffer): Buffer | undefined {
     const delimiter = this.#delimiter.subarray(CRLF.length)
     if (data.length < delimiter.length) {
-      this.#held = data
+      this.#remainder = data
       return undefined
     }
     const isDelimiter = data.subarray(0, delimiter.length).equals(delimiter)
@@ -82,13 +86,13 @@ export class MultipartParser {
     return isDelimiter ? data.subarray(delimiter.length) : data
   }
 
-  /** The bytes of a part, or the preamble. */
+  /** Reads bytes of a part or of the preamble. */
   #readContent(data: Buffer): Buffer | undefined {
     const at = data.indexOf(this.#delimiter)
     const end = at >= 0 ? at : this.#endOfContent(data)
     if (end > 0) this.#take(data.subarray(0, end))
     if (at < 0) {
-      this.#held = data.subarray(end)
+      this.#remainder = data.subarray(end)
       return undefined
     }
     this.#endPart()
@@ -96,24 +100,27 @@ export class MultipartParser {
     return data.subarray(at + this.#delimiter.length)
   }
 
-  /** Where a delimiter may begin that `data` has not all of. A boundary has no CR, so only the last one can begin it. */
+  /**
+   * Returns where the content ends if `data` ends with the start of a delimiter. A boundary contains no CR, so only the
+   * last CR can start one.
+   */
   #endOfContent(data: Buffer): number {
     const at = data.lastIndexOf(CR)
     const tail = at < 0 ? NOTHING : data.subarray(at)
-    const begins = tail.length < this.#delimiter.length && this.#delimiter.subarray(0, tail.length).equals(tail)
-    return begins ? data.length - tail.length : data.length
+    const isStart = tail.length < this.#delimiter.length && this.#delimiter.subarray(0, tail.length).equals(tail)
+    return isStart ? data.length - tail.length : data.length
   }
 
-  /** Two hyphens end the form, a line break begins a part. */
+  /** Two hyphens end the form. A line break starts a part. */
   #readDelimiterEnd(data: Buffer): Buffer | undefined {
     if (data.length < 2) {
-      this.#held = data
+      this.#remainder = data
       return undefined
     }
     const next = data.toString('latin1', 0, 2)
     if (next === CRLF) this.#state = 'headers'
     else if (next === '--') this.#state = 'epilogue'
-    else throw malformed('The boundary is followed by something else than a part.')
+    else throw malformed('A boundary is followed neither by a part nor by the end of the form.')
     return data.subarray(2)
   }
 
@@ -121,13 +128,13 @@ export class MultipartParser {
     const end = data.indexOf(HEADER_END)
     if ((end < 0 ? data.length : end) > MAX_HEADER_BYTES) throw malformed('The headers of a part are too long.')
     if (end < 0) {
-      this.#held = data
+      this.#remainder = data
       return undefined
     }
     if (++this.#parts > MAX_PARTS) throw new RefusedForm({ type: 'too-many-parts' })
     this.#part = parsePartHead(data.toString('latin1', 0, end))
     this.#partBytes = 0
-    this.#countBesideFile(end)
+    this.#countOverhead(end)
     this.#state = 'content'
     if (this.#part.isFile) this.#reader.beginFile(this.#part)
     return data.subarray(end + HEADER_END.length)
@@ -139,8 +146,9 @@ export class MultipartParser {
       this.#reader.readFile(bytes)
       return
     }
-    // A field with an empty file name is a file that nobody chose: it may be as large as one.
-    if (this.#part?.filename === undefined) this.#countBesideFile(bytes.length)
+    // A part with an empty file name is the file field of an HTML form without a chosen file. It may be as large as a
+    // file.
+    if (this.#part?.filename === undefined) this.#countOverhead(bytes.length)
     else if (this.#partBytes > this.#maxFileSize + MAX_FORM_OVERHEAD_BYTES) throw this.#tooLarge()
     if (this.#part === undefined) return
     if (this.#partBytes <= MAX_FIELD_BYTES) this.#field.push(bytes)
@@ -155,9 +163,9 @@ export class MultipartParser {
     else if (part) this.#reader.readField(part, Buffer.concat(this.#field.splice(0)))
   }
 
-  #countBesideFile(bytes: number): void {
-    this.#besideFile += bytes
-    if (this.#besideFile > MAX_FORM_OVERHEAD_BYTES) throw this.#tooLarge()
+  #countOverhead(bytes: number): void {
+    this.#overheadBytes += bytes
+    if (this.#overheadBytes > MAX_FORM_OVERHEAD_BYTES) throw this.#tooLarge()
   }
 
   #tooLarge(): RefusedForm {

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http'
 
-/** How slowly a body may come. */
+/** The slowest pace at which a client may send a body. */
 export interface Pace {
-  /** Seconds without a byte. */
+  /** The longest time without a byte. */
   readonly idleSeconds: number
-  /** Bytes a second, on average over `RATE_WINDOW_SECONDS`. */
+  /** The lowest average rate over `RATE_WINDOW_SECONDS`, in bytes per second. */
   readonly minRate: number
 }
 
@@ -12,42 +12,41 @@ const RATE_WINDOW_SECONDS = 30
 const TICK_MS = 500
 const TICK_SECONDS = TICK_MS / 1000
 
-/** Looks at one request each tick. */
-type Watch = () => void
-
-const watches = new Set<Watch>()
+/** One function per request, called every `TICK_MS`. */
+const watches = new Set<() => void>()
 let timer: NodeJS.Timeout | undefined
 
 /**
- * Calls `tooSlow` once the sender of `req` falls behind `pace`. Time during which we ourselves hold the body back, because
- * the storage is busy, is not counted against the sender. All requests share one timer.
- * @returns stops watching.
+ * Calls `onTooSlow` when the sender of `req` is slower than `pace`. Time during which the request is paused, because
+ * the storage is slower, does not count. All requests share one timer.
+ *
+ * @returns A function that stops watching.
  */
-export function watchPace(req: IncomingMessage, pace: Pace, tooSlow: () => void): () => void {
-  let received = req.socket.bytesRead
-  // The first tick may come at once, so it does not count.
-  let idle = -TICK_SECONDS
-  let waited = -TICK_SECONDS
+export function watchPace(req: IncomingMessage, pace: Pace, onTooSlow: () => void): () => void {
+  let totalBytes = req.socket.bytesRead
+  // The first tick does not count, because it may follow at once.
+  let idleSeconds = -TICK_SECONDS
+  let windowSeconds = -TICK_SECONDS
   let windowBytes = 0
   const watch = (): void => {
-    const bytes = req.socket.bytesRead - received
-    received += bytes
+    const bytes = req.socket.bytesRead - totalBytes
+    totalBytes += bytes
     windowBytes += bytes
     if (req.isPaused()) {
-      idle = 0
+      idleSeconds = 0
       return
     }
-    idle = bytes > 0 ? 0 : idle + TICK_SECONDS
-    waited += TICK_SECONDS
-    if (idle > pace.idleSeconds) return tooSlow()
-    if (waited < RATE_WINDOW_SECONDS) return
-    if (windowBytes < pace.minRate * RATE_WINDOW_SECONDS) return tooSlow()
-    waited = 0
+    idleSeconds = bytes > 0 ? 0 : idleSeconds + TICK_SECONDS
+    windowSeconds += TICK_SECONDS
+    if (idleSeconds > pace.idleSeconds) return onTooSlow()
+    if (windowSeconds < RATE_WINDOW_SECONDS) return
+    if (windowBytes < pace.minRate * RATE_WINDOW_SECONDS) return onTooSlow()
+    windowSeconds = 0
     windowBytes = 0
   }
   watches.add(watch)
   timer ??= setInterval(() => {
-    for (const each of watches) each()
+    for (const check of watches) check()
   }, TICK_MS)
   return () => {
     watches.delete(watch)

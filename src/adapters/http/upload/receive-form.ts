@@ -14,6 +14,7 @@ import { MultipartParser, type PartReader } from './multipart-parser.ts'
 import { type Pace, watchPace } from './pace.ts'
 import { decode, type FormRefusal, type PartHead, RefusedForm } from './part-headers.ts'
 
+/** Why an upload over HTTP fails. */
 export type Refusal = FormRefusal | Exclude<UploadError, BodyFailed>
 
 /** Starts the upload of the form's file. `details` resolves when the whole form has been read. */
@@ -24,47 +25,48 @@ export type StartUpload = (
 
 export interface FormLimits {
   readonly boundary: string
-  /** Bytes. */
+  /** In bytes. */
   readonly maxFileSize: number
   readonly pace: Pace
 }
 
 /**
- * Streams the form of this request into one upload. Only the values of fields are kept in memory, and the socket waits for
- * the storage. Resolves as soon as the outcome is known, even if the client still sends. After a refusal it resolves once
- * the upload has been abandoned.
+ * Streams the form of the request into one upload. Only the values of fields are kept in memory. The socket is paused
+ * while the storage is slower. Resolves as soon as the outcome is known, even if the client still sends. A refused form
+ * resolves when its upload has been abandoned.
  */
 export function receiveForm(
   ctx: Context,
   limits: FormLimits,
   startUpload: StartUpload,
 ): ResultAsync<Uploaded, Refusal> {
-  const reception = new Reception(ctx.req, limits, startUpload)
-  receptions.set(ctx.req, reception)
-  readForm(ctx, async () => reception.complete()).catch(() => reception.refuse(MALFORMED))
-  return new ResultAsync(reception.outcome)
+  const upload = new FormUpload(ctx.req, limits, startUpload)
+  uploads.set(ctx.req, upload)
+  readForm(ctx, async () => upload.complete()).catch(() => upload.refuse(MALFORMED))
+  return new ResultAsync(upload.outcome)
 }
 
-const receptions = new WeakMap<IncomingMessage, Reception>()
+const uploads = new WeakMap<IncomingMessage, FormUpload>()
 
 /**
- * multer collects the fields of a form. It gets them from `MultipartParser`, as the events of its own parser, which would
- * search all bytes of the file a second time.
+ * multer collects the fields of the form. `MultipartParser` emits them as the events of multer's own parser, which
+ * would search all bytes of the file a second time.
  */
 const readForm = multer({
   storage: {
     _handleFile(req, { originalname }, done) {
-      receptions.get(req)?.beginUpload(originalname, req.body)
+      uploads.get(req)?.beginUpload(originalname, req.body)
       done()
     },
     _removeFile: (_req, _file, done) => done(),
   },
   limits: { fieldSize: MAX_FIELD_BYTES, fieldNestingDepth: 0 },
   preservePath: true,
-  streamHandler: (req, events) => receptions.get(req)?.start(events),
+  streamHandler: (req, events) => uploads.get(req)?.start(events),
 }).single('file')
 
-class Reception implements PartReader {
+/** One form and its upload. */
+class FormUpload implements PartReader {
   readonly #req: IncomingMessage
   readonly #startUpload: StartUpload
   readonly #parser: MultipartParser
@@ -74,7 +76,7 @@ class Reception implements PartReader {
   #events: EventEmitter | undefined
   #file: FormFile | undefined
   #upload: Promise<Result<Uploaded, Refusal>> | undefined
-  /** What multer has collected so far. */
+  /** The fields that multer has collected so far. */
   #fields: Fields = {}
   #fieldCount = 0
   #isDecided = false
@@ -123,7 +125,7 @@ class Reception implements PartReader {
     if (this.#upload) throw new RefusedForm({ type: 'too-many-files' })
     this.#file = new FormFile(this.#req)
     this.#events?.emit('file', name, this.#file, { filename })
-    // It was refused for an earlier field. The rest is not read.
+    // `beginUpload` has refused the form because of an earlier field. The parser stops here.
     if (!this.#upload) throw new RefusedForm(MALFORMED)
   }
 
@@ -145,22 +147,25 @@ class Reception implements PartReader {
     this.#events?.emit('field', name, value, {})
   }
 
-  /** @param fields Those before the file. multer adds the later ones. */
+  /** @param fields The fields before the file. multer adds later fields to the same object. */
   beginUpload(filename: string, fields: Fields): void {
     this.#fields = fields
-    const early = formDetails(fields).andThen(parseDetails)
-    if (early.isErr()) return this.refuse(early.error)
+    const parsed = formDetails(fields).andThen(parseDetails)
+    if (parsed.isErr()) return this.refuse(parsed.error)
     if (!this.#file || this.#isDecided) return
     const details = new ResultAsync(this.#details.promise)
-    // A body fails only when the form did, or its client disconnected.
+    // The body fails only if the form is refused or the client disconnects.
     const uploaded = this.#startUpload({ filename, body: this.#file }, details).mapErr((error) =>
       error.type === 'body-failed' ? MALFORMED : error,
     )
     this.#upload = Promise.resolve(uploaded)
-    this.#upload.then((result) => result.mapErr((error) => this.refuse(error)), this.#outcome.reject)
+    this.#upload.then(
+      (result) => result.mapErr((error) => this.refuse(error)),
+      (bug: unknown) => this.#fail(bug),
+    )
   }
 
-  /** The whole form has been read. */
+  /** Called when the whole form has been read. */
   complete(): void {
     if (!this.#events) return this.refuse(MALFORMED)
     if (!this.#upload) return this.refuse({ type: 'missing-file' })
@@ -173,12 +178,22 @@ class Reception implements PartReader {
 
   refuse(refusal: Refusal): void {
     if (!this.#decide()) return
-    this.#req.off('data', this.#onData).off('end', this.#onEnd)
-    const cause = new Error(`the form was refused: ${refusal.type}`)
-    this.#file?.fail(cause)
-    this.#events?.emit('error', cause)
+    this.#stopReading(new Error(`The form was refused: ${refusal.type}.`))
     this.#details.resolve(err(refusal))
     this.#outcome.resolve(Promise.resolve(this.#upload).then(() => err(refusal)))
+  }
+
+  /** The upload threw. */
+  #fail(bug: unknown): void {
+    if (!this.#decide()) return
+    this.#stopReading(new Error('The upload threw.', { cause: bug }))
+    this.#outcome.reject(bug)
+  }
+
+  #stopReading(cause: Error): void {
+    this.#req.off('data', this.#onData).off('end', this.#onEnd)
+    this.#file?.fail(cause)
+    this.#events?.emit('error', cause)
   }
 
   #decide(): boolean {
@@ -190,4 +205,4 @@ class Reception implements PartReader {
 }
 
 const UNKNOWN_CHARSET = { type: 'malformed-multipart', detail: 'A field has an unknown character set.' } as const
-const MALFORMED = { type: 'malformed-multipart', detail: 'The body is cut off or not well-formed.' } as const
+const MALFORMED = { type: 'malformed-multipart', detail: 'The body is incomplete or not well-formed.' } as const

@@ -4,25 +4,25 @@ import { join } from 'node:path'
 import type { History } from './history.ts'
 import type { Plan, Reached } from './points.ts'
 
-/** What became of one history. */
+/** The result of one history. */
 export interface Outcome extends Pick<History, 'storage' | 'broken' | 'fired'> {
-  /** Every effect there was, each once. */
+  /** Every effect of the history, once. */
   readonly effects: readonly Reached[]
 }
 
-export interface Order {
-  /** Where the code lies that plays them. */
+export interface PlayOptions {
+  /** The folder of the code that plays them. */
   readonly root: string
-  /** Stops early when it answers false. */
+  /** Returns false to stop early. */
   readonly onOutcome: (n: number, outcome: Outcome) => boolean
 }
 
 const AT_ONCE = 20
-/** Each history is garbage as soon as it is over: with room for many from the start, a fifth less time goes by. */
+/** Each history is garbage when it has ended. A large young generation from the start saves a fifth of the time. */
 const YOUNG = ['--min-semi-space-size=64', '--max-semi-space-size=64']
 
-/** Plays all of them, on every core. */
-export async function playAll(plans: readonly Plan[], { root, onOutcome }: Order): Promise<void> {
+/** Plays all histories on every core. */
+export async function playAll(plans: readonly Plan[], { root, onOutcome }: PlayOptions): Promise<void> {
   let next = 0
   let isOver = false
   const work = (): Promise<void> =>
@@ -36,7 +36,7 @@ export async function playAll(plans: readonly Plan[], { root, onOutcome }: Order
         else player.disconnect()
       }
       player.on('error', reject)
-      player.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`a player ended with ${code}`))))
+      player.on('exit', (code) => (code === 0 ? resolve() : reject(new Error(`A player exited with ${code}.`))))
       player.on('message', (outcomes: Outcome[]) => {
         for (const [n, outcome] of outcomes.entries()) if (!isOver && !onOutcome(from + n, outcome)) isOver = true
         give()

@@ -4,7 +4,7 @@ import { sha256 } from '../samples.ts'
 import type { Installation } from './installation.ts'
 
 /** A row of `media_job`. */
-export interface Row {
+export interface MediaRow {
   readonly id: string
   readonly state: string
   readonly owner: string
@@ -17,34 +17,36 @@ export interface Row {
   readonly version: number
 }
 
-/** A file of a storage, and where its bytes lie on this machine. */
-export interface FileSeen {
+/** A file of a storage, and the path of its bytes on this machine. */
+export interface StoredFile {
   readonly key: string
   readonly path: string
 }
 
-/** What is there, as other programs than ours see it. */
-export interface Seen {
-  readonly rows: readonly Row[]
-  /** By the storage's name and the file's, such as `filesystem <key>.part`. */
-  readonly files: ReadonlyMap<string, FileSeen>
-  /** Of the metadata store: which attempt each is about. */
+/** The contents of all stores, read by other programs than mediaport. */
+export interface Stores {
+  readonly rows: readonly MediaRow[]
+  /** By the names of the storage and the file, such as `filesystem <key>.part`. */
+  readonly files: ReadonlyMap<string, StoredFile>
+  /** The attempt of each document of the metadata store, by the id of the media item. */
   readonly documents: ReadonlyMap<string, string>
-  /** Of the title cache, as the hashes are; nothing where it is in the memory of a process. */
+  /** The hashes of the title cache. Undefined if the cache is in the memory of a process. */
   readonly titles: ReadonlyMap<string, Readonly<Record<string, string>>> | undefined
-  /** Jobs that are still to be done, or that were given up. */
+  /** Waiting, running and dead jobs. */
   readonly jobs: readonly string[]
 }
 
-/** Of a query that gives all rows, and of jobs that are still to be done or were given up. */
+/** The queries of all rows, and of all waiting, running and dead jobs. */
 export const ROWS = 'select * from media_job'
 export const JOBS = `select name, state, data,
     extract(epoch from now() - started_on)::int as age, extract(epoch from now() - heartbeat_on)::int as silence
   from pgboss.job
   where name = 'dead-jobs' or (name not like '\\_\\_%' and state in ('created', 'retry', 'active'))`
 
-/** Reads all stores: by SQL, from the disk or the vendor's library, and by the drivers of the projections. */
-export async function look(installation: Installation): Promise<Seen> {
+/**
+ * Reads all stores: by SQL, from the disk or the files of the ImageKit server, and with the drivers of the projections.
+ */
+export async function readStores(installation: Installation): Promise<Stores> {
   const { database, variables, vendor } = installation
   const [rows, jobs, files, documents, titles] = await Promise.all([
     database.query(ROWS),
@@ -61,17 +63,17 @@ export interface JobRow {
   readonly name: string
   readonly state: string
   readonly data: unknown
-  /** Seconds since somebody began it, and since they last gave a sign of life. */
+  /** Seconds since its start, and since its last heartbeat. */
   readonly age: number | null
   readonly silence: number | null
 }
 
 export const toJob = ({ name, state, data, age, silence }: JobRow): string =>
-  `${name} is ${state}${state === 'active' ? ` for ${age} s, last heard of ${silence} s ago` : ''}: ${JSON.stringify(data)}`
+  `${name} is ${state}${state === 'active' ? ` for ${age} s, last heartbeat ${silence} s ago` : ''}: ${JSON.stringify(data)}`
 
-/** Everything but the embedded database. Of all that may be there, rows want only the storage's files. */
-export async function filesIn(dataDir: string): Promise<Map<string, FileSeen>> {
-  const files = new Map<string, FileSeen>()
+/** Lists all files except the embedded database. Rows need only the files of the storage. */
+export async function filesIn(dataDir: string): Promise<Map<string, StoredFile>> {
+  const files = new Map<string, StoredFile>()
   for (const entry of await readdir(dataDir, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name)
     const [folder = ''] = relative(dataDir, path).split(sep)
@@ -81,12 +83,12 @@ export async function filesIn(dataDir: string): Promise<Map<string, FileSeen>> {
   return files
 }
 
-async function documentsOf({ mongo }: Installation): Promise<Seen['documents']> {
+async function documentsOf({ mongo }: Installation): Promise<Stores['documents']> {
   const documents = await mongo.db().collection<{ _id: string; attempt: string }>('media_metadata').find().toArray()
   return new Map(documents.map(({ _id, attempt }) => [_id, attempt]))
 }
 
-async function titlesOf({ redis, redisPrefix }: Installation): Promise<NonNullable<Seen['titles']>> {
+async function titlesOf({ redis, redisPrefix }: Installation): Promise<NonNullable<Stores['titles']>> {
   const prefix = `${redisPrefix}title:`
   const titles = new Map<string, Record<string, string>>()
   for (let cursor = '0'; ; ) {
@@ -97,8 +99,8 @@ async function titlesOf({ redis, redisPrefix }: Installation): Promise<NonNullab
   }
 }
 
-/** Of the files that rows name; nothing for one that is not there. */
-export async function digestsOf({ rows, files }: Seen): Promise<ReadonlyMap<string, string | undefined>> {
+/** The digests of the files of all rows. Undefined if a file is missing. */
+export async function digestsOf({ rows, files }: Stores): Promise<ReadonlyMap<string, string | undefined>> {
   const digests = new Map<string, string | undefined>()
   for (const row of rows) {
     const file = files.get(fileOf(row))
@@ -108,4 +110,4 @@ export async function digestsOf({ rows, files }: Seen): Promise<ReadonlyMap<stri
   return digests
 }
 
-export const fileOf = ({ storage, storage_key }: Row): string => `${storage} ${storage_key}`
+export const fileOf = ({ storage, storage_key }: MediaRow): string => `${storage} ${storage_key}`

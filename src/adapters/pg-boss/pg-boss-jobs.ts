@@ -26,7 +26,7 @@ const SUPERVISE_SECONDS = 5
  */
 const WORK_OPTIONS = {
   // Storage services limit the rate of deletions.
-  'discard-media': { batchSize: 10, pollingIntervalSeconds: 5 },
+  'discard-media': { batchSize: 10, pollingIntervalSeconds: 2 },
   // Two batches, so that a slow file delays only one of them. pg-boss expires jobs after 15 minutes: 64 files take
   // less, even at 10 s each, one after another.
   'describe-media': { batchSize: 32, localConcurrency: 2, pollingIntervalSeconds: 3 },

@@ -3,7 +3,7 @@ import type { Attempt } from '../../src/domain/media/ids.ts'
 import type { Stored } from '../../src/domain/media/media.ts'
 import { BrokenPromise } from './promises.ts'
 import { type Answer, Requests, UNDECIDED, type UploadRequest } from './requests.ts'
-import { bytesOf } from './sent-files.ts'
+import { bytesOf, digestOf } from './sent-files.ts'
 import { touchesProjectionOnly, type World } from './world.ts'
 
 const RETRY_MS = 250
@@ -66,6 +66,8 @@ export class Client {
         this.refused.add(name)
       return undefined
     }
+    if (answer.value.filename !== name || answer.value.sha256 !== digestOf(name))
+      throw new BrokenPromise('R0', `the upload of ${name} returned the media item of ${answer.value.filename}`)
     return this.#remember(answer.value, key)
   }
 

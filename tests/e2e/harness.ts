@@ -45,7 +45,7 @@ export interface ServerOptions {
   readonly headerTimeoutSeconds?: number
   /** Replaces the storage, for example by one that fails. `folder` is deleted when the server is closed. */
   readonly wrapStorage?: (storage: FileStorage, folder: string) => FileStorage
-  readonly ports?: Partial<Pick<Ports, 'metadata' | 'titles' | 'extract'>>
+  readonly ports?: Partial<Pick<Ports, 'metadata' | 'titles' | 'extract' | 'sniff'>>
   readonly showsLocation?: boolean
 }
 

@@ -1,11 +1,11 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errAsync, ResultAsync } from 'neverthrow'
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 import type { FileStorage, PutError } from '../../src/application/ports/file-storage.ts'
 import { pngOf } from '../samples.ts'
-import { startServer, type TestServer } from './harness.ts'
+import { expectProblem, startServer, type TestServer } from './harness.ts'
 import { field, file, form, get, post } from './multipart.ts'
 import { json } from './wire.ts'
 
@@ -92,3 +92,23 @@ async function readSome(body: AsyncIterable<Uint8Array>): Promise<void> {
     if (bytes > 100_000) return
   }
 }
+
+describe('A port that throws', () => {
+  /** The second request is that of a client which disconnects after the port has thrown. */
+  it('fails the request with 500 and leaves the server running', async () => {
+    let calls = 0
+    const sniff = async (): Promise<string> => {
+      calls++
+      if (calls < 3) throw new Error('a bug of the port')
+      return 'image/png'
+    }
+    const server = await startServer({ ports: { sniff } })
+    expectProblem(await server.exchange(request), 500, 'internal-error')
+    const wire = server.connect()
+    await wire.send(request.subarray(0, 100_000))
+    await vi.waitFor(() => expect(calls).toBe(2))
+    wire.leave()
+    await server.works()
+    await server.close()
+  })
+})

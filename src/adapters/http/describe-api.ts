@@ -23,7 +23,7 @@ export function describeApi(routes: readonly Route[]): ReturnType<typeof createD
       title: 'mediaport',
       version: '1',
       description:
-        'Stores files and serves them. A file is listed only when all of it is stored. A failed upload leaves nothing.\n\n' +
+        'Stores files and serves them. A file is listed only when all of it is stored. A failed upload leaves nothing that a reader can see.\n\n' +
         'Every path works with and without the slash at its end. Every error is a problem document (RFC 9457). Its `type` ends in a code that does not change.',
       license: { name: 'MIT', identifier: 'MIT' },
     },

@@ -60,7 +60,7 @@ const PAGE = `<!doctype html>
 <body>
 <main>
 <h1>mediaport</h1>
-<p>Stores files and serves them. A file is listed only when all of it is stored. A failed upload leaves nothing.</p>
+<p>Stores files and serves them. A file is listed only when all of it is stored. A failed upload leaves nothing that a reader can see.</p>
 <nav aria-label="API">
 <a href="/swagger/">Try the API</a> · <a href="/redoc/">API reference</a> · <a href="/schema/">OpenAPI document</a> ·
 <a href="/media/">Media items</a> · <a href="/healthcheck/">Health</a>

@@ -70,8 +70,8 @@ describe('The page on embedding', () => {
         .replace('/var/lib/app/media', folder)
       const usage = `
         const body = (async function* () { yield Buffer.from('${PNG.toString('base64')}', 'base64') })()
-        const { id } = (await mediaport.uploadMedia({ filename: 'a.png', body }))._unsafeUnwrap()
-        const status = async () => (await mediaport.readMetadata(id))._unsafeUnwrap().status
+        const { id } = (await mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body }))._unsafeUnwrap()
+        const status = async () => (await mediaport.readMetadata(id, { owner: 'me' }))._unsafeUnwrap().status
         while ((await status()) === 'pending') await new Promise((resolve) => setTimeout(resolve, 50))
         console.log(await status())
         await stop()`

@@ -10,6 +10,7 @@ import { KyselyMediaRepository } from '../../src/adapters/kysely/kysely-media-re
 import { KyselyMetadataStore } from '../../src/adapters/kysely/kysely-metadata-store.ts'
 import { migrate } from '../../src/adapters/kysely/migrations.ts'
 import { createMediaport } from '../../src/application/mediaport.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { collect } from '../samples.ts'
 import { noJobs } from '../support/no-jobs.ts'
@@ -35,7 +36,7 @@ it('A database and files of version 0.1 are served by this version', async () =>
     metadata: new KyselyMetadataStore(db),
     storages: [new FilesystemFileStorage(folder)],
   })
-  const { items } = (await mediaport.listMedia())._unsafeUnwrap()
+  const { items } = (await mediaport.listMedia({ owner: EVERYONE }))._unsafeUnwrap()
   expect(items.map(({ title, tags, url }) => ({ title, tags, url }))).toEqual([
     { title: 'Second', tags: ['sea'], url: undefined },
     { title: 'Été à Nice', tags: ['summer', 'sea'], url: undefined },
@@ -44,12 +45,17 @@ it('A database and files of version 0.1 are served by this version', async () =>
   for (const { id, storageKey } of items) {
     mkdirSync(join(folder, storageKey.slice(-2)), { recursive: true })
     copyFileSync(picture, join(folder, storageKey.slice(-2), storageKey))
-    const body = (await mediaport.openContent(id).andThen(({ open }) => open()))._unsafeUnwrap()
+    const body = (await mediaport.openContent(id, { owner: EVERYONE }).andThen(({ open }) => open()))._unsafeUnwrap()
     expect(readFileSync(picture).equals(await collect(body))).toBe(true)
-    expect((await mediaport.readMetadata(id))._unsafeUnwrap()).toMatchObject({ status: 'ready', format: 'jpeg' })
+    expect((await mediaport.readMetadata(id, { owner: EVERYONE }))._unsafeUnwrap()).toMatchObject({
+      status: 'ready',
+      format: 'jpeg',
+    })
   }
-  const changed = (await mediaport.changeMedia(items[0]?.id ?? '', { title: 'Changed' }))._unsafeUnwrap()
+  const changed = (
+    await mediaport.changeMedia(items[0]?.id ?? '', { owner: EVERYONE, title: 'Changed' })
+  )._unsafeUnwrap()
   expect(changed).toMatchObject({ title: 'Changed', version: 2 })
-  const { items: tagged } = (await mediaport.listMedia({ tag: 'summer' }))._unsafeUnwrap()
+  const { items: tagged } = (await mediaport.listMedia({ owner: EVERYONE, tag: 'summer' }))._unsafeUnwrap()
   expect(tagged).toHaveLength(1)
 })

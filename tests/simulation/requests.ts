@@ -2,6 +2,7 @@ import { err, okAsync, type Result, ResultAsync } from 'neverthrow'
 import type { ChangeOptions } from '../../src/application/library/change-media.ts'
 import type { Page } from '../../src/application/library/list-media.ts'
 import type { Mediaport } from '../../src/application/mediaport.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { MoveResult } from '../../src/application/upkeep/move-media.ts'
 import type { Details } from '../../src/application/upload/details.ts'
@@ -70,6 +71,7 @@ export class Requests {
     const detailsAfter = detailsAfterBody ? Promise.withResolvers<Details>() : undefined
     const answer = await this.#send('upload', UPLOAD_TIMEOUT_MS + paceMs * 8, (mediaport) =>
       mediaport.uploadMedia({
+        owner: 'anonymous',
         filename: name,
         key,
         body: this.#body(request, state, () => detailsAfter?.resolve(details)),
@@ -81,24 +83,24 @@ export class Requests {
   }
 
   get(id: string): Answer<Stored> {
-    return this.#send('get', TIMEOUT_MS, (mediaport) => mediaport.getMedia(id))
+    return this.#send('get', TIMEOUT_MS, (mediaport) => mediaport.getMedia(id, { owner: EVERYONE }))
   }
 
   list(): Answer<Page> {
-    return this.#send('list', TIMEOUT_MS, (mediaport) => mediaport.listMedia())
+    return this.#send('list', TIMEOUT_MS, (mediaport) => mediaport.listMedia({ owner: EVERYONE }))
   }
 
   read(id: string): Answer<Buffer> {
     return this.#send('read', TIMEOUT_MS, (mediaport) =>
       mediaport
-        .openContent(id)
+        .openContent(id, { owner: EVERYONE })
         .andThen(({ open }) => open())
         .andThen((body) => ResultAsync.fromPromise(collect(body), unavailable('storage'))),
     )
   }
 
-  rename(id: string, details: ChangeOptions): Answer<Stored> {
-    return this.#send('rename', TIMEOUT_MS, (mediaport) => mediaport.changeMedia(id, details))
+  rename(id: string, details: Partial<ChangeOptions>): Answer<Stored> {
+    return this.#send('rename', TIMEOUT_MS, (mediaport) => mediaport.changeMedia(id, { owner: EVERYONE, ...details }))
   }
 
   move(from: string, to: string): Answer<MoveResult> {
@@ -106,7 +108,7 @@ export class Requests {
   }
 
   delete(id: string): Answer<void> {
-    return this.#send('delete', TIMEOUT_MS, (mediaport) => mediaport.deleteMedia(id))
+    return this.#send('delete', TIMEOUT_MS, (mediaport) => mediaport.deleteMedia(id, { owner: EVERYONE }))
   }
 
   #send<T, E extends { readonly type: string }>(

@@ -1,6 +1,7 @@
 import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { MemoryTitleCache } from '../../src/adapters/memory/memory-title-cache.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
 import { createCrashedUpload } from './leftovers.ts'
 import { createWorld, down, override, type WorldOptions } from './world.ts'
@@ -20,12 +21,12 @@ describe('The cache-title job', () => {
     const { id } = await world.upload({ title: 'first', tags: ['a'], owner: 'me' })
     await world.runJob(id)
     expect(await world.findTitle(id)).toMatchObject({ owner: 'me', title: 'first', tags: ['a'], version: 1 })
-    await world.mediaport.changeMedia(id, { title: 'second' })
-    await world.mediaport.changeMedia(id, { title: 'third' })
+    await world.mediaport.changeMedia(id, { owner: EVERYONE, title: 'second' })
+    await world.mediaport.changeMedia(id, { owner: EVERYONE, title: 'third' })
     await world.runJob(id)
     expect(await world.findTitle(id)).toMatchObject({ title: 'third', version: 3 })
     await world.runJob(id)
-    await world.mediaport.deleteMedia(id)
+    await world.mediaport.deleteMedia(id, { owner: EVERYONE })
     await world.runJob(id)
     expect(await world.findTitle(id)).toBeUndefined()
   })
@@ -39,7 +40,7 @@ describe('The cache-title job', () => {
         put: (id, entry) =>
           titles.put(id, entry).map(async () => {
             const title = changes.shift()
-            if (title !== undefined) await world.mediaport.changeMedia(id, { title })
+            if (title !== undefined) await world.mediaport.changeMedia(id, { owner: EVERYONE, title })
           }),
       }),
     )
@@ -53,7 +54,8 @@ describe('The cache-title job', () => {
     const world = start(
       {},
       override(titles, {
-        put: (id, entry) => titles.put(id, entry).map(async () => void (await world.mediaport.deleteMedia(id))),
+        put: (id, entry) =>
+          titles.put(id, entry).map(async () => void (await world.mediaport.deleteMedia(id, { owner: EVERYONE }))),
       }),
     )
     const { id } = await world.upload()
@@ -72,7 +74,7 @@ describe('The cache-title job', () => {
   it.each(['put', 'remove'] as const)('fails if the cache does not answer to %s', async (method) => {
     const world = start({}, override(new MemoryTitleCache(), { [method]: () => errAsync(down) }))
     const { id } = await world.upload()
-    if (method === 'remove') await world.mediaport.deleteMedia(id)
+    if (method === 'remove') await world.mediaport.deleteMedia(id, { owner: EVERYONE })
     expect((await world.runJob(id))._unsafeUnwrapErr()).toEqual(down)
   })
 

@@ -2,16 +2,17 @@ import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import type { ChangeOptions } from '../../src/application/library/change-media.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import { type Attempt, storageKey } from '../../src/domain/media/ids.ts'
 import type { Stored } from '../../src/domain/media/media.ts'
 import { receive } from '../../src/domain/media/transitions.ts'
 import { pngOf } from '../samples.ts'
 import { createWorld, down, eventually, override, Sender, type World } from './world.ts'
 
-const change = async (world: World, id: string, details: ChangeOptions) =>
-  (await world.mediaport.changeMedia(id, details))._unsafeUnwrap()
-const changeError = async (world: World, id: string, details: ChangeOptions) =>
-  (await world.mediaport.changeMedia(id, details))._unsafeUnwrapErr()
+const change = async (world: World, id: string, details: Partial<ChangeOptions>) =>
+  (await world.mediaport.changeMedia(id, { owner: EVERYONE, ...details }))._unsafeUnwrap()
+const changeError = async (world: World, id: string, details: Partial<ChangeOptions>) =>
+  (await world.mediaport.changeMedia(id, { owner: EVERYONE, ...details }))._unsafeUnwrapErr()
 
 describe('Changing a media item', () => {
   it('sets the title, the tags or both, and adds 1 to the version each time', async () => {
@@ -33,7 +34,7 @@ describe('Changing a media item', () => {
     expect(world.eventTypes()).toEqual(['media-stored', 'media-changed', 'media-changed', 'media-changed'])
   })
 
-  it.each<[string, ChangeOptions]>([
+  it.each<[string, Partial<ChangeOptions>]>([
     ['no changes', {}],
     ['the current title and tags', { title: 'first ', tags: ['A'] }],
   ])('with %s keeps the version and emits no event', async (_, details) => {
@@ -43,7 +44,7 @@ describe('Changing a media item', () => {
     expect(world.eventTypes()).toEqual(['media-stored'])
   })
 
-  it.each<[ChangeOptions, object]>([
+  it.each<[Partial<ChangeOptions>, object]>([
     [{ title: '' }, { type: 'invalid-title', reason: 'empty' }],
     [{ title: 'a\nb' }, { type: 'invalid-title', reason: 'control-characters' }],
     [{ title: 'x'.repeat(201) }, { type: 'invalid-title', reason: 'too-long' }],
@@ -77,13 +78,13 @@ describe('Changing a media item', () => {
     const { id } = await world.upload()
     const titles = Array.from({ length: 10 }, (_, n) => `${n}`)
     const answers = await Promise.all(
-      titles.map((title) => world.mediaport.changeMedia(id, { title, precondition: isVersion(1) })),
+      titles.map((title) => world.mediaport.changeMedia(id, { owner: EVERYONE, title, precondition: isVersion(1) })),
     )
     expect(answers.filter((answer) => answer.isOk())).toHaveLength(1)
     expect(await world.row()).toMatchObject({ version: 2 })
   })
 
-  it.each(['anonymous', 'ME', ''])('returns not-found for the other owner %j', async (owner) => {
+  it.each(['anonymous', 'ME'])('returns not-found for the other owner %j', async (owner) => {
     const world = createWorld()
     const media = await world.upload({ owner: 'me' })
     expect(await changeError(world, media.id, { title: 'mine', owner, precondition: isVersion(7) })).toEqual({
@@ -102,11 +103,13 @@ describe('Changing a media item', () => {
 
   it('returns not-found while the upload is in progress, as does deleting it', async () => {
     const world = createWorld()
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: new Sender(pngOf(9000)) })
+    const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: new Sender(pngOf(9000)) })
     await eventually(world.rows).toHaveLength(1)
     const [row] = await world.rows()
     expect(await changeError(world, row?.id ?? '', { title: 'A' })).toEqual({ type: 'not-found' })
-    expect((await world.mediaport.deleteMedia(row?.id ?? ''))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
+    expect((await world.mediaport.deleteMedia(row?.id ?? '', { owner: EVERYONE }))._unsafeUnwrapErr()).toEqual({
+      type: 'not-found',
+    })
     await world.mediaport.close()
     await result
   })
@@ -121,11 +124,15 @@ describe('Deleting a media item', () => {
   it('hides it at once, and emits an event that names its file', async () => {
     const world = createWorld()
     const media = await world.upload({ title: 'secret', tags: ['a'] })
-    expect((await world.mediaport.deleteMedia(media.id)).isOk()).toBe(true)
-    expect((await world.mediaport.getMedia(media.id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
-    expect((await world.mediaport.openContent(media.id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
-    expect((await world.mediaport.listMedia())._unsafeUnwrap().items).toEqual([])
-    expect((await world.mediaport.listMedia({ tag: 'a' }))._unsafeUnwrap().items).toEqual([])
+    expect((await world.mediaport.deleteMedia(media.id, { owner: EVERYONE })).isOk()).toBe(true)
+    expect((await world.mediaport.getMedia(media.id, { owner: EVERYONE }))._unsafeUnwrapErr()).toEqual({
+      type: 'not-found',
+    })
+    expect((await world.mediaport.openContent(media.id, { owner: EVERYONE }))._unsafeUnwrapErr()).toEqual({
+      type: 'not-found',
+    })
+    expect((await world.mediaport.listMedia({ owner: EVERYONE }))._unsafeUnwrap().items).toEqual([])
+    expect((await world.mediaport.listMedia({ owner: EVERYONE, tag: 'a' }))._unsafeUnwrap().items).toEqual([])
     const { id, storage, storageKey, fileId } = media
     expect(world.events.at(-1)).toEqual({ type: 'media-deleted', id, storage, storageKey, fileId })
     expect(await world.row()).toMatchObject({ state: 'deleted', version: 2 })
@@ -135,8 +142,10 @@ describe('Deleting a media item', () => {
   it('returns not-found the second time, as does changing it', async () => {
     const world = createWorld()
     const { id } = await world.upload()
-    await world.mediaport.deleteMedia(id)
-    expect((await world.mediaport.deleteMedia(id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
+    await world.mediaport.deleteMedia(id, { owner: EVERYONE })
+    expect((await world.mediaport.deleteMedia(id, { owner: EVERYONE }))._unsafeUnwrapErr()).toEqual({
+      type: 'not-found',
+    })
     expect(await changeError(world, id, { title: 'back' })).toEqual({ type: 'not-found' })
     expect(await changeError(world, id, { title: 'back', precondition: isVersion(2) })).toEqual({ type: 'not-found' })
     expect(world.eventTypes()).toEqual(['media-stored', 'media-deleted'])
@@ -146,10 +155,10 @@ describe('Deleting a media item', () => {
     const world = createWorld()
     const { id } = await world.upload()
     await change(world, id, { title: 'A' })
-    const result = await world.mediaport.deleteMedia(id, { precondition: isVersion(1) })
+    const result = await world.mediaport.deleteMedia(id, { owner: EVERYONE, precondition: isVersion(1) })
     expect(result._unsafeUnwrapErr()).toEqual({ type: 'precondition-failed' })
-    expect((await world.mediaport.getMedia(id)).isOk()).toBe(true)
-    expect((await world.mediaport.deleteMedia(id, { precondition: isVersion(2) })).isOk()).toBe(true)
+    expect((await world.mediaport.getMedia(id, { owner: EVERYONE })).isOk()).toBe(true)
+    expect((await world.mediaport.deleteMedia(id, { owner: EVERYONE, precondition: isVersion(2) })).isOk()).toBe(true)
   })
 
   it('returns not-found for another owner', async () => {
@@ -162,7 +171,7 @@ describe('Deleting a media item', () => {
   it('is not undone by another attempt that adds the same id', async () => {
     const world = createWorld()
     const media = await world.upload()
-    await world.mediaport.deleteMedia(media.id)
+    await world.mediaport.deleteMedia(media.id, { owner: EVERYONE })
     const attempt = 'ffffffffffffffff' as Attempt
     const intent = { ...media, attempt, storageKey: storageKey(media.id, attempt) }
     expect((await world.media.add(receive(intent, new Date(), 60), 60)).isErr()).toBe(true)

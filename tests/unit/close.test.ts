@@ -1,5 +1,6 @@
 import { err, ResultAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
+import { EVERYONE } from '../../src/application/owner.ts'
 import { noise, pngOf } from '../samples.ts'
 import { createWorld, eventually, override, Sender, track } from './world.ts'
 
@@ -16,7 +17,7 @@ describe('Closing', () => {
   it('abandons the uploads in progress, and settles when all of them are abandoned', async () => {
     const world = createWorld()
     const senders = Array.from({ length: 20 }, () => new Sender(pngOf(9000), noise(1000)))
-    const uploads = senders.map((body) => world.mediaport.uploadMedia({ filename: 'a.png', body }))
+    const uploads = senders.map((body) => world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body }))
     await eventually(world.rows).toHaveLength(20)
     await world.mediaport.close()
     for (const row of await world.rows()) expect(row.state).toBe('abandoned')
@@ -32,7 +33,7 @@ describe('Closing', () => {
   ])('ends an upload %s', async (_, isStarted) => {
     const { mediaport, rows } = createWorld()
     const sender = new Sender()
-    const result = mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await isStarted(sender)
     await track(mediaport.close()).outcome()
     expect((await result)._unsafeUnwrapErr()).toEqual(shuttingDown)
@@ -55,7 +56,7 @@ describe('Closing', () => {
         }),
     })
     const sender = new Sender(pngOf(9000)).end()
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await eventually(() => sender.reads).toBe(2)
     await world.mediaport.close()
     expect((await result)._unsafeUnwrapErr()).toEqual(shuttingDown)
@@ -65,7 +66,12 @@ describe('Closing', () => {
   it('abandons an upload whose details never arrive', async () => {
     const world = createWorld()
     const details = new ResultAsync<object, never>(new Promise(() => {}))
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: new Sender(pngOf(9000)).end(), details })
+    const result = world.mediaport.uploadMedia({
+      owner: 'me',
+      filename: 'a.png',
+      body: new Sender(pngOf(9000)).end(),
+      details,
+    })
     await eventually(world.files).toBe(1)
     await track(world.mediaport.close()).outcome()
     expect((await result)._unsafeUnwrapErr()).toEqual(shuttingDown)
@@ -85,7 +91,7 @@ describe('Closing', () => {
     })
     const cause = new Error('left')
     const sender = new Sender(pngOf(9000))
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await eventually(world.rows).toHaveLength(1)
     sender.fail(cause)
     await eventually(() => sender.reads).toBe(2)
@@ -109,7 +115,7 @@ describe('Closing', () => {
             }),
         }),
     })
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: new Sender(pngOf(9000)).end() })
+    const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: new Sender(pngOf(9000)).end() })
     await commitStarted.promise
     const close = track(world.mediaport.close())
     await eventually(world.rows).toMatchObject([{ state: 'stored' }])
@@ -125,7 +131,7 @@ describe('After closing', () => {
     const { mediaport, rows, files } = createWorld()
     await mediaport.close()
     const sender = new Sender(pngOf(9000)).end()
-    const error = (await mediaport.uploadMedia({ filename: 'a.png', body: sender }))._unsafeUnwrapErr()
+    const error = (await mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender }))._unsafeUnwrapErr()
     expect(error).toEqual(shuttingDown)
     expect(sender.stopped).toBe(true)
     expect(await rows()).toEqual([])
@@ -135,7 +141,7 @@ describe('After closing', () => {
   it('a new upload is refused without waiting for its sender', async () => {
     const { mediaport } = createWorld()
     await mediaport.close()
-    const refusal = track(mediaport.uploadMedia({ filename: 'a.png', body: new Sender() }))
+    const refusal = track(mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: new Sender() }))
     expect((await refusal.outcome())._unsafeUnwrapErr()).toEqual(shuttingDown)
   })
 
@@ -143,7 +149,7 @@ describe('After closing', () => {
     const { mediaport, upload, content } = createWorld()
     const { id } = await upload()
     await mediaport.close()
-    expect((await mediaport.getMedia(id)).isOk()).toBe(true)
+    expect((await mediaport.getMedia(id, { owner: EVERYONE })).isOk()).toBe(true)
     expect((await content(id)).length).toBeGreaterThan(0)
   })
 })

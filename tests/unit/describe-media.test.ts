@@ -1,5 +1,6 @@
 import { errAsync, okAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
+import { EVERYONE } from '../../src/application/owner.ts'
 import type { ExtractMetadata, FileToRead } from '../../src/application/ports/extract-metadata.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { Attempt } from '../../src/domain/media/ids.ts'
@@ -32,10 +33,12 @@ describe('The describe-media job', () => {
   it('reads a file once and saves its metadata', async () => {
     const world = createWorldWithExtractor()
     const media = await world.upload()
-    expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrap()).toEqual({ status: 'pending' })
+    expect((await world.mediaport.readMetadata(media.id, { owner: EVERYONE }))._unsafeUnwrap()).toEqual({
+      status: 'pending',
+    })
     for (let n = 0; n < 2; n++) expect((await world.describeMedia(media)).isOk()).toBe(true)
     expect(world.requests).toMatchObject([{ contentType: 'image/png', size: PNG.length }])
-    expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrap()).toEqual(FIRST)
+    expect((await world.mediaport.readMetadata(media.id, { owner: EVERYONE }))._unsafeUnwrap()).toEqual(FIRST)
   })
 
   it('succeeds if the file is missing, and saves nothing', async () => {
@@ -60,7 +63,10 @@ describe('The describe-media job', () => {
     })
     const media = await world.upload()
     expect((await world.describeMedia(media)).isOk()).toBe(true)
-    expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrap()).toMatchObject({ status: 'failed', tags: {} })
+    expect((await world.mediaport.readMetadata(media.id, { owner: EVERYONE }))._unsafeUnwrap()).toMatchObject({
+      status: 'failed',
+      tags: {},
+    })
   })
 
   it('describes the current attempt if the job names an earlier one', async () => {
@@ -78,7 +84,7 @@ describe('The metadata of a deleted media item', () => {
   it('is not kept if the media item is deleted while its file is read', async () => {
     const world = createWorldWithExtractor({}, async () => {
       const [row] = await world.rows()
-      await world.mediaport.deleteMedia(row?.id ?? '')
+      await world.mediaport.deleteMedia(row?.id ?? '', { owner: EVERYONE })
       await world.mediaport.reapUploads()
     })
     const media = await world.upload()
@@ -91,8 +97,10 @@ describe('The metadata of a deleted media item', () => {
     const world = createWorldWithExtractor()
     const media = await world.upload()
     await world.describeMedia(media)
-    await world.mediaport.deleteMedia(media.id)
-    expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrapErr().type).toBe('not-found')
+    await world.mediaport.deleteMedia(media.id, { owner: EVERYONE })
+    expect((await world.mediaport.readMetadata(media.id, { owner: EVERYONE }))._unsafeUnwrapErr().type).toBe(
+      'not-found',
+    )
     await world.mediaport.reapUploads()
     expect((await world.metadata.list())._unsafeUnwrap()).toEqual([])
   })
@@ -107,7 +115,9 @@ describe('The describe-media job during an outage', () => {
     const media = await world.upload()
     expect((await world.describeMedia(media))._unsafeUnwrapErr()).toEqual(storeDown)
     expect(world.requests).toEqual([])
-    expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrap()).toEqual({ status: 'pending' })
+    expect((await world.mediaport.readMetadata(media.id, { owner: EVERYONE }))._unsafeUnwrap()).toEqual({
+      status: 'pending',
+    })
   })
 
   it('saves nothing if the storage does not answer', async () => {

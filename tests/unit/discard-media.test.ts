@@ -2,6 +2,7 @@ import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { MemoryTitleCache } from '../../src/adapters/memory/memory-title-cache.ts'
 import type { Job } from '../../src/application/jobs.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { Attempt, MediaId, StorageKey } from '../../src/domain/media/ids.ts'
 import { storageKey } from '../../src/domain/media/ids.ts'
@@ -28,7 +29,7 @@ describe('The discard-media job', () => {
   it('never deletes the file of an upload in progress', async () => {
     const world = createWorld()
     const sender = new Sender(pngOf(9000))
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await eventually(world.rows).toHaveLength(1)
     await putFile(world.storage, (await world.row()).storageKey)
     expect((await discard(world, await world.row())).isOk()).toBe(true)
@@ -39,7 +40,7 @@ describe('The discard-media job', () => {
 
   it('deletes the file of a deleted media item, records the time, and can be repeated', async () => {
     const world = createWorld()
-    await world.mediaport.deleteMedia((await world.upload()).id)
+    await world.mediaport.deleteMedia((await world.upload()).id, { owner: EVERYONE })
     const deleted = await world.row()
     expect(deleted).toMatchObject({ discardedAt: undefined })
     await discard(world, deleted)
@@ -80,7 +81,7 @@ describe('The discard-media job', () => {
   it('does not mark the row if it discards the file of another attempt', async () => {
     const world = createWorld()
     const media = await world.upload()
-    await world.mediaport.deleteMedia(media.id)
+    await world.mediaport.deleteMedia(media.id, { owner: EVERYONE })
     await discard(world, { ...media, storageKey: storageKey(media.id, otherAttempt) })
     expect(await world.row()).toMatchObject({ discardedAt: undefined })
     expect(await world.files()).toBe(1)
@@ -89,7 +90,7 @@ describe('The discard-media job', () => {
   it('fails if this process does not know the storage', async () => {
     const world = createWorld()
     const media = await world.upload()
-    await world.mediaport.deleteMedia(media.id)
+    await world.mediaport.deleteMedia(media.id, { owner: EVERYONE })
     const answer = await discard(world, { ...media, storage: 'elsewhere' })
     expect(answer._unsafeUnwrapErr()).toMatchObject({ type: 'unavailable', dependency: 'storage' })
     expect(await world.row()).toMatchObject({ discardedAt: undefined })
@@ -99,7 +100,7 @@ describe('The discard-media job', () => {
     const outage = unavailable('storage')(new Error('away'))
     const world = createWorld({ wrapStorage: (storage) => override(storage, { delete: () => errAsync(outage) }) })
     const media = await world.upload()
-    await world.mediaport.deleteMedia(media.id)
+    await world.mediaport.deleteMedia(media.id, { owner: EVERYONE })
     expect((await discard(world, media))._unsafeUnwrapErr()).toEqual(outage)
     expect(await world.row()).toMatchObject({ discardedAt: undefined })
   })
@@ -116,7 +117,7 @@ describe('The discard-media job', () => {
           }),
       })
       const media = await world.upload()
-      await world.mediaport.deleteMedia(media.id)
+      await world.mediaport.deleteMedia(media.id, { owner: EVERYONE })
       isDown = true
       expect((await discard(world, media))._unsafeUnwrapErr()).toEqual(down)
       if (method === 'get') expect(await world.files()).toBe(1)
@@ -133,7 +134,7 @@ describe('The discard-media job', () => {
     for (const { id } of [media, other]) await world.mediaport.work({ name: 'cache-title', id, afterSeconds: 0 })
     await discard(world, { ...media, storageKey: storageKey(media.id, otherAttempt) })
     expect((await titles.find(media.id))._unsafeUnwrap()).toMatchObject({ title: 'T' })
-    await world.mediaport.deleteMedia(media.id)
+    await world.mediaport.deleteMedia(media.id, { owner: EVERYONE })
     await discard(world, media)
     expect((await titles.find(media.id))._unsafeUnwrap()).toBeUndefined()
     expect((await titles.find(other.id))._unsafeUnwrap()).toBeDefined()
@@ -142,7 +143,7 @@ describe('The discard-media job', () => {
   it('marks a row that another process abandoned while the upload was in progress', async () => {
     const world = createWorld()
     const sender = new Sender(pngOf(9000))
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await eventually(world.rows).toHaveLength(1)
     const { id, attempt } = await world.row()
     await world.media.update(id, (row) => abandon(row, attempt))

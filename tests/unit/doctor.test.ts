@@ -5,6 +5,7 @@ import { MemoryFileStorage } from '../../src/adapters/memory/memory-file-storage
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
 import { jobsOf } from '../../src/application/jobs.ts'
 import { createMediaport } from '../../src/application/mediaport.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { Attempt, MediaId, StorageKey } from '../../src/domain/media/ids.ts'
@@ -59,7 +60,7 @@ describe('The doctor', () => {
     const world = createWorld()
     await world.upload()
     const runNewJobs = jobRunner(world)
-    await world.mediaport.deleteMedia((await world.upload()).id)
+    await world.mediaport.deleteMedia((await world.upload()).id, { owner: EVERYONE })
     await runNewJobs()
     await createCrashedUpload(world)
     expect((await world.mediaport.doctor.examine({ jobsMs: 0 }))._unsafeUnwrap()).toEqual({
@@ -77,7 +78,7 @@ describe('The doctor', () => {
 
   it('does not report a media item that was deleted a minute ago', async () => {
     const world = createWorld()
-    await world.mediaport.deleteMedia((await world.upload()).id)
+    await world.mediaport.deleteMedia((await world.upload()).id, { owner: EVERYONE })
     advance(60)
     expect(await findings(world)).toEqual([])
   })
@@ -122,7 +123,7 @@ describe('The doctor', () => {
     const runNewJobs = jobRunner(world)
     await runNewJobs()
     advance(DAY)
-    await world.mediaport.deleteMedia(id)
+    await world.mediaport.deleteMedia(id, { owner: EVERYONE })
     list.mockImplementationOnce((after) => world.storage.list(after).map(async (files) => (await runNewJobs(), files)))
     list.mockImplementation((after) => world.storage.list(after))
     expect(await runDoctor(world)).toMatchObject({ status: 0, text: expect.stringContaining('0 findings') })
@@ -151,7 +152,7 @@ describe('The doctor', () => {
     const body = (async function* () {
       yield PNG
     })()
-    const lost = (await elsewhere.uploadMedia({ filename: 'a.png', body }))._unsafeUnwrap()
+    const lost = (await elsewhere.uploadMedia({ owner: 'me', filename: 'a.png', body }))._unsafeUnwrap()
     const { storageKey: lostKey } = (await world.rows()).find((row) => row.id === lost.id) ?? { storageKey: '' }
     advance(DAY)
     const { status, json } = await runDoctor({ mediaport: elsewhere }, { repair: true, json: true })
@@ -170,7 +171,7 @@ describe('The doctor', () => {
     async (state) => {
       const world = createWorld()
       const { id, attempt, storageKey } = state === 'deleted' ? await world.upload() : await createCrashedUpload(world)
-      if (state === 'deleted') await world.mediaport.deleteMedia(id)
+      if (state === 'deleted') await world.mediaport.deleteMedia(id, { owner: EVERYONE })
       else await world.media.update(id, (row) => abandon(row, attempt))
       const runNewJobs = jobRunner(world)
       advance(3600)
@@ -191,7 +192,7 @@ describe('The doctor', () => {
   it('reports a file that was written after its key had been discarded', async () => {
     const world = createWorld()
     const { id, storageKey } = await world.upload()
-    await world.mediaport.deleteMedia(id)
+    await world.mediaport.deleteMedia(id, { owner: EVERYONE })
     await world.mediaport.reapUploads()
     await putFile(world.storage, storageKey)
     advance(301)
@@ -255,13 +256,13 @@ describe('The doctor', () => {
     ])
     await runDoctor(world, { repair: true })
     expect(await findings(world)).toEqual([])
-    expect((await world.mediaport.readTitle(media.id))._unsafeUnwrap().title).toBe(media.title)
+    expect((await world.mediaport.readTitle(media.id, { owner: EVERYONE }))._unsafeUnwrap().title).toBe(media.title)
   })
 
   it('repairs nothing if the row was forgotten in between', async () => {
     const world = createWorld()
     const media = await world.upload()
-    await world.mediaport.deleteMedia(media.id)
+    await world.mediaport.deleteMedia(media.id, { owner: EVERYONE })
     const finding = { ...media, problem: 'never-discarded', detail: '' } as const
     await world.media.forget(media.id, media.attempt)
     expect((await world.mediaport.doctor.repair(finding)).isOk()).toBe(true)
@@ -273,7 +274,7 @@ describe('The doctor', () => {
         override(storage, {
           list: (after) =>
             storage.list(after).map(async (files) => {
-              for (const row of await world.rows()) await world.mediaport.deleteMedia(row.id)
+              for (const row of await world.rows()) await world.mediaport.deleteMedia(row.id, { owner: EVERYONE })
               await world.mediaport.reapUploads()
               return files.filter(() => false)
             }),

@@ -32,7 +32,7 @@ describe('An adapter that throws', () => {
     ['a repository in update', { media: Object.assign(memoryPorts().media, { update: bug }) }],
   ])('rejects the upload once, without an unhandled rejection: %s', async (_, broken) => {
     const mediaport = createMediaport({ ...memoryPorts(), ...broken })
-    const upload = mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) })
+    const upload = mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG) })
     await expect(upload).rejects.toBe(BUG)
     await mediaport.close()
     expect(unhandled).toEqual([])
@@ -43,7 +43,7 @@ describe('An adapter that throws', () => {
     const ports = memoryPorts()
     const renew = vi.spyOn(ports.media, 'renew')
     const mediaport = createMediaport({ ...ports, storages: [storage({ put: bug })] }, { leaseSeconds: 3 })
-    await expect(mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) })).rejects.toBe(BUG)
+    await expect(mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG) })).rejects.toBe(BUG)
     await vi.advanceTimersByTimeAsync(60_000)
     expect(renew).not.toHaveBeenCalled()
     vi.useRealTimers()
@@ -57,7 +57,7 @@ it('A body of strings fails, and nothing is kept', async () => {
     yield PNG
     yield 'text' as unknown as Uint8Array
   }
-  const error = (await mediaport.uploadMedia({ filename: 'a.png', body: strings() }))._unsafeUnwrapErr()
+  const error = (await mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: strings() }))._unsafeUnwrapErr()
   expect(error).toMatchObject({ type: 'body-failed', cause: new TypeError('The body must consist of Uint8Arrays.') })
   expect((await ports.storages[0].list())._unsafeUnwrap()).toEqual([])
 })
@@ -66,7 +66,7 @@ it('Two folders with different names serve their own files', async () => {
   const [first, second] = ['first', 'second'].map((name) => new FilesystemFileStorage(temporaryFolder(), { name }))
   if (!first || !second) throw new Error('unreachable')
   const ports = memoryPorts()
-  const upload = { filename: 'a.png', body: inChunks(PNG) }
+  const upload = { owner: 'me', filename: 'a.png', body: inChunks(PNG) }
   const { id } = (await createMediaport({ ...ports, storages: [first] }).uploadMedia(upload))._unsafeUnwrap()
   const mediaport = createMediaport({ ...ports, storages: [second, first] })
   expect(PNG.equals(await read(mediaport, id))).toBe(true)

@@ -1,5 +1,6 @@
 import { err, okAsync } from 'neverthrow'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { EVERYONE } from '../../src/application/owner.ts'
 import { DEFAULT_POLICY } from '../../src/application/policy.ts'
 import { idOfKey } from '../../src/application/upload/id-of-key.ts'
 import type { Upload } from '../../src/application/upload/upload-media.ts'
@@ -11,12 +12,12 @@ import { createWorld, eventually, override, Sender, type World, type WorldOption
 const KEY = 'my-key'
 
 const send = ({ mediaport }: World, upload: Partial<Upload> = {}) =>
-  mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG), key: KEY, ...upload })
+  mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG), key: KEY, ...upload })
 const sendOk = async (world: World, upload: Partial<Upload> = {}) => (await send(world, upload))._unsafeUnwrap()
 const sendError = async (world: World, upload: Partial<Upload> = {}) => (await send(world, upload))._unsafeUnwrapErr()
 
 /** Returns the row of an idempotency key. */
-const rowOf = async ({ media }: World, key = KEY, owner = 'anonymous'): Promise<Media> =>
+const rowOf = async ({ media }: World, key = KEY, owner = 'me'): Promise<Media> =>
   (await media.get(idOfKey(owner, key as IdempotencyKey)))._unsafeUnwrap()
 
 /** Starts an upload with the key. Its row exists, and its sender has sent 9,000 bytes. */
@@ -32,7 +33,7 @@ describe('An upload that repeats its idempotency key', () => {
   it('returns the existing media item and stores nothing', async () => {
     const world = createWorld()
     const first = await sendOk(world, { details: { title: 'T', tags: ['a', 'b'] } })
-    expect(first.id).toBe(idOfKey('anonymous', KEY as IdempotencyKey))
+    expect(first.id).toBe(idOfKey('me', KEY as IdempotencyKey))
     expect(first.replayed).toBe(false)
     const again = await sendOk(world, { body: inChunks(PNG, 1), details: { title: ' T', tags: ['A', 'b', 'a'] } })
     expect(again).toStrictEqual({ ...first, replayed: true })
@@ -53,7 +54,7 @@ describe('An upload that repeats its idempotency key', () => {
   it('returns the media item with its later changes', async () => {
     const world = createWorld()
     const first = await sendOk(world, { details: { title: 'first' } })
-    await world.mediaport.changeMedia(first.id, { title: 'second' })
+    await world.mediaport.changeMedia(first.id, { owner: EVERYONE, title: 'second' })
     expect(await sendOk(world, { details: { title: 'first' } })).toMatchObject({
       title: 'second',
       version: 2,
@@ -108,7 +109,7 @@ describe('An upload that repeats its idempotency key', () => {
     const world = createWorld()
     await sendOk(world)
     const details = okAsync({}).andThen(() => send(createWorld(), { key: '' }).map(() => ({})))
-    const upload = { filename: 'a.png', body: inChunks(PNG), key: KEY, details }
+    const upload = { owner: 'me', filename: 'a.png', body: inChunks(PNG), key: KEY, details }
     expect((await world.mediaport.uploadMedia(upload))._unsafeUnwrapErr()).toEqual({ type: 'bad-idempotency-key' })
   })
 
@@ -160,10 +161,10 @@ describe('An idempotency key', () => {
   it('of a deleted media item stays in use until the row is forgotten', async () => {
     const world = createWorld({ policy: { forgetAfterSeconds: 0 } })
     const { id } = await sendOk(world)
-    await world.mediaport.deleteMedia(id)
+    await world.mediaport.deleteMedia(id, { owner: EVERYONE })
     expect(await sendError(world)).toEqual({ type: 'media-deleted' })
     expect(await sendError(world, { body: inChunks(GIF) })).toEqual({ type: 'media-deleted' })
-    expect((await world.mediaport.getMedia(id)).isErr()).toBe(true)
+    expect((await world.mediaport.getMedia(id, { owner: EVERYONE })).isErr()).toBe(true)
     for (let round = 0; round < 2; round++) (await world.mediaport.reapUploads())._unsafeUnwrap()
     expect(await world.rows()).toEqual([])
     expect(await world.files()).toBe(0)
@@ -262,7 +263,7 @@ describe('The next attempt', () => {
         }),
     })
     const { id } = await sendOk(world)
-    await world.mediaport.deleteMedia(id)
+    await world.mediaport.deleteMedia(id, { owner: EVERYONE })
     expect(await sendError(world)).toMatchObject({ type: 'unavailable', dependency: 'database' })
     expect((await sendOk(world)).replayed).toBe(false)
   })

@@ -3,15 +3,16 @@ import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import type { ListOptions, Page } from '../../src/application/library/list-media.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import { pngOf } from '../samples.ts'
 import { createWorld, down, eventually, override, Sender, type World } from './world.ts'
 
-async function page({ mediaport }: World, options?: ListOptions): Promise<Page> {
-  return (await mediaport.listMedia(options))._unsafeUnwrap()
+async function page({ mediaport }: World, options?: Partial<ListOptions>): Promise<Page> {
+  return (await mediaport.listMedia({ owner: EVERYONE, ...options }))._unsafeUnwrap()
 }
 
 /** Returns the ids on all pages, in order. */
-async function allIds(world: World, options: ListOptions, afterPage = async () => {}): Promise<string[]> {
+async function allIds(world: World, options: Partial<ListOptions>, afterPage = async () => {}): Promise<string[]> {
   const ids: string[] = []
   for (
     let current = await page(world, options);
@@ -40,7 +41,7 @@ describe('A list', () => {
     const world = createWorld()
     const [first, second] = [await world.upload(), await world.upload()]
     const sender = new Sender(pngOf(10_000))
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await eventually(world.rows).toHaveLength(3)
     expect(await page(world)).toStrictEqual({ items: [second, first], next: null })
     sender.fail(new Error('left'))
@@ -72,7 +73,7 @@ describe('A list', () => {
   })
 
   it.each([0, -1, 101, 1e9, 1.5, Number.NaN, Number.POSITIVE_INFINITY, -0.5])('rejects the limit %d', async (limit) => {
-    const error = (await createWorld().mediaport.listMedia({ limit }))._unsafeUnwrapErr()
+    const error = (await createWorld().mediaport.listMedia({ owner: EVERYONE, limit }))._unsafeUnwrapErr()
     expect(error).toEqual({ type: 'invalid-query', parameter: 'limit', reason: expect.stringContaining('100') })
   })
 
@@ -100,7 +101,7 @@ describe('A list', () => {
     ['x'.repeat(65), 'too-long'],
     ['a\0', 'control-characters'],
   ])('rejects the tag "%s" as invalid (%s)', async (tag, reason) => {
-    expect((await createWorld().mediaport.listMedia({ tag }))._unsafeUnwrapErr()).toEqual({
+    expect((await createWorld().mediaport.listMedia({ owner: EVERYONE, tag }))._unsafeUnwrapErr()).toEqual({
       type: 'invalid-tag',
       reason,
     })
@@ -108,7 +109,7 @@ describe('A list', () => {
 
   it('fails if the database does not answer', async () => {
     const world = createWorld({ wrapMedia: (media) => override(media, { list: () => errAsync(down) }) })
-    expect((await world.mediaport.listMedia())._unsafeUnwrapErr()).toEqual(down)
+    expect((await world.mediaport.listMedia({ owner: EVERYONE }))._unsafeUnwrapErr()).toEqual(down)
   })
 })
 
@@ -153,7 +154,7 @@ async function openList() {
   await uploads(world, 3, { owner: 'me', tags: ['x'] })
   const options = { owner: 'me', tag: 'x', limit: 1 }
   const cursor = (await page(world, options)).next ?? ''
-  const listError = async (changes: ListOptions): Promise<unknown> =>
+  const listError = async (changes: Partial<ListOptions>): Promise<unknown> =>
     (await world.mediaport.listMedia({ ...options, cursor, ...changes }))._unsafeUnwrapErr()
   return { world, options, cursor, listError }
 }
@@ -165,9 +166,9 @@ describe('A cursor', () => {
     expect((await openList()).cursor).toMatch(/^[\w.~-]+$/)
   })
 
-  it.each<[string, ListOptions]>([
+  it.each<[string, Partial<ListOptions>]>([
     ['another owner', { owner: 'you' }],
-    ['all owners', { owner: undefined }],
+    ['all owners', { owner: EVERYONE }],
     ['another tag', { tag: 'y' }],
     ['any tag', { tag: undefined }],
     ['swapped owner and tag', { owner: 'x', tag: 'me' }],

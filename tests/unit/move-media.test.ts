@@ -2,6 +2,7 @@ import { errAsync, okAsync, ResultAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { MemoryFileStorage } from '../../src/adapters/memory/memory-file-storage.ts'
 import { jobsOf } from '../../src/application/jobs.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
@@ -49,11 +50,13 @@ describe('Moving media items to another storage', () => {
     expect(bytes.equals(await world.content(before[0]?.id ?? ''))).toBe(true)
     for (const media of before) {
       const { storage, storageKey, fileId, version, ...same } = (
-        await world.mediaport.getMedia(media.id)
+        await world.mediaport.getMedia(media.id, { owner: EVERYONE })
       )._unsafeUnwrap()
       expect(media).toMatchObject(same)
       expect({ storage, version, fileId }).toEqual({ storage: 'new', version: 2, fileId: storageKey })
-      expect((await world.mediaport.readMetadata(media.id))._unsafeUnwrap().status).not.toBe('pending')
+      expect((await world.mediaport.readMetadata(media.id, { owner: EVERYONE }))._unsafeUnwrap().status).not.toBe(
+        'pending',
+      )
     }
     await runJobs(world)
     expect(await world.files()).toEqual({ old: 0, new: 2 })
@@ -88,7 +91,9 @@ describe('Moving media items to another storage', () => {
   it('leaves no file of a media item that is deleted during its move', async () => {
     const world = start()
     const { id } = await world.upload()
-    world.target.put = withSideEffect(world.target.put.bind(world.target), () => world.mediaport.deleteMedia(id))
+    world.target.put = withSideEffect(world.target.put.bind(world.target), () =>
+      world.mediaport.deleteMedia(id, { owner: EVERYONE }),
+    )
     expect(await world.move()).toEqual({ media: 0, bytes: 0, failures: [] })
     expect((await world.row()).state).toBe('deleted')
     expect(await world.files()).toEqual({ old: 0, new: 0 })
@@ -98,17 +103,19 @@ describe('Moving media items to another storage', () => {
     const world = start()
     const other = pngOf(20_000, 'other')
     const send = async (content: Uint8Array) =>
-      (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(content), key: 'k' }))._unsafeUnwrap()
+      (
+        await world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(content), key: 'k' })
+      )._unsafeUnwrap()
     const { id, attempt } = await send(bytes)
     world.target.put = withSideEffect(world.target.put.bind(world.target), async () => {
-      await world.mediaport.deleteMedia(id)
+      await world.mediaport.deleteMedia(id, { owner: EVERYONE })
       await runJobs(world)
       await world.media.forget(id, attempt)
       await send(other)
     })
     expect(await world.move()).toMatchObject({ media: 0 })
     const expected = { storage: 'old', version: 1, sizeBytes: 20_000 }
-    expect((await world.mediaport.getMedia(id))._unsafeUnwrap()).toMatchObject(expected)
+    expect((await world.mediaport.getMedia(id, { owner: EVERYONE }))._unsafeUnwrap()).toMatchObject(expected)
     expect(other.equals(await world.content(id))).toBe(true)
     expect(await world.files()).toEqual({ old: 1, new: 0 })
   })
@@ -117,7 +124,7 @@ describe('Moving media items to another storage', () => {
     const world = start()
     const { id } = await world.upload()
     world.target.put = withSideEffect(world.target.put.bind(world.target), () =>
-      world.mediaport.changeMedia(id, { title: 'New' }),
+      world.mediaport.changeMedia(id, { owner: EVERYONE, title: 'New' }),
     )
     expect(await world.move()).toMatchObject({ media: 1 })
     expect(await world.row()).toMatchObject({ title: 'New', storage: 'new', version: 3 })
@@ -252,7 +259,7 @@ describe('A reader of a moved media item', () => {
       world.source.open = open
       return new ResultAsync(world.move().then(async () => open(...args)))
     }
-    const content = (await world.mediaport.openContent(id))._unsafeUnwrap()
+    const content = (await world.mediaport.openContent(id, { owner: EVERYONE }))._unsafeUnwrap()
     const body = (await content.open())._unsafeUnwrap()
     expect(bytes.equals(await collect(body))).toBe(true)
     expect(await world.row()).toMatchObject({ storage: 'new' })

@@ -4,6 +4,7 @@ import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import { MemoryFileStorage } from '../../src/adapters/memory/memory-file-storage.ts'
 import type { Mediaport } from '../../src/application/mediaport.ts'
 import { createMediaport } from '../../src/application/mediaport.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { collect, inChunks, PNG, pngOf } from '../samples.ts'
@@ -18,7 +19,7 @@ describe('The content of a media item', () => {
   it('is the uploaded bytes, with the media item', async () => {
     const { mediaport, upload } = createWorld()
     const stored = await upload({ bytes })
-    const { media, open } = (await mediaport.openContent(stored.id))._unsafeUnwrap()
+    const { media, open } = (await mediaport.openContent(stored.id, { owner: EVERYONE }))._unsafeUnwrap()
     const body = (await open())._unsafeUnwrap()
     expect(media).toStrictEqual(stored)
     expect(bytes.equals(await collect(body))).toBe(true)
@@ -32,7 +33,7 @@ describe('The content of a media item', () => {
   ])('can be read as a range: %s', async (_, start, end) => {
     const { mediaport, upload } = createWorld()
     const { id } = await upload({ bytes })
-    const { open } = (await mediaport.openContent(id))._unsafeUnwrap()
+    const { open } = (await mediaport.openContent(id, { owner: EVERYONE }))._unsafeUnwrap()
     const body = (await open({ start, end }))._unsafeUnwrap()
     expect(bytes.subarray(start, end + 1).equals(await collect(body))).toBe(true)
   })
@@ -47,10 +48,10 @@ describe('The content of a media item', () => {
   it('is not found for an unknown id and for an upload in progress', async () => {
     const { mediaport, rows } = createWorld()
     const sender = new Sender(bytes)
-    const result = mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await eventually(rows).toHaveLength(1)
     for (const id of [(await rows())[0]?.id ?? '', randomIdentity.newId(), 'x', '../x'])
-      expect((await mediaport.openContent(id))._unsafeUnwrapErr()).toEqual(notFound)
+      expect((await mediaport.openContent(id, { owner: EVERYONE }))._unsafeUnwrapErr()).toEqual(notFound)
     sender.fail(new Error('left'))
     await result
   })
@@ -59,11 +60,11 @@ describe('The content of a media item', () => {
     const [old, current] = [storageNamed('old'), storageNamed('current')]
     const ports = memoryPorts()
     const before = createMediaport({ ...ports, storages: [old] })
-    const stored = (await before.uploadMedia({ filename: 'a.png', body: inChunks(bytes) }))._unsafeUnwrap()
+    const stored = (await before.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(bytes) }))._unsafeUnwrap()
     expect(stored.storage).toBe('old')
 
     const now = createMediaport({ ...ports, storages: [current, old] })
-    const other = (await now.uploadMedia({ filename: 'b.png', body: inChunks(PNG) }))._unsafeUnwrap()
+    const other = (await now.uploadMedia({ owner: 'me', filename: 'b.png', body: inChunks(PNG) }))._unsafeUnwrap()
     expect(other.storage).toBe('current')
     expect(bytes.equals(await read(now, stored.id))).toBe(true)
     expect(PNG.equals(await read(now, other.id))).toBe(true)
@@ -72,7 +73,7 @@ describe('The content of a media item', () => {
   it('is unavailable if its storage is not configured', async () => {
     const ports = memoryPorts()
     const before = createMediaport({ ...ports, storages: [storageNamed('old')] })
-    const { id } = (await before.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrap()
+    const { id } = (await before.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrap()
     const now = createMediaport({ ...ports, storages: [storageNamed('current')] })
     expect((await openContent(now, id))._unsafeUnwrapErr()).toMatchObject({
       type: 'unavailable',
@@ -98,4 +99,5 @@ describe('The content of a media item', () => {
   })
 })
 
-const openContent = (mediaport: Mediaport, id: string) => mediaport.openContent(id).andThen(({ open }) => open())
+const openContent = (mediaport: Mediaport, id: string) =>
+  mediaport.openContent(id, { owner: EVERYONE }).andThen(({ open }) => open())

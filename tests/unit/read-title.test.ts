@@ -1,5 +1,6 @@
 import { errAsync, ResultAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
+import { EVERYONE, type OwnerScope } from '../../src/application/owner.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { createWorld, down, override } from './world.ts'
@@ -14,7 +15,8 @@ function createWorldWithSwitch({ titles = memoryPorts().titles } = {}) {
     ports: { titles },
     wrapMedia: (media) => override(media, { get: (id) => (state.isDown ? errAsync(down) : media.get(id)) }),
   })
-  const read = async (id: string, owner?: string) => (await world.mediaport.readTitle(id, { owner }))._unsafeUnwrap()
+  const read = async (id: string, owner: OwnerScope = EVERYONE) =>
+    (await world.mediaport.readTitle(id, { owner }))._unsafeUnwrap()
   return { ...world, read, state }
 }
 
@@ -31,12 +33,12 @@ describe('Reading a title', () => {
     const world = createWorldWithSwitch()
     const { id } = await world.upload({ title: 'A' })
     await world.read(id)
-    await world.mediaport.changeMedia(id, { title: 'B' })
+    await world.mediaport.changeMedia(id, { owner: EVERYONE, title: 'B' })
     world.state.isDown = true
     expect(await world.read(id)).toMatchObject({ title: 'B' })
     world.state.isDown = false
-    await world.mediaport.deleteMedia(id)
-    expect((await world.mediaport.readTitle(id))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
+    await world.mediaport.deleteMedia(id, { owner: EVERYONE })
+    expect((await world.mediaport.readTitle(id, { owner: EVERYONE }))._unsafeUnwrapErr()).toEqual({ type: 'not-found' })
   })
 
   it('returns not-found for another owner, cached or not', async () => {
@@ -50,7 +52,9 @@ describe('Reading a title', () => {
   })
 
   it.each(['', 'x', '01A20712-704D-7006-B9DC-23E57664E313'])('returns not-found for the invalid id %j', async (id) => {
-    expect((await createWorldWithSwitch().mediaport.readTitle(id))._unsafeUnwrapErr().type).toBe('not-found')
+    expect((await createWorldWithSwitch().mediaport.readTitle(id, { owner: EVERYONE }))._unsafeUnwrapErr().type).toBe(
+      'not-found',
+    )
   })
 })
 
@@ -64,9 +68,9 @@ describe.each([
     })
     const { id } = await world.upload({ title: 'A' })
     expect(await world.read(id)).toMatchObject({ title: 'A' })
-    expect((await world.mediaport.changeMedia(id, { title: 'B' }))._unsafeUnwrap().title).toBe('B')
+    expect((await world.mediaport.changeMedia(id, { owner: EVERYONE, title: 'B' }))._unsafeUnwrap().title).toBe('B')
     expect(await world.read(id)).toMatchObject({ title: 'B' })
-    expect((await world.mediaport.deleteMedia(id)).isOk()).toBe(true)
-    expect((await world.mediaport.readTitle(id))._unsafeUnwrapErr().type).toBe('not-found')
+    expect((await world.mediaport.deleteMedia(id, { owner: EVERYONE })).isOk()).toBe(true)
+    expect((await world.mediaport.readTitle(id, { owner: EVERYONE }))._unsafeUnwrapErr().type).toBe('not-found')
   })
 })

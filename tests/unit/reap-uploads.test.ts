@@ -1,5 +1,6 @@
 import { errAsync } from 'neverthrow'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { EVERYONE } from '../../src/application/owner.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import { pngOf } from '../samples.ts'
 import { createCrashedUpload, putFile } from './leftovers.ts'
@@ -48,7 +49,7 @@ describe('The reaper', () => {
   it('discards and forgets a deleted media item', async () => {
     const world = start()
     const { id } = await world.upload()
-    await world.mediaport.deleteMedia(id)
+    await world.mediaport.deleteMedia(id, { owner: EVERYONE })
     expect(await reap(world)).toBe(1)
     expect(await world.files()).toBe(0)
     expect(await world.rows()).toMatchObject([{ state: 'deleted' }])
@@ -69,7 +70,7 @@ describe('The reaper', () => {
   it('abandons an upload in progress whose lease was not renewed', async () => {
     const world = start()
     const sender = new Sender(pngOf(9000))
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await eventually(world.rows).toHaveLength(1)
     advance(LEASE)
     await reap(world)
@@ -122,7 +123,7 @@ describe('The reaper', () => {
         }),
     })
     const { id } = await world.upload()
-    await world.mediaport.deleteMedia(id)
+    await world.mediaport.deleteMedia(id, { owner: EVERYONE })
     await reap(world)
     isDown = true
     advance(FORGET)

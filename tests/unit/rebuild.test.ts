@@ -1,5 +1,6 @@
 import { errAsync, okAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
+import { EVERYONE } from '../../src/application/owner.ts'
 import type { ExtractMetadata } from '../../src/application/ports/extract-metadata.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
@@ -35,7 +36,7 @@ describe('Rebuilding projections', () => {
   it('saves all documents and titles again, and reports its progress', async () => {
     const world = await createWorldWithoutProjections(105)
     const [deleted] = world.ids
-    await world.mediaport.deleteMedia(deleted ?? '')
+    await world.mediaport.deleteMedia(deleted ?? '', { owner: EVERYONE })
     const progress: number[] = []
     const onProgress = (done: number) => void progress.push(done)
     const result = await world.mediaport.rebuild({ metadata: true, titles: true, onProgress })
@@ -73,7 +74,7 @@ describe('Rebuilding projections', () => {
     await world.mediaport.rebuild(options)
     const [id = ''] = world.ids
     const media = (await world.media.get(id as MediaId))._unsafeUnwrap() as Stored
-    await world.mediaport.deleteMedia(id)
+    await world.mediaport.deleteMedia(id, { owner: EVERYONE })
     await world.mediaport.reapUploads()
     await world.media.forget(media.id, media.attempt)
     await world.titles.put(media.id, { ...media, version: 9 })

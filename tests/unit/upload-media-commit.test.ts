@@ -38,14 +38,15 @@ const beforeCommit = (action: () => Promise<unknown>) => (storage: FileStorage) 
 describe('An upload whose commit', () => {
   it('gets an answer is stored with one update', async () => {
     const world = createWorld({ wrapMedia: withFates('done') })
-    expect((await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrap().state).toBe(
-      'stored',
-    )
+    expect(
+      (await world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrap()
+        .state,
+    ).toBe('stored')
   })
 
   it('was done succeeds although the answer is lost', async () => {
     const world = createWorld({ wrapMedia: withFates('answer lost', 'done') })
-    const result = await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) })
+    const result = await world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG) })
     const { replayed, ...media } = result._unsafeUnwrap()
     expect(replayed).toBe(false)
     expect(await world.row()).toStrictEqual(media)
@@ -57,7 +58,9 @@ describe('An upload whose commit', () => {
   it('was not done is abandoned, and its file is deleted', async () => {
     // The third update marks the row as discarded.
     const world = createWorld({ wrapMedia: withFates('not done', 'done', 'done') })
-    const error = (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
+    const error = (
+      await world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG) })
+    )._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
     expect(await world.row()).toMatchObject({ state: 'abandoned', discardedAt: expect.any(Date) })
     expect(await world.files()).toBe(0)
@@ -69,7 +72,9 @@ describe('An upload whose commit', () => {
     ['was not done', 'not done', 'receiving'],
   ])('%s keeps its row and its file if the outcome cannot be determined', async (_, fate, state) => {
     const world = createWorld({ wrapMedia: withFates(fate, 'not done') })
-    const error = (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
+    const error = (
+      await world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG) })
+    )._unsafeUnwrapErr()
     expect(error).toEqual({ type: 'outcome-unknown', cause: down.cause })
     expect(await world.row()).toMatchObject({ state })
     expect(await world.files()).toBe(1)
@@ -77,7 +82,9 @@ describe('An upload whose commit', () => {
 
   it('was not done keeps its file if the answer to the abandonment is lost; the event discards it', async () => {
     const world = createWorld({ wrapMedia: withFates('not done', 'answer lost') })
-    const error = (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
+    const error = (
+      await world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG) })
+    )._unsafeUnwrapErr()
     expect(error).toEqual({ type: 'outcome-unknown', cause: down.cause })
     expect(await world.row()).toMatchObject({ state: 'abandoned' })
     expect(world.events).toMatchObject([{ type: 'media-abandoned' }])
@@ -88,7 +95,7 @@ describe('An upload that lost its row', () => {
   it('to a process that abandoned it fails and deletes its own file', async () => {
     const world = createWorld()
     const sender = new Sender(pngOf(9000))
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await eventually(world.rows).toMatchObject([{ state: 'receiving' }])
     const { id, attempt } = await world.row()
     await world.media.update(id, (media) => abandon(media, attempt))
@@ -109,7 +116,9 @@ describe('An upload that lost its row', () => {
         await world.media.update(id, (media) => abandon(media, attempt))
       }),
     })
-    const error = (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
+    const error = (
+      await world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG) })
+    )._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
     expect(await world.files()).toBe(0)
     expect(world.events.at(-1)).toMatchObject({ type: 'attempt-late', fileId: (await world.row()).storageKey })
@@ -129,7 +138,7 @@ describe('An upload that lost its row', () => {
       }),
     })
     const error = (
-      await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(pngOf(9000)) })
+      await world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(pngOf(9000)) })
     )._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
     const row = await world.row()
@@ -149,7 +158,9 @@ describe('An upload that lost its row', () => {
         await world.media.forget(id, attempt)
       }),
     })
-    const error = (await world.mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG) }))._unsafeUnwrapErr()
+    const error = (
+      await world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG) })
+    )._unsafeUnwrapErr()
     expect(error).toMatchObject({ type: 'unavailable', dependency: 'database' })
     const { id, storageKey } = await world.row()
     await world.media.update(id, (media) => expire(media, new Date(Date.now() + 3_600_000)))

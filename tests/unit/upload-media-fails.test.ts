@@ -1,5 +1,6 @@
 import { err, errAsync, okAsync, ResultAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
+import { EVERYONE } from '../../src/application/owner.ts'
 import type { FileStorage, PutError } from '../../src/application/ports/file-storage.ts'
 import type { Upload } from '../../src/application/upload/upload-media.ts'
 import { chunksOf, inChunks, PNG, pngOf, sha256 } from '../samples.ts'
@@ -9,7 +10,9 @@ const bytes = pngOf(1_000_000)
 const storageDown = { ...down, dependency: 'storage' } as const
 
 async function uploadError<E>({ mediaport }: World, upload: Partial<Upload<E>> = {}) {
-  return (await mediaport.uploadMedia<E>({ filename: 'a.png', body: inChunks(bytes), ...upload }))._unsafeUnwrapErr()
+  return (
+    await mediaport.uploadMedia<E>({ owner: 'me', filename: 'a.png', body: inChunks(bytes), ...upload })
+  )._unsafeUnwrapErr()
 }
 
 /** Expects an abandoned row, no file, and an event that names the file. */
@@ -18,7 +21,7 @@ async function expectAbandoned(world: World): Promise<void> {
   expect(state).toBe('abandoned')
   expect(await world.files()).toBe(0)
   expect(world.events).toEqual([{ type: 'media-abandoned', id, storage, storageKey }])
-  expect((await world.mediaport.listMedia())._unsafeUnwrap().items).toEqual([])
+  expect((await world.mediaport.listMedia({ owner: EVERYONE }))._unsafeUnwrap().items).toEqual([])
 }
 
 describe('An upload whose sender fails', () => {

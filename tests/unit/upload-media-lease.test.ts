@@ -19,7 +19,7 @@ const advance = (count: number) => vi.advanceTimersByTimeAsync(count * 1000)
 async function startUpload(options: WorldOptions = {}, upload: Partial<Upload> = {}) {
   const world = createWorld({ policy: POLICY, ...options })
   const sender = new Sender(pngOf(9000))
-  const result = track(world.mediaport.uploadMedia({ filename: 'a.png', body: sender, ...upload }))
+  const result = track(world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender, ...upload }))
   await eventually(world.rows).toHaveLength(1)
   return { world, sender, ...result }
 }

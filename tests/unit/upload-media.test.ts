@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises'
 import { ResultAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import { SNIFF_BYTES } from '../../src/application/ports/sniff.ts'
 import type { Upload } from '../../src/application/upload/upload-media.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
@@ -12,11 +13,15 @@ import { createWorld, eventually, override, Sender, type World } from './world.t
 const hex = (digits: number) => expect.stringMatching(new RegExp(`^[0-9a-f]{${digits}}$`))
 
 async function upload({ mediaport }: World, upload: Partial<Upload> = {}) {
-  return (await mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG), ...upload }))._unsafeUnwrap()
+  return (
+    await mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG), ...upload })
+  )._unsafeUnwrap()
 }
 
 async function uploadError({ mediaport }: World, upload: Partial<Upload>) {
-  return (await mediaport.uploadMedia({ filename: 'a.png', body: inChunks(PNG), ...upload }))._unsafeUnwrapErr()
+  return (
+    await mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: inChunks(PNG), ...upload })
+  )._unsafeUnwrapErr()
 }
 
 async function expectNoTrace(world: World): Promise<void> {
@@ -64,9 +69,9 @@ describe('An upload', () => {
     expect(bytes.equals(await world.content(id))).toBe(true)
   })
 
-  it('needs only a file name and bytes', async () => {
+  it('needs only an owner, a file name and bytes', async () => {
     const media = await upload(createWorld(), { filename: 'holiday 1.png' })
-    expect(media).toMatchObject({ owner: 'anonymous', title: 'holiday 1', tags: [] })
+    expect(media).toMatchObject({ owner: 'me', title: 'holiday 1', tags: [] })
   })
 
   it.each([
@@ -168,6 +173,7 @@ describe('An upload', () => {
     const world = createWorld()
     const details = Promise.withResolvers<{ title: string }>()
     const result = world.mediaport.uploadMedia({
+      owner: 'me',
       filename: 'a.png',
       body: inChunks(PNG),
       details: ResultAsync.fromSafePromise(details.promise),
@@ -213,9 +219,9 @@ describe('The body of an upload is read', () => {
   it('to its end before the media item is visible', async () => {
     const world = createWorld()
     const sender = new Sender(pngOf(10_000))
-    const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
+    const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await eventually(world.rows).toMatchObject([{ state: 'receiving', storage: 'memory' }])
-    expect((await world.mediaport.listMedia())._unsafeUnwrap().items).toEqual([])
+    expect((await world.mediaport.listMedia({ owner: EVERYONE }))._unsafeUnwrap().items).toEqual([])
     expect(world.events).toEqual([])
     sender.send(noise(10)).end()
     expect((await result)._unsafeUnwrap().sizeBytes).toBe(10_010)

@@ -2,6 +2,7 @@ import { expect } from 'vitest'
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
 import type { ReadOptions } from '../../src/application/library/get-media.ts'
 import { createMediaport, type Mediaport } from '../../src/application/mediaport.ts'
+import { EVERYONE } from '../../src/application/owner.ts'
 import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { Ports } from '../../src/application/ports/index.ts'
@@ -30,7 +31,7 @@ export interface World {
   readonly row: () => Promise<Media>
   /** The number of files in the storage. */
   readonly files: () => Promise<number>
-  readonly content: (id: string, options?: ReadOptions) => Promise<Buffer>
+  readonly content: (id: string, options?: Partial<ReadOptions>) => Promise<Buffer>
   /** Uploads a file and returns the stored media item. */
   readonly upload: (options?: UploadOptions) => Promise<Stored>
 }
@@ -52,8 +53,10 @@ export interface WorldOptions {
 }
 
 /** Returns the bytes of a media item. */
-export async function read(mediaport: Mediaport, id: string, options?: ReadOptions): Promise<Buffer> {
-  return collect((await mediaport.openContent(id, options).andThen(({ open }) => open()))._unsafeUnwrap())
+export async function read(mediaport: Mediaport, id: string, options?: Partial<ReadOptions>): Promise<Buffer> {
+  return collect(
+    (await mediaport.openContent(id, { owner: EVERYONE, ...options }).andThen(({ open }) => open()))._unsafeUnwrap(),
+  )
 }
 
 /** Creates the use cases over ports in memory. */
@@ -88,7 +91,7 @@ export function createWorld({ policy, wrapMedia = same, wrapStorage = same, ...o
     },
     files: async () => (await storage.list())._unsafeUnwrap().length,
     content: async (id, readOptions) => read(mediaport, id, readOptions),
-    upload: async ({ bytes = PNG, owner = 'anonymous', ...details } = {}) => {
+    upload: async ({ bytes = PNG, owner = 'me', ...details } = {}) => {
       const upload = { filename: 'a.png', body: inChunks(bytes), owner, details }
       const { replayed: _, ...stored } = (await mediaport.uploadMedia(upload))._unsafeUnwrap()
       return stored

@@ -5,6 +5,9 @@ import type { ApiError, HttpRefusal } from './problem.ts'
 export const SCOPES = ['read', 'upload', 'write', 'delete', 'metrics'] as const
 export type Scope = (typeof SCOPES)[number]
 
+/** The owner of what callers without credentials upload. */
+export const ANONYMOUS = 'anonymous'
+
 /** The sender of a request. */
 export interface Caller {
   /** The caller sees only the media items of this owner. */
@@ -63,6 +66,6 @@ export function authorize(
   { anonymousScopes }: Access,
 ): Result<Caller, HttpRefusal<'unauthenticated'>> {
   return ctx.get('Authorization') === '' && anonymousScopes.includes(scope)
-    ? ok({ owner: 'anonymous' })
+    ? ok({ owner: ANONYMOUS })
     : err({ type: 'unauthenticated', headers: { 'WWW-Authenticate': 'Bearer' } })
 }

@@ -3,8 +3,10 @@ import { basename } from 'node:path'
 import type { ResultAsync } from 'neverthrow'
 import type { ListOptions } from '../../application/library/list-media.ts'
 import type { Mediaport } from '../../application/mediaport.ts'
+import { EVERYONE } from '../../application/owner.ts'
 import type { Details } from '../../application/upload/details.ts'
 import type { BodyFailed } from '../../application/upload/incoming-body.ts'
+import { ANONYMOUS } from './access.ts'
 import { linksTo, toJson } from './media-json.ts'
 import { type ApiError, toProblem } from './problem.ts'
 
@@ -19,19 +21,20 @@ export function inProcessClient(mediaport: Mediaport, publicUrl: string, close: 
     ) =>
       withText(
         mediaport.uploadMedia({
+          owner: ANONYMOUS,
           body: countBytes(createReadStream(path), onProgress),
           filename: basename(path),
           details,
           key,
         }),
       ).map((media) => toJson(media, links)),
-    list: (options: ListOptions) =>
-      withText(mediaport.listMedia(options)).map(({ items, next }) => ({
+    list: (options: Omit<ListOptions, 'owner'>) =>
+      withText(mediaport.listMedia({ ...options, owner: EVERYONE })).map(({ items, next }) => ({
         items: items.map((media) => toJson(media, links)),
         next,
       })),
-    get: (id: string) => withText(mediaport.getMedia(id)).map((media) => toJson(media, links)),
-    content: (id: string) => withText(mediaport.openContent(id).andThen(({ open }) => open())),
+    get: (id: string) => withText(mediaport.getMedia(id, { owner: EVERYONE })).map((media) => toJson(media, links)),
+    content: (id: string) => withText(mediaport.openContent(id, { owner: EVERYONE }).andThen(({ open }) => open())),
     close,
   }
 }

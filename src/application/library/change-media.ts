@@ -3,6 +3,7 @@ import type { Media, Stored } from '../../domain/media/media.ts'
 import { type Changes, change, type PreconditionFailed } from '../../domain/media/transitions.ts'
 import { type InvalidTag, parseTags } from '../../domain/values/tag.ts'
 import { type InvalidTitle, parseTitle } from '../../domain/values/title.ts'
+import { requireOwnerScope } from '../owner.ts'
 import type { Ports } from '../ports/index.ts'
 import type { NotFound } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
@@ -24,7 +25,7 @@ export interface ChangeOptions extends WriteOptions {
  * Changes the title, the tags or both. What is absent stays. If nothing differs, the version stays, too.
  *
  * @example
- * await mediaport.changeMedia(id, { title: 'Hiver', precondition: ({ version }) => version === 3 })
+ * await mediaport.changeMedia(id, { owner: 'anna', title: 'Hiver', precondition: ({ version }) => version === 3 })
  */
 export type ChangeMedia = (
   id: string,
@@ -33,12 +34,14 @@ export type ChangeMedia = (
 
 export const changeMedia =
   ({ media }: Pick<Ports, 'media'>, cache: CacheTitle): ChangeMedia =>
-  (id, options) =>
-    Result.combine([parseMediaId(id), parseChanges(options)]).asyncAndThen(([known, changes]) =>
+  (id, options) => {
+    requireOwnerScope(options.owner)
+    return Result.combine([parseMediaId(id), parseChanges(options)]).asyncAndThen(([known, changes]) =>
       media
         .update(known, (row) => writable(row, options).map((stored) => change(stored, changes)))
         .andTee(cacheAtOnce(cache)),
     )
+  }
 
 /** The row, if the caller sees it and the precondition holds. */
 export const writable = (row: Media, options: WriteOptions): Result<Stored, NotFound | PreconditionFailed> =>

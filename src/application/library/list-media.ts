@@ -4,13 +4,14 @@ import { isMediaId } from '../../domain/media/ids.ts'
 import type { Stored } from '../../domain/media/media.ts'
 import { DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS } from '../../domain/values/limits.ts'
 import { type InvalidTag, parseTag } from '../../domain/values/tag.ts'
+import { EVERYONE, type OwnerScope, requireOwnerScope } from '../owner.ts'
 import type { Ports } from '../ports/index.ts'
 import type { Place } from '../ports/media-repository.ts'
 import type { Unavailable } from '../ports/unavailable.ts'
 
 export interface ListOptions {
-  /** Only media items of this owner. By default those of all owners. */
-  readonly owner?: string | undefined
+  /** Only media items of this owner. `EVERYONE` for those of all owners. */
+  readonly owner: OwnerScope
   /** Only media items with this tag, in any spelling that `parseTag` accepts. */
   readonly tag?: string | undefined
   /** At most so many items: 1 to `MAX_PAGE_ITEMS`, by default `DEFAULT_PAGE_ITEMS`. */
@@ -40,16 +41,18 @@ export interface InvalidCursor {
  * Lists stored media items, newest first. Pages neither repeat nor omit an item that existed when the first page was read.
  *
  * @example
- * const { items, next } = (await mediaport.listMedia({ tag: 'summer', limit: 50 }))._unsafeUnwrap()
+ * const { items, next } = (await mediaport.listMedia({ owner: 'anna', tag: 'summer', limit: 50 }))._unsafeUnwrap()
  */
 export type ListMedia = (
-  options?: ListOptions,
+  options: ListOptions,
 ) => ResultAsync<Page, InvalidQuery | InvalidCursor | InvalidTag | Unavailable>
 
 export const listMedia =
   ({ media }: Pick<Ports, 'media'>): ListMedia =>
-  ({ owner, tag: rawTag, limit = DEFAULT_PAGE_ITEMS, cursor } = {}) =>
-    safeTry(async function* () {
+  ({ owner: ownerScope, tag: rawTag, limit = DEFAULT_PAGE_ITEMS, cursor }) => {
+    requireOwnerScope(ownerScope)
+    const owner = ownerScope === EVERYONE ? undefined : ownerScope
+    return safeTry(async function* () {
       if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE_ITEMS)
         return err({
           type: 'invalid-query',
@@ -64,6 +67,7 @@ export const listMedia =
       const last = items.at(-1)
       return ok({ items, next: found.length > limit && last ? formatCursor(last, scope) : null })
     })
+  }
 
 type Scope = readonly (string | undefined)[]
 

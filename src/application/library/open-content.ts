@@ -22,9 +22,9 @@ export interface Content {
  * Finds a media item and its file, with one query.
  *
  * @example
- * const content = await mediaport.openContent(id).andThen(({ open }) => open({ start: 0, end: 99 }))
+ * const content = await mediaport.openContent(id, { owner: 'anna' }).andThen(({ open }) => open({ start: 0, end: 99 }))
  */
-export type OpenContent = (id: string, options?: ReadOptions) => ResultAsync<Content, NotFound | Unavailable>
+export type OpenContent = (id: string, options: ReadOptions) => ResultAsync<Content, NotFound | Unavailable>
 
 export const openContent = (ports: Pick<Ports, 'storages'>, getMedia: GetMedia): OpenContent => {
   type Opened = ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable>

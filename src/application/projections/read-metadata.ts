@@ -15,10 +15,7 @@ export interface Pending {
  * Returns the technical metadata of a media item's file. It includes the place where a picture was taken, so the caller must
  * decide who may see it. If the metadata store does not answer within a second, the result is `pending`.
  */
-export type ReadMetadata = (
-  id: string,
-  options?: ReadOptions,
-) => ResultAsync<Metadata | Pending, NotFound | Unavailable>
+export type ReadMetadata = (id: string, options: ReadOptions) => ResultAsync<Metadata | Pending, NotFound | Unavailable>
 
 const TIMEOUT_MS = 1000
 const PENDING: Pending = { status: 'pending' }

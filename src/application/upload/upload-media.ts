@@ -8,6 +8,7 @@ import { parseSha256, type Sha256 } from '../../domain/values/digest.ts'
 import { type FileName, parseFileName } from '../../domain/values/file-name.ts'
 import { type BadIdempotencyKey, parseIdempotencyKey } from '../../domain/values/idempotency-key.ts'
 import { titleFromName } from '../../domain/values/title.ts'
+import { requireOwner } from '../owner.ts'
 import type { Policy } from '../policy.ts'
 import type { StorageRefused, StoredFile } from '../ports/file-storage.ts'
 import type { Ports } from '../ports/index.ts'
@@ -32,8 +33,8 @@ export interface Upload<E = never> {
   readonly filename: string
   /** A `ResultAsync` if they are known only after the bytes. If it errs, the upload fails with that error. */
   readonly details?: Details | ResultAsync<Details, E>
-  /** The owner of the media item. `anonymous` by default. */
-  readonly owner?: string
+  /** The owner of the media item. It must not be empty. */
+  readonly owner: string
   /**
    * The idempotency key of the sender: 1 to 255 visible ASCII characters. Uploads that repeat it create one media item. An
    * upload that repeats it with other bytes, name, title or tags fails.
@@ -50,7 +51,7 @@ export type Uploaded = Stored & { readonly replayed: boolean }
  * now or later.
  *
  * @example
- * const media = await mediaport.uploadMedia({ filename: 'photo.jpg', body: createReadStream('photo.jpg') })
+ * const media = await mediaport.uploadMedia({ owner: 'anna', filename: 'photo.jpg', body: createReadStream('photo.jpg') })
  */
 export type UploadMedia = <E = never>(upload: Upload<E>) => ResultAsync<Uploaded, UploadError | E>
 
@@ -65,6 +66,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
   const abandon = abandonUpload(media, policy, discard)
 
   return (upload) => {
+    requireOwner(upload.owner)
     const body = new IncomingBody(upload.body, policy.maxFileSize)
     const onClosing = () => body.fail({ type: 'shutting-down' })
     if (closing.aborted) onClosing()
@@ -95,7 +97,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
 
   /** Refuses an invalid upload before it has a row or a file. */
   async function inspect(
-    { filename, owner = 'anonymous', key }: Upload<unknown>,
+    { filename, owner, key }: Upload<unknown>,
     body: IncomingBody,
   ): Promise<Result<Intent, UploadError>> {
     const id = mediaId(owner, key)

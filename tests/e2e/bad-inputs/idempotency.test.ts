@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { beforeEach, describe, expect, it } from 'vitest'
+import { EVERYONE } from '../../../src/application/owner.ts'
 import { GIF, PNG, pngOf, sha256 } from '../../samples.ts'
 import { expectProblem, MAX_FILE_BYTES, refusalInTitle, serverForFile } from '../harness.ts'
 import { chunk, concat, field, file, form, get, LAST_CHUNK, post, postChunked, request } from '../multipart.ts'
@@ -37,7 +38,7 @@ describe('Repeated uploads with an Idempotency-Key', () => {
   it('a repeated upload returns the media item with its later changes', async () => {
     const whole = post(form(file()), key)
     const { id } = await server.accepts(whole)
-    await server.mediaport.changeMedia(id, { title: 'changed' })
+    await server.mediaport.changeMedia(id, { owner: EVERYONE, title: 'changed' })
     const again = await server.exchange(whole)
     expect(json(again)).toMatchObject({ id, title: 'changed', version: 2 })
     expect(again.headers['etag']).toMatch(/-2"$/)

@@ -1,5 +1,6 @@
 import { array, assert, asyncProperty, integer } from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { EVERYONE } from '../../../src/application/owner.ts'
 import { PNG, pngOf } from '../../samples.ts'
 import { type Accepted, serverForFile } from '../harness.ts'
 import { field, file, form, post, postInOneChunk } from '../multipart.ts'
@@ -67,7 +68,9 @@ describe('Text that other programs interpret', () => {
   ])('text in the syntax of other programs is stored as it is: %s', async (word) => {
     const { id, ...media } = await accepts(field('title', word), field('tags', word))
     expect(media).toMatchObject({ title: word, tags: [word.toLowerCase()] })
-    expect(await server.mediaport.getMedia(id)).toMatchObject({ value: { title: word, tags: [word.toLowerCase()] } })
+    expect(await server.mediaport.getMedia(id, { owner: EVERYONE })).toMatchObject({
+      value: { title: word, tags: [word.toLowerCase()] },
+    })
   })
 
   it('a title with a Redis command on a line of its own is refused with 422 invalid-title', () =>

@@ -60,13 +60,18 @@ const program = createProgram({
     return connections
   },
 
+  async createKey(name, scopes) {
+    const { createApiKey } = await import('../adapters/http/auth/api-keys.ts')
+    return createApiKey(name, scopes).match((key) => key, exit)
+  },
+
   openMediaport,
   storages: STORAGE_NAMES,
 
   async open(server) {
     if (server !== undefined) {
       const { HttpClient } = await import('../adapters/cli/http-client.ts')
-      return new HttpClient(server)
+      return new HttpClient(server, process.env['MEDIAPORT_API_KEY'])
     }
     return openEmbedded()
   },

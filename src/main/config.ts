@@ -1,7 +1,9 @@
 import { isIP } from 'node:net'
 import { resolve } from 'node:path'
 import { err, ok, type Result } from 'neverthrow'
-import { type Access, SCOPES, type Scope } from '../adapters/http/access.ts'
+import type { Access } from '../adapters/http/access.ts'
+import { type ApiKey, parseApiKey } from '../adapters/http/auth/api-keys.ts'
+import { LOCAL_SCOPES, SCOPES, type Scope } from '../adapters/http/auth/caller.ts'
 import type { Pace } from '../adapters/http/upload/pace.ts'
 import { DEFAULT_POLICY, type Policy } from '../application/policy.ts'
 import { type ContentType, DEFAULT_TYPES, KNOWN_TYPES } from '../domain/values/content-type.ts'
@@ -40,6 +42,7 @@ export interface Config {
   readonly imagekit: ImagekitAccount | undefined
   readonly policy: Policy
   readonly access: Omit<Access, 'publicUrl'>
+  readonly apiKeys: readonly ApiKey[]
   readonly pace: Pace
   readonly headerTimeoutSeconds: number
   /** Whether the server does the jobs itself (`inline`) or leaves them to `mediaport worker` (`off`). */
@@ -72,9 +75,6 @@ export const STORAGE_NAMES = ['filesystem', 'imagekit'] as const
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 const LOG_FORMATS = ['json', 'pretty'] as const
 
-/** Variables of a later version. They are refused, because this version would ignore them. */
-const UNSUPPORTED = ['API_KEYS']
-
 /** Reads and checks all variables. Returns the first fault. A message never repeats a value that may be a secret. */
 export function readConfig(env: Env): Result<Config, InvalidVariable> {
   const reader = new Reader(env)
@@ -83,6 +83,8 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
   const publicUrl = reader.optional('PUBLIC_URL', parseUrl(['http:', 'https:']))
   const imagekit = readImagekit(reader)
   const storage = reader.parsed('STORAGE', imagekit ? 'imagekit' : 'filesystem', oneOf(STORAGE_NAMES))
+  const apiKeys = reader.parsed('API_KEYS', [], parseApiKeys)
+  const isOpen = isLoopback && !env['API_KEYS']
   const publicHost = publicUrl === undefined ? [] : [new URL(publicUrl).hostname]
   const config: Config = {
     host,
@@ -117,9 +119,10 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
     },
     access: {
       hosts: [...reader.parsed('ALLOWED_HOSTS', [], parseHosts), ...publicHost],
-      anonymousScopes: reader.parsed('ANONYMOUS_SCOPES', isLoopback ? SCOPES : [], parseScopes),
-      loopbackOnly: isLoopback,
+      anonymousScopes: reader.parsed('ANONYMOUS_SCOPES', isOpen ? LOCAL_SCOPES : [], parseScopes),
+      loopbackOnly: isOpen,
     },
+    apiKeys,
     pace: {
       idleSeconds: reader.parsed('IDLE_TIMEOUT_SECONDS', 15, wholeNumber(1, 3600)),
       minRate: reader.parsed('MIN_UPLOAD_RATE', 4096, parseSize),
@@ -140,11 +143,10 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
       'WORKER',
       'is off, but DATABASE_URL is not set, and only the server itself can do the jobs of its embedded database. Set WORKER to inline, or set DATABASE_URL',
     )
-  for (const name of UNSUPPORTED) if (env[name]) reader.fail(name, 'is not supported by this version. Remove it')
-  if (!isLoopback && !env['ANONYMOUS_SCOPES'])
+  if (!isLoopback && !env['API_KEYS'] && !env['ANONYMOUS_SCOPES'])
     reader.fail(
       'HOST',
-      `${host} can be reached from other machines, but ANONYMOUS_SCOPES is not set. Set ANONYMOUS_SCOPES to what every caller may do, such as read+upload, or set HOST to 127.0.0.1`,
+      `${host} can be reached from other machines, but neither API_KEYS nor ANONYMOUS_SCOPES is set. Set API_KEYS to what "mediaport key" prints, or set ANONYMOUS_SCOPES to what every caller may do, such as read+upload, or set HOST to 127.0.0.1`,
     )
   return reader.fault === undefined ? ok(config) : err({ type: 'invalid-variable', message: reader.fault })
 }
@@ -196,6 +198,16 @@ const parseTypes: Parse<readonly ContentType[]> = (raw) => {
   return names.every((name) => name === 'default' || KNOWN_TYPES.some((type) => type === name))
     ? ok([...new Set(types)])
     : err(`a list of "default" and these media types: ${KNOWN_TYPES.join(', ')}`)
+}
+
+const parseApiKeys: Parse<readonly ApiKey[]> = (raw) => {
+  const keys = raw
+    .split(/[\s,]+/)
+    .filter((entry) => entry !== '')
+    .map(parseApiKey)
+  return keys.includes(undefined)
+    ? err('a list of entries such as "app:read+upload:<SHA-256 of the key>", as `mediaport key` prints them')
+    : ok(keys.filter((key) => key !== undefined))
 }
 
 const parseScopes: Parse<readonly Scope[]> = (raw) => {

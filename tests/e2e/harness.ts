@@ -6,8 +6,9 @@ import { join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import { afterAll, afterEach, expect, vi } from 'vitest'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
-import { SCOPES } from '../../src/adapters/http/access.ts'
 import { createApp } from '../../src/adapters/http/app.ts'
+import { authenticateBearer } from '../../src/adapters/http/auth/bearer.ts'
+import { type Authenticate, LOCAL_SCOPES, type Scope } from '../../src/adapters/http/auth/caller.ts'
 import { closeServer, createHttpServer, serveApp } from '../../src/adapters/http/http-server.ts'
 import type { Pace } from '../../src/adapters/http/upload/pace.ts'
 import { MemoryJobs } from '../../src/adapters/memory/memory-jobs.ts'
@@ -47,6 +48,8 @@ export interface ServerOptions {
   readonly wrapStorage?: (storage: FileStorage, folder: string) => FileStorage
   readonly ports?: Partial<Pick<Ports, 'metadata' | 'titles' | 'extract' | 'sniff'>>
   readonly showsLocation?: boolean
+  readonly authenticate?: Authenticate
+  readonly anonymousScopes?: readonly Scope[]
 }
 
 interface LogLine {
@@ -69,6 +72,7 @@ export async function serverForFile(options?: ServerOptions): Promise<TestServer
 /** Starts the HTTP server as `serve` does, with rows in memory and files in a temporary folder. */
 export async function startServer(options: ServerOptions = {}) {
   const { policy, pace, headerTimeoutSeconds = 10, wrapStorage, ports, showsLocation } = options
+  const { authenticate = authenticateBearer([]), anonymousScopes = LOCAL_SCOPES } = options
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-e2e-'))
   const jobs = new MemoryJobs()
   const media = new MemoryMediaRepository({
@@ -93,7 +97,8 @@ export async function startServer(options: ServerOptions = {}) {
   let isDraining = false
   let isCutOff = false
   const app = createApp(mediaport, {
-    access: { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: url },
+    access: { hosts: [], anonymousScopes, loopbackOnly: true, publicUrl: url },
+    authenticate,
     pace: { idleSeconds: 15, minRate: 4096, ...pace },
     showsLocation,
     isDraining: () => isDraining,

@@ -1,9 +1,10 @@
 import { Validator } from '@seriousme/openapi-schema-validator'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import formats from 'ajv-formats'
+import { okAsync } from 'neverthrow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { SCOPES } from '../../src/adapters/http/access.ts'
+import { LOCAL_SCOPES } from '../../src/adapters/http/auth/caller.ts'
 import { CODES, summary, toProblem } from '../../src/adapters/http/problem.ts'
 import { createRouter } from '../../src/adapters/http/router.ts'
 import { PNG } from '../samples.ts'
@@ -81,10 +82,12 @@ describe('The OpenAPI document', () => {
   })
 
   it('describes every route', () => {
-    const access = { hosts: [], anonymousScopes: SCOPES, loopbackOnly: true, publicUrl: server.url }
+    const access = { hosts: [], anonymousScopes: LOCAL_SCOPES, loopbackOnly: true, publicUrl: server.url }
     const pace = { idleSeconds: 1, minRate: 1 }
     const log = { debug: ignore, info: ignore, warn: ignore, error: ignore }
-    const router = createRouter(server.mediaport, { access, pace, log, isDraining: () => false, isCutOff: () => false })
+    const authenticate = () => okAsync(undefined)
+    const options = { access, authenticate, pace, log, isDraining: () => false, isCutOff: () => false }
+    const router = createRouter(server.mediaport, options)
     const served = router.stack
       .filter(({ path }) => !PAGES.includes(String(path)))
       .flatMap(({ path, methods }) =>

@@ -115,6 +115,22 @@ describe.each(['without a server', 'through a server'])('The command line %s', (
 })
 
 describe('The command line', () => {
+  it('creates an API key with which another command uses a server', async () => {
+    const { stdout } = await run(['key', 'app', '--scopes', 'read,upload'], {})
+    const [, key = '', entry = ''] = /^key, shown only now: +(\S+)\nentry for API_KEYS: +(\S+)\n$/.exec(stdout) ?? []
+    const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+    const server = await ServerProcess.start({ DATA_DIR: join(folder, 'data'), API_KEYS: entry })
+    const photo = join(folder, 'a.png')
+    writeFileSync(photo, PNG)
+    const upload = (variables: Record<string, string>) => run(['upload', photo, '--server', server.url], variables)
+    expect((await upload({})).stderr).toContain('Valid credentials are required. [unauthenticated]')
+    expect(await upload({ MEDIAPORT_API_KEY: key })).toMatchObject({ status: 0 })
+    const listed = await run(['list', '--json', '--server', server.url], { MEDIAPORT_API_KEY: key })
+    expect(JSON.parse(listed.stdout).items).toHaveLength(1)
+    await server.kill('SIGKILL')
+    rmSync(folder, { recursive: true })
+  })
+
   it('fails with a message if the server does not answer', async () => {
     const { status, stderr } = await run(['list', '--server', 'http://127.0.0.1:1'], {})
     expect(status).toBe(1)

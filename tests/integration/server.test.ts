@@ -98,11 +98,11 @@ describe('An invalid variable', () => {
     })
   })
 
-  it('ends the start if other machines could reach the server and ANONYMOUS_SCOPES is not set', async () => {
+  it('ends the start if other machines could reach the server and nothing says who may use it', async () => {
     const { status, stderr } = await run(['serve'], { HOST: '0.0.0.0' })
     expect(status).toBe(1)
     expect(stderr).toContain('HOST 0.0.0.0 can be reached from other machines')
-    expect(stderr).toContain('ANONYMOUS_SCOPES')
+    expect(stderr).toContain('neither API_KEYS nor ANONYMOUS_SCOPES is set')
   })
 })
 

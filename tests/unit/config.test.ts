@@ -60,6 +60,25 @@ describe('The configuration', () => {
     expect(open('none').anonymousScopes).toEqual([])
   })
 
+  it('grants nothing without credentials if there are API keys, on loopback too', () => {
+    const entry = `app:read+upload:${'0'.repeat(64)}`
+    for (const HOST of ['127.0.0.1', '0.0.0.0']) {
+      const { access, apiKeys } = readConfig({ HOST, API_KEYS: `${entry}, ${entry}` })._unsafeUnwrap()
+      expect(access).toMatchObject({ anonymousScopes: [], loopbackOnly: false })
+      expect(apiKeys).toMatchObject([
+        { name: 'app', scopes: ['read', 'upload'] },
+        { name: 'app', scopes: ['read', 'upload'] },
+      ])
+    }
+  })
+
+  it.each(['app', 'app:read', `app:read:${'0'.repeat(63)}`, `App:read:${'0'.repeat(64)}`, `app::${'0'.repeat(64)}`])(
+    'rejects the API key %s',
+    (entry) => {
+      expect(errorOf({ API_KEYS: entry })).toMatch(/^API_KEYS must be a list of entries/)
+    },
+  )
+
   it('accepts requests for the host of PUBLIC_URL', () => {
     expect(readConfig({ PUBLIC_URL: 'https://files.example.org/x' })._unsafeUnwrap().access.hosts).toEqual([
       'files.example.org',

@@ -16,10 +16,15 @@ const RETRY_DELAYS_MS = [500, 2000, 5000]
  */
 export class HttpClient implements Client {
   readonly #server: string
+  readonly #headers: Readonly<Record<string, string>>
 
-  /** @param server The URL of the server, with or without a slash at the end. */
-  constructor(server: string) {
+  /**
+   * @param server The URL of the server, with or without a slash at the end.
+   * @param credentials An API key or a token, for a server that needs one.
+   */
+  constructor(server: string, credentials?: string) {
     this.#server = server.replace(/\/+$/, '')
+    this.#headers = credentials ? { Authorization: `Bearer ${credentials}` } : {}
   }
 
   upload(
@@ -71,8 +76,8 @@ export class HttpClient implements Client {
     for (const tag of tags) form.append('tags', tag)
     // The header of a part cannot contain control characters, and the server would drop them.
     form.append('file', await openAsBlob(path), basename(path).replace(/\p{Cc}/gu, ''))
-    const { body, headers } = new Response(form)
-    headers.set('Idempotency-Key', key)
+    const { body, headers: formHeaders } = new Response(form)
+    const headers = { ...Object.fromEntries(formHeaders), 'Idempotency-Key': key, ...this.#headers }
     let sentBytes = 0
     const counter = new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
@@ -86,7 +91,7 @@ export class HttpClient implements Client {
   }
 
   #fetch(path: string): Promise<Response> {
-    return fetch(this.#server + path)
+    return fetch(this.#server + path, { headers: this.#headers })
   }
 
   #json<T>(request: Promise<Response>): ResultAsync<T, ClientError> {

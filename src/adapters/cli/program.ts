@@ -21,6 +21,8 @@ export interface Actions {
   readonly worker: () => Promise<void>
   /** Applies the migrations and returns the names of those that were missing. */
   readonly migrate: () => Promise<{ applied: readonly string[] }>
+  /** Creates an API key. Exits with a message if the name or a scope is not valid. */
+  readonly createKey: (name: string, scopes: readonly string[]) => Promise<{ key: string; entry: string }>
   /** @param server The URL of a server. If it is `undefined`, the client runs the use cases in this process. */
   readonly open: (server: string | undefined) => Promise<Client>
   /** Starts the use cases in this process. */
@@ -41,7 +43,16 @@ interface CommonOptions {
 }
 
 /** Returns the command line `mediaport`. Each command sets the exit status 1 if a part of its work failed. */
-export function createProgram({ version, serve, worker, migrate, open, openMediaport, storages }: Actions): Command {
+export function createProgram({
+  version,
+  serve,
+  worker,
+  migrate,
+  createKey,
+  open,
+  openMediaport,
+  storages,
+}: Actions): Command {
   const program = new Command('mediaport').version(version).description('Stores files and serves them.')
 
   program.command('serve').description('run the HTTP server').action(serve)
@@ -54,6 +65,16 @@ export function createProgram({ version, serve, worker, migrate, open, openMedia
     .action(async () => {
       const { applied } = await migrate()
       print(applied.length === 0 ? 'The database is up to date.' : `Applied ${applied.join(', ')}.`)
+    })
+
+  program
+    .command('key')
+    .description('create an API key, and its entry for the variable API_KEYS of the server')
+    .argument('<name>', 'the owner of what the key uploads: lower-case letters, digits and hyphens')
+    .requiredOption('--scopes <list>', 'what the key may do, such as read,upload', (list: string) => list.split(/[,+]/))
+    .action(async (name: string, { scopes }: { scopes: string[] }) => {
+      const { key, entry } = await createKey(name, scopes)
+      print(`key, shown only now:  ${key}\nentry for API_KEYS:   ${entry}`)
     })
 
   withCommonOptions(program.command('upload').description('upload files and all files in folders'))

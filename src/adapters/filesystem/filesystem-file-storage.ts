@@ -17,7 +17,7 @@ import { type Unavailable, unavailable } from '../../application/ports/unavailab
 import type { StorageKey } from '../../domain/media/ids.ts'
 import { BodyFailed, writeBody } from './write-body.ts'
 
-const READ_BUFFER_BYTES = 256 * 1024
+const READ_BUFFER_BYTES = 512 * 1024
 const PAGE_SIZE = 1000
 /** The suffix of a file that is not complete. */
 const UNFINISHED = '.part'

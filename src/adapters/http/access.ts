@@ -1,18 +1,6 @@
 import type { Context } from 'koa'
-import { err, ok, type Result } from 'neverthrow'
-import type { ApiError, HttpRefusal } from './problem.ts'
-
-export const SCOPES = ['read', 'upload', 'write', 'delete', 'metrics'] as const
-export type Scope = (typeof SCOPES)[number]
-
-/** The owner of what callers without credentials upload. */
-export const ANONYMOUS = 'anonymous'
-
-/** The sender of a request. */
-export interface Caller {
-  /** The caller sees only the media items of this owner. */
-  readonly owner: string
-}
+import type { Scope } from './auth/caller.ts'
+import type { ApiError } from './problem.ts'
 
 /** Who may send requests, and what a caller without credentials may do. */
 export interface Access {
@@ -20,7 +8,7 @@ export interface Access {
   readonly hosts: readonly string[]
   /** What a caller without credentials may do. */
   readonly anonymousScopes: readonly Scope[]
-  /** Whether the server listens on loopback only. It then refuses requests that came through a proxy. */
+  /** Whether only programs on this machine may use the server. It then refuses requests that came through a proxy. */
   readonly loopbackOnly: boolean
   /** The address at which clients reach the server. Pages of its origin may send requests. */
   readonly publicUrl: string
@@ -57,15 +45,4 @@ function isCrossSite(ctx: Context, publicUrl: string): boolean {
   const origin = ctx.get('Origin')
   if (origin === '') return false
   return origin !== `http://${ctx.get('Host')}` && origin !== new URL(publicUrl).origin
-}
-
-/** Returns the caller if it has `scope`. API keys do not exist yet, so any `Authorization` is refused. */
-export function authorize(
-  ctx: Context,
-  scope: Scope,
-  { anonymousScopes }: Access,
-): Result<Caller, HttpRefusal<'unauthenticated'>> {
-  return ctx.get('Authorization') === '' && anonymousScopes.includes(scope)
-    ? ok({ owner: ANONYMOUS })
-    : err({ type: 'unauthenticated', headers: { 'WWW-Authenticate': 'Bearer' } })
 }

@@ -12,7 +12,10 @@ export function describeApi(routes: readonly Route[]): ReturnType<typeof createD
       ...paths[path],
       [method]: {
         ...operation,
-        ...(scope && { description: `${operation.description ?? ''}\n\nNeeds the scope \`${scope}\`.`.trim() }),
+        ...(scope && {
+          description: `${operation.description ?? ''}\n\nNeeds the scope \`${scope}\`.`.trim(),
+          security: [{ [BEARER]: [] }, {}],
+        }),
         responses: problems(codes, operation.responses),
       },
     }
@@ -33,8 +36,16 @@ export function describeApi(routes: readonly Route[]): ReturnType<typeof createD
       { name: 'Server', description: 'State and description of the server' },
     ],
     paths,
+    components: {
+      securitySchemes: {
+        [BEARER]: { type: 'http', scheme: 'bearer', description: 'An API key, such as mp_app_…, or a token' },
+      },
+    },
   })
 }
+
+/** The name of the security scheme. The empty alternative stands for callers without credentials. */
+const BEARER = 'bearer'
 
 /** Adds one response per status, with an example for each code. The route's own description of a status comes first. */
 function problems(codes: readonly Code[], own: Responses): Responses {

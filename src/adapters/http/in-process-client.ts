@@ -6,7 +6,7 @@ import type { Mediaport } from '../../application/mediaport.ts'
 import { EVERYONE } from '../../application/owner.ts'
 import type { Details } from '../../application/upload/details.ts'
 import type { BodyFailed } from '../../application/upload/incoming-body.ts'
-import { ANONYMOUS } from './access.ts'
+import { ANONYMOUS } from './auth/caller.ts'
 import { linksTo, toJson } from './media-json.ts'
 import { type ApiError, toProblem } from './problem.ts'
 

@@ -1,4 +1,15 @@
-export { type Access, SCOPES, type Scope } from './access.ts'
+export type { Access } from './access.ts'
 export { createApp } from './app.ts'
+export { type ApiKey, createApiKey, parseApiKey, verifyApiKey } from './auth/api-keys.ts'
+export { authenticateBearer, type VerifyBearer } from './auth/bearer.ts'
+export {
+  type Authenticate,
+  type Caller,
+  type RequestHead,
+  SCOPES,
+  type Scope,
+  type TokenExpired,
+  type Unauthenticated,
+} from './auth/caller.ts'
 export { closeServer, createHttpServer, serveApp } from './http-server.ts'
 export type { HttpOptions, Log } from './options.ts'

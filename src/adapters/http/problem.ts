@@ -7,6 +7,7 @@ import type { PreconditionFailed } from '../../domain/media/transitions.ts'
 import { MAX_TAG_CHARACTERS, MAX_TAGS, MAX_TITLE_CHARACTERS } from '../../domain/values/limits.ts'
 import type { InvalidTag } from '../../domain/values/tag.ts'
 import type { InvalidTitle } from '../../domain/values/title.ts'
+import type { TokenExpired, Unauthenticated } from './auth/caller.ts'
 import { MAX_FORM_OVERHEAD_BYTES } from './limits.ts'
 
 /** An error of the HTTP adapter, which no use case returns. */
@@ -32,7 +33,6 @@ type HttpCode =
   | 'too-large'
   | 'too-many-files'
   | 'too-many-parts'
-  | 'unauthenticated'
   | 'unexpected-file-field'
   | 'unsupported-content-encoding'
   | 'unsupported-media-type'
@@ -46,6 +46,8 @@ export type ApiError =
   | InvalidCursor
   | NotFound
   | PreconditionFailed
+  | Unauthenticated
+  | TokenExpired
   | HttpRefusal
 
 /** The last part of a problem's `type`. It never changes. */
@@ -85,11 +87,12 @@ const PROBLEMS = {
   starting: [503, 'The server is starting'],
   'storage-error': [502, 'The file storage failed'],
   'storage-timeout': [504, 'The file storage did not answer in time'],
+  'token-expired': [401, 'The token has expired'],
   'too-large': [413, 'The request body is too large'],
   'too-many-files': [400, 'The form has more than one file'],
   'too-many-parts': [400, 'The form has too many fields'],
   'too-slow': [408, 'The request was sent too slowly'],
-  unauthenticated: [401, 'Credentials are required'],
+  unauthenticated: [401, 'Valid credentials are required'],
   unavailable: [503, 'A service does not answer'],
   'unexpected-file-field': [400, 'The file is in the wrong form field'],
   'unsupported-content-encoding': [415, 'The content encoding is not supported'],
@@ -99,12 +102,14 @@ const PROBLEMS = {
   'unsupported-transfer-encoding': [415, 'The transfer encoding is not supported'],
 } as const satisfies Record<Code, readonly [status: number, title: string]>
 
-/** Retry-After is in seconds. */
+/** Retry-After is in seconds. WWW-Authenticate: RFC 6750 section 3. */
 const HEADERS: Partial<Record<Code, Readonly<Record<string, string>>>> = {
   'idempotency-in-progress': { 'Retry-After': '2' },
   'outcome-unknown': { 'Retry-After': '5' },
   'shutting-down': { 'Retry-After': '5', Connection: 'close' },
   starting: { 'Retry-After': '2' },
+  'token-expired': { 'WWW-Authenticate': 'Bearer error="invalid_token"' },
+  unauthenticated: { 'WWW-Authenticate': 'Bearer' },
   unavailable: { 'Retry-After': '2' },
 }
 

@@ -3,7 +3,7 @@ import type { Err, Result, ResultAsync } from 'neverthrow'
 import { type ZodType, z } from 'zod'
 import type { ZodOpenApiOperationObject, ZodOpenApiResponseObject } from 'zod-openapi'
 import type { Mediaport } from '../../application/mediaport.ts'
-import type { Caller, Scope } from './access.ts'
+import type { Caller, Scope } from './auth/caller.ts'
 import type { ApiError, Code } from './problem.ts'
 
 /** The responses of an operation, by status. */
@@ -67,7 +67,7 @@ export interface Content {
 /** The errors of every route. */
 export const COMMON_ERRORS = ['bad-host', 'expectation-failed', 'forbidden', 'internal-error', 'shutting-down'] as const
 /** Further errors of every route with a scope. */
-export const SCOPED_ERRORS = ['unauthenticated', 'cross-site', 'starting', 'unavailable'] as const
+export const SCOPED_ERRORS = ['unauthenticated', 'token-expired', 'cross-site', 'starting', 'unavailable'] as const
 
 /**
  * Defines a route with a scope. If `errors` lacks a code that `handle` can return, the result is not assignable to

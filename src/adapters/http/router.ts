@@ -3,8 +3,8 @@ import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { err, type Result } from 'neverthrow'
 import type { Mediaport } from '../../application/mediaport.ts'
-import { authorize } from './access.ts'
 import { apiRoutes } from './api.ts'
+import { authorize } from './auth/authorize.ts'
 import { linksTo } from './media-json.ts'
 import type { HttpOptions } from './options.ts'
 import { landingPage } from './pages/landing.ts'
@@ -47,11 +47,11 @@ const serve =
 async function handle(
   route: Route,
   ctx: Context,
-  { access }: HttpOptions,
+  { access, authenticate }: HttpOptions,
   startup: Startup,
 ): Promise<Result<Reply, ApiError>> {
   if (route.scope === undefined) return route.handle({ ctx, mediaport: startup.mediaport })
-  const caller = authorize(ctx, route.scope, access)
+  const caller = await authorize(ctx, route.scope, authenticate, access.anonymousScopes)
   if (caller.isErr()) return err(caller.error)
   const mediaport = startup.mediaport ?? (await startup.wait(START_TIMEOUT_MS))
   if (mediaport === undefined) return err({ type: 'starting' })

@@ -2,6 +2,7 @@ import { err, ok } from 'neverthrow'
 import { z } from 'zod'
 import type { Stored } from '../../../domain/media/media.ts'
 import { downloadName, isRasterImage } from '../../../domain/values/content-type.ts'
+import { ownerScope } from '../auth/caller.ts'
 import { requestedRange } from '../range.ts'
 import { EntityTag, isFresh, type Reply, route } from '../route.ts'
 import { MediaPath } from '../schemas.ts'
@@ -38,8 +39,8 @@ export const contentRoute = route({
     },
   },
   errors: ['not-found', 'range-not-satisfiable', 'storage-error'],
-  async handle({ ctx, mediaport, caller: { owner } }) {
-    const content = await mediaport.openContent(ctx['params'].id, { owner })
+  async handle({ ctx, mediaport, caller }) {
+    const content = await mediaport.openContent(ctx['params'].id, { owner: ownerScope(caller) })
     if (content.isErr()) return err(content.error)
     const { media, address, open } = content.value
     if (address !== undefined) return ok({ status: 307, headers: { Location: address } })

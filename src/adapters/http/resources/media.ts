@@ -4,6 +4,7 @@ import { z } from 'zod'
 import type { WriteOptions } from '../../../application/library/change-media.ts'
 import type { InvalidQuery } from '../../../application/library/list-media.ts'
 import type { Stored } from '../../../domain/media/media.ts'
+import { ownerScope } from '../auth/caller.ts'
 import { readJson } from '../json-body.ts'
 import { entityTag, type Links, toJson } from '../media-json.ts'
 import type { HttpOptions } from '../options.ts'
@@ -35,10 +36,10 @@ export const mediaRoutes = (links: Links, { pace }: HttpOptions): readonly Scope
         responses: { 200: json('A page', Page) },
       },
       errors: ['invalid-query', 'invalid-cursor', 'invalid-tag'],
-      async handle({ ctx, mediaport, caller: { owner } }) {
+      async handle({ ctx, mediaport, caller }) {
         const query = parseQuery(ctx.query)
         if (query.isErr()) return err(query.error)
-        const page = await mediaport.listMedia({ ...query.value, owner })
+        const page = await mediaport.listMedia({ ...query.value, owner: ownerScope(caller) })
         return page.map(({ items, next }) => ({
           status: 200,
           body: { items: items.map((media) => toJson(media, links)), next },
@@ -60,9 +61,9 @@ export const mediaRoutes = (links: Links, { pace }: HttpOptions): readonly Scope
         },
       },
       errors: ['not-found'],
-      handle: ({ ctx, mediaport, caller: { owner } }) =>
+      handle: ({ ctx, mediaport, caller }) =>
         mediaport
-          .getMedia(ctx['params'].id, { owner })
+          .getMedia(ctx['params'].id, { owner: ownerScope(caller) })
           .map((media) => (isFresh(ctx, entityTag(media)) ? { status: 304 } : reply(media))),
     }),
 
@@ -90,10 +91,14 @@ export const mediaRoutes = (links: Links, { pace }: HttpOptions): readonly Scope
         'invalid-title',
         'invalid-tag',
       ],
-      handle: ({ ctx, mediaport, caller: { owner } }) =>
+      handle: ({ ctx, mediaport, caller }) =>
         readJson(ctx, Changes, pace)
           .andThen((changes) =>
-            mediaport.changeMedia(ctx['params'].id, { ...changes, owner, precondition: ifMatch(ctx) }),
+            mediaport.changeMedia(ctx['params'].id, {
+              ...changes,
+              owner: ownerScope(caller),
+              precondition: ifMatch(ctx),
+            }),
           )
           .map(reply),
     }),
@@ -111,8 +116,10 @@ export const mediaRoutes = (links: Links, { pace }: HttpOptions): readonly Scope
         responses: { 204: { description: 'The media item is deleted' } },
       },
       errors: ['not-found', 'precondition-failed'],
-      handle: ({ ctx, mediaport, caller: { owner } }) =>
-        mediaport.deleteMedia(ctx['params'].id, { owner, precondition: ifMatch(ctx) }).map(() => ({ status: 204 })),
+      handle: ({ ctx, mediaport, caller }) =>
+        mediaport
+          .deleteMedia(ctx['params'].id, { owner: ownerScope(caller), precondition: ifMatch(ctx) })
+          .map(() => ({ status: 204 })),
     }),
   ]
 }

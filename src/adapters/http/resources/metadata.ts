@@ -1,3 +1,4 @@
+import { ownerScope } from '../auth/caller.ts'
 import { metadataToJson } from '../media-json.ts'
 import type { HttpOptions } from '../options.ts'
 import { json, route } from '../route.ts'
@@ -17,8 +18,8 @@ export const metadataRoute = ({ showsLocation = false }: HttpOptions) =>
       responses: { 200: json('The metadata', Metadata) },
     },
     errors: ['not-found'],
-    handle: ({ ctx, mediaport, caller: { owner } }) =>
+    handle: ({ ctx, mediaport, caller }) =>
       mediaport
-        .readMetadata(ctx['params'].id, { owner })
+        .readMetadata(ctx['params'].id, { owner: ownerScope(caller) })
         .map((metadata) => ({ status: 200, body: metadataToJson(metadata, showsLocation) })),
   })

@@ -1,4 +1,5 @@
 import type { z } from 'zod'
+import { ownerScope } from '../auth/caller.ts'
 import { json, route } from '../route.ts'
 import { MediaPath, Title } from '../schemas.ts'
 
@@ -15,8 +16,8 @@ export const titleRoute = route({
     responses: { 200: json('The title and tags', Title) },
   },
   errors: ['not-found'],
-  handle: ({ ctx, mediaport, caller: { owner } }) =>
+  handle: ({ ctx, mediaport, caller }) =>
     mediaport
-      .readTitle(ctx['params'].id, { owner })
+      .readTitle(ctx['params'].id, { owner: ownerScope(caller) })
       .map((title) => ({ status: 200, body: title satisfies z.infer<typeof Title> })),
 })

@@ -4,6 +4,7 @@ import { err, ok, type Result } from 'neverthrow'
 import type { Access } from '../adapters/http/access.ts'
 import { type ApiKey, parseApiKey } from '../adapters/http/auth/api-keys.ts'
 import { LOCAL_SCOPES, SCOPES, type Scope } from '../adapters/http/auth/caller.ts'
+import type { JwtOptions } from '../adapters/http/auth/jwt.ts'
 import type { Pace } from '../adapters/http/upload/pace.ts'
 import { DEFAULT_POLICY, type Policy } from '../application/policy.ts'
 import { type ContentType, DEFAULT_TYPES, KNOWN_TYPES } from '../domain/values/content-type.ts'
@@ -43,6 +44,8 @@ export interface Config {
   readonly policy: Policy
   readonly access: Omit<Access, 'publicUrl'>
   readonly apiKeys: readonly ApiKey[]
+  /** The identity provider whose tokens are accepted. */
+  readonly jwt: JwtOptions | undefined
   readonly pace: Pace
   readonly headerTimeoutSeconds: number
   /** Whether the server does the jobs itself (`inline`) or leaves them to `mediaport worker` (`off`). */
@@ -84,7 +87,9 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
   const imagekit = readImagekit(reader)
   const storage = reader.parsed('STORAGE', imagekit ? 'imagekit' : 'filesystem', oneOf(STORAGE_NAMES))
   const apiKeys = reader.parsed('API_KEYS', [], parseApiKeys)
-  const isOpen = isLoopback && !env['API_KEYS']
+  const jwt = readJwt(reader)
+  const hasCredentials = apiKeys.length > 0 || jwt !== undefined
+  const isOpen = isLoopback && !hasCredentials
   const publicHost = publicUrl === undefined ? [] : [new URL(publicUrl).hostname]
   const config: Config = {
     host,
@@ -123,6 +128,7 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
       loopbackOnly: isOpen,
     },
     apiKeys,
+    jwt,
     pace: {
       idleSeconds: reader.parsed('IDLE_TIMEOUT_SECONDS', 15, wholeNumber(1, 3600)),
       minRate: reader.parsed('MIN_UPLOAD_RATE', 4096, parseSize),
@@ -143,10 +149,10 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
       'WORKER',
       'is off, but DATABASE_URL is not set, and only the server itself can do the jobs of its embedded database. Set WORKER to inline, or set DATABASE_URL',
     )
-  if (!isLoopback && !env['API_KEYS'] && !env['ANONYMOUS_SCOPES'])
+  if (!isLoopback && !hasCredentials && !env['ANONYMOUS_SCOPES'])
     reader.fail(
       'HOST',
-      `${host} can be reached from other machines, but neither API_KEYS nor ANONYMOUS_SCOPES is set. Set API_KEYS to what "mediaport key" prints, or set ANONYMOUS_SCOPES to what every caller may do, such as read+upload, or set HOST to 127.0.0.1`,
+      `${host} can be reached from other machines, but none of API_KEYS, JWKS_URL, JWT_SECRET and ANONYMOUS_SCOPES is set. Set API_KEYS to what "mediaport key" prints, or set ANONYMOUS_SCOPES to what every caller may do, such as read+upload, or set HOST to 127.0.0.1`,
     )
   return reader.fault === undefined ? ok(config) : err({ type: 'invalid-variable', message: reader.fault })
 }
@@ -199,6 +205,25 @@ const parseTypes: Parse<readonly ContentType[]> = (raw) => {
     ? ok([...new Set(types)])
     : err(`a list of "default" and these media types: ${KNOWN_TYPES.join(', ')}`)
 }
+
+function readJwt(reader: Reader): JwtOptions | undefined {
+  const jwksUrl = reader.optional('JWKS_URL', parseUrl(['https:', 'http:']))
+  const secret = reader.optional('JWT_SECRET', parseSecret)
+  const issuer = reader.text('JWT_ISSUER', '')
+  const audience = reader.text('JWT_AUDIENCE', '')
+  const defaultScopes = reader.parsed('JWT_SCOPES', [], parseScopes)
+  if (jwksUrl !== undefined && secret !== undefined)
+    reader.fail('JWT_SECRET', 'and JWKS_URL are both set. Set the one that the identity provider uses')
+  const keys = jwksUrl !== undefined ? { jwksUrl } : secret !== undefined ? { secret } : undefined
+  if (!keys) return undefined
+  for (const [name, value] of Object.entries({ JWT_ISSUER: issuer, JWT_AUDIENCE: audience }))
+    if (value === '') reader.fail(name, 'is required with JWKS_URL and JWT_SECRET. Set it to the claim of the tokens')
+  return { keys, issuer, audience, defaultScopes }
+}
+
+/** RFC 7518 section 3.2: a key is at least as long as the hash. */
+const parseSecret: Parse<string> = (raw) =>
+  Buffer.byteLength(raw) >= 32 ? ok(raw) : err('a secret of at least 32 bytes')
 
 const parseApiKeys: Parse<readonly ApiKey[]> = (raw) => {
   const keys = raw

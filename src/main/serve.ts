@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import { createApp } from '../adapters/http/app.ts'
 import { verifyApiKey } from '../adapters/http/auth/api-keys.ts'
 import { authenticateBearer } from '../adapters/http/auth/bearer.ts'
+import { verifyJwt } from '../adapters/http/auth/jwt.ts'
 import { closeServer, createHttpServer, serveApp } from '../adapters/http/http-server.ts'
 import type { Mediaport } from '../application/mediaport.ts'
 import { addressOf } from './address.ts'
@@ -53,7 +54,7 @@ export async function serve(config: Config, log: Logger, databaseFolder?: Promis
   })
   const app = createApp(ready, {
     access: { ...config.access, publicUrl: url },
-    authenticate: authenticateBearer([verifyApiKey(config.apiKeys)]),
+    authenticate: authenticateBearer([verifyApiKey(config.apiKeys), ...(config.jwt ? [verifyJwt(config.jwt)] : [])]),
     pace: config.pace,
     showsLocation: config.showsLocation,
     isDraining: () => isDraining,
@@ -66,7 +67,9 @@ export async function serve(config: Config, log: Logger, databaseFolder?: Promis
   log.info(`files and data: ${config.dataDir}`)
   for (const [port, adapter] of Object.entries(adapterNames(config))) log.info(`${port}: ${adapter}`)
   const anonymous = config.access.anonymousScopes.join('+') || 'do nothing'
-  log.info(`API keys: ${config.apiKeys.length}; clients without credentials may ${anonymous}`)
+  log.info(
+    `API keys: ${config.apiKeys.length}; tokens of ${config.jwt?.issuer ?? 'nobody'}; clients without credentials may ${anonymous}`,
+  )
   const base = url.replace(/\/+$/, '')
   log.info(`upload: curl -F file=@photo.jpg ${base}/upload/`)
   log.info(`API: ${base}/swagger/`)

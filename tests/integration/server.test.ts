@@ -102,7 +102,7 @@ describe('An invalid variable', () => {
     const { status, stderr } = await run(['serve'], { HOST: '0.0.0.0' })
     expect(status).toBe(1)
     expect(stderr).toContain('HOST 0.0.0.0 can be reached from other machines')
-    expect(stderr).toContain('neither API_KEYS nor ANONYMOUS_SCOPES is set')
+    expect(stderr).toContain('Set API_KEYS')
   })
 })
 

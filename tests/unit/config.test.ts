@@ -72,6 +72,23 @@ describe('The configuration', () => {
     }
   })
 
+  it('accepts an identity provider with keys or a secret, an issuer and an audience', () => {
+    const claims = { JWT_ISSUER: 'https://login.example', JWT_AUDIENCE: 'mediaport' }
+    const [JWKS_URL, JWT_SECRET] = ['https://login.example/jwks', 'x'.repeat(32)]
+    const { access, jwt } = readConfig({ ...claims, JWKS_URL, JWT_SCOPES: 'read+upload' })._unsafeUnwrap()
+    expect(access).toMatchObject({ anonymousScopes: [], loopbackOnly: false })
+    expect(jwt).toEqual({
+      keys: { jwksUrl: JWKS_URL },
+      issuer: 'https://login.example',
+      audience: 'mediaport',
+      defaultScopes: ['read', 'upload'],
+    })
+    expect(readConfig({ ...claims, JWT_SECRET })._unsafeUnwrap().jwt).toMatchObject({ keys: { secret: JWT_SECRET } })
+    expect(errorOf({ ...claims, JWKS_URL, JWT_SECRET })).toMatch(/^JWT_SECRET and JWKS_URL are both set/)
+    expect(errorOf({ JWKS_URL, JWT_AUDIENCE: 'a' })).toMatch(/^JWT_ISSUER is required/)
+    expect(errorOf({ JWT_SECRET, JWT_ISSUER: 'a' })).toMatch(/^JWT_AUDIENCE is required/)
+  })
+
   it.each(['app', 'app:read', `app:read:${'0'.repeat(63)}`, `App:read:${'0'.repeat(64)}`, `app::${'0'.repeat(64)}`])(
     'rejects the API key %s',
     (entry) => {
@@ -101,6 +118,9 @@ describe('The configuration', () => {
     ['LOG_LEVEL', 'loud'],
     ['LOG_FORMAT', 'xml'],
     ['API_KEYS', 'a:read:0'],
+    ['JWT_SECRET', 'short secret'],
+    ['JWKS_URL', 'login.example/jwks'],
+    ['JWT_SCOPES', 'read+openid'],
     ['IMAGEKIT_FOLDER', '/a b'],
     ['IMAGEKIT_PRIVATE', 'yes'],
     ['STORAGE', 'imagekit'],

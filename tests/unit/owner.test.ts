@@ -20,11 +20,14 @@ const CALLS: Record<string, (world: World, options: Unchecked) => unknown> = {
 const ID = '01a20712-704d-7006-b9dc-23e57664e313'
 
 describe.each(Object.keys(CALLS))('%s', (name) => {
-  it.each([undefined, null, '', 7, {}])('throws if the owner is %j', async (owner) => {
-    const world = createWorld()
-    expect(() => CALLS[name]?.(world, { owner } as Unchecked)).toThrow(TypeError)
-    expect(await world.rows()).toEqual([])
-  })
+  it.each([undefined, null, '', 'a\0', 'x'.repeat(256), '\ud800', 7, {}])(
+    'throws if the owner is %j',
+    async (owner) => {
+      const world = createWorld()
+      expect(() => CALLS[name]?.(world, { owner } as Unchecked)).toThrow(TypeError)
+      expect(await world.rows()).toEqual([])
+    },
+  )
 })
 
 it('Nobody uploads for EVERYONE', () => {

@@ -38,6 +38,7 @@ const NAMES: Record<Dependency, string> = {
   storage: 'file storage',
   metadata: 'metadata store',
   titles: 'title cache',
+  'identity-provider': 'identity provider',
 }
 
 /** The error text for a service that does not answer. */

@@ -11,5 +11,6 @@ export {
   type TokenExpired,
   type Unauthenticated,
 } from './auth/caller.ts'
+export { type JwtOptions, verifyJwt } from './auth/jwt.ts'
 export { closeServer, createHttpServer, serveApp } from './http-server.ts'
 export type { HttpOptions, Log } from './options.ts'

@@ -183,7 +183,10 @@ export const Problem = z
     title: z.string(),
     status: z.int().min(400).max(599),
     detail: z.string().optional().meta({ description: 'What is wrong with this request, and what to do' }),
-    dependency: z.enum(['database', 'storage']).optional().meta({ description: 'The service that does not answer' }),
+    dependency: z
+      .enum(['database', 'storage', 'identity-provider'])
+      .optional()
+      .meta({ description: 'The service that does not answer' }),
     request_id: z.uuid().meta({ description: 'The same as in the header X-Request-Id and in the log' }),
   })
   .meta({ id: 'Problem', description: 'An error (RFC 9457)' })

@@ -1,4 +1,4 @@
-export type Dependency = 'database' | 'storage' | 'titles' | 'metadata'
+export type Dependency = 'database' | 'storage' | 'titles' | 'metadata' | 'identity-provider'
 
 /** A service did not answer, or not as expected. It may have done what it was asked to do. A later call may succeed. */
 export interface Unavailable {

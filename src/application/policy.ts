@@ -23,3 +23,17 @@ export const DEFAULT_POLICY: Policy = {
   storageTimeoutSeconds: 60,
   forgetAfterSeconds: 7 * 24 * 60 * 60,
 }
+
+/** Limits of one upload. They narrow the policy and never widen it. */
+export interface UploadLimits {
+  /** In bytes. */
+  readonly maxFileSize?: number | undefined
+  readonly allowedTypes?: readonly ContentType[] | undefined
+}
+
+/** Returns the policy for an upload with limits. */
+export const narrowed = (policy: Policy, { maxFileSize, allowedTypes }: UploadLimits = {}): Policy => ({
+  ...policy,
+  maxFileSize: Math.min(policy.maxFileSize, maxFileSize ?? policy.maxFileSize),
+  allowedTypes: allowedTypes ? policy.allowedTypes.filter((type) => allowedTypes.includes(type)) : policy.allowedTypes,
+})

@@ -3,8 +3,10 @@ import type { Server } from 'node:http'
 import type { Logger } from 'pino'
 import { createApp } from '../adapters/http/app.ts'
 import { verifyApiKey } from '../adapters/http/auth/api-keys.ts'
-import { authenticateBearer } from '../adapters/http/auth/bearer.ts'
+import { authenticateBearer, firstOf } from '../adapters/http/auth/bearer.ts'
+import type { Authenticate } from '../adapters/http/auth/caller.ts'
 import { verifyJwt } from '../adapters/http/auth/jwt.ts'
+import { Tokens } from '../adapters/http/auth/tokens.ts'
 import { closeServer, createHttpServer, serveApp } from '../adapters/http/http-server.ts'
 import type { Mediaport } from '../application/mediaport.ts'
 import { addressOf } from './address.ts'
@@ -52,9 +54,11 @@ export async function serve(config: Config, log: Logger, databaseFolder?: Promis
     services = result
     return result.mediaport
   })
+  const tokens = new Tokens(ready.then(() => services?.connections.installation.signingKey ?? ''))
   const app = createApp(ready, {
     access: { ...config.access, publicUrl: url },
-    authenticate: authenticateBearer([verifyApiKey(config.apiKeys), ...(config.jwt ? [verifyJwt(config.jwt)] : [])]),
+    authenticate: authenticateBy(config, tokens),
+    tokens,
     pace: config.pace,
     showsLocation: config.showsLocation,
     isDraining: () => isDraining,
@@ -86,6 +90,12 @@ export async function serve(config: Config, log: Logger, databaseFolder?: Promis
     },
   }
 }
+
+const authenticateBy = ({ apiKeys, jwt }: Config, tokens: Tokens): Authenticate =>
+  firstOf([
+    authenticateBearer([verifyApiKey(apiKeys), tokens.verify, ...(jwt ? [verifyJwt(jwt)] : [])]),
+    tokens.authenticateLink,
+  ])
 
 async function start(config: Config, log: Logger, databaseFolder: Promise<string> | undefined): Promise<Services> {
   const startedAt = performance.now()

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import type { AddressInfo, Socket } from 'node:net'
@@ -7,8 +8,9 @@ import { setImmediate } from 'node:timers/promises'
 import { afterAll, afterEach, expect, vi } from 'vitest'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 import { createApp } from '../../src/adapters/http/app.ts'
-import { authenticateBearer } from '../../src/adapters/http/auth/bearer.ts'
+import { authenticateBearer, firstOf } from '../../src/adapters/http/auth/bearer.ts'
 import { type Authenticate, LOCAL_SCOPES, type Scope } from '../../src/adapters/http/auth/caller.ts'
+import { Tokens } from '../../src/adapters/http/auth/tokens.ts'
 import { closeServer, createHttpServer, serveApp } from '../../src/adapters/http/http-server.ts'
 import type { Pace } from '../../src/adapters/http/upload/pace.ts'
 import { MemoryJobs } from '../../src/adapters/memory/memory-jobs.ts'
@@ -49,6 +51,7 @@ export interface ServerOptions {
   readonly ports?: Partial<Pick<Ports, 'metadata' | 'titles' | 'extract' | 'sniff'>>
   readonly showsLocation?: boolean
   readonly authenticate?: Authenticate
+  readonly tokens?: Tokens
   readonly anonymousScopes?: readonly Scope[]
 }
 
@@ -72,7 +75,8 @@ export async function serverForFile(options?: ServerOptions): Promise<TestServer
 /** Starts the HTTP server as `serve` does, with rows in memory and files in a temporary folder. */
 export async function startServer(options: ServerOptions = {}) {
   const { policy, pace, headerTimeoutSeconds = 10, wrapStorage, ports, showsLocation } = options
-  const { authenticate = authenticateBearer([]), anonymousScopes = LOCAL_SCOPES } = options
+  const { tokens = new Tokens(randomBytes(32).toString('hex')) } = options
+  const { authenticate = authenticateBearer([tokens.verify]), anonymousScopes = LOCAL_SCOPES } = options
   const folder = await mkdtemp(join(tmpdir(), 'mediaport-e2e-'))
   const jobs = new MemoryJobs()
   const media = new MemoryMediaRepository({
@@ -98,7 +102,8 @@ export async function startServer(options: ServerOptions = {}) {
   let isCutOff = false
   const app = createApp(mediaport, {
     access: { hosts: [], anonymousScopes, loopbackOnly: true, publicUrl: url },
-    authenticate,
+    authenticate: firstOf([authenticate, tokens.authenticateLink]),
+    tokens,
     pace: { idleSeconds: 15, minRate: 4096, ...pace },
     showsLocation,
     isDraining: () => isDraining,

@@ -5,6 +5,7 @@ import { okAsync } from 'neverthrow'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { LOCAL_SCOPES } from '../../src/adapters/http/auth/caller.ts'
+import { Tokens } from '../../src/adapters/http/auth/tokens.ts'
 import { CODES, summary, toProblem } from '../../src/adapters/http/problem.ts'
 import { createRouter } from '../../src/adapters/http/router.ts'
 import { PNG } from '../samples.ts'
@@ -86,7 +87,8 @@ describe('The OpenAPI document', () => {
     const pace = { idleSeconds: 1, minRate: 1 }
     const log = { debug: ignore, info: ignore, warn: ignore, error: ignore }
     const authenticate = () => okAsync(undefined)
-    const options = { access, authenticate, pace, log, isDraining: () => false, isCutOff: () => false }
+    const tokens = new Tokens('00')
+    const options = { access, authenticate, tokens, pace, log, isDraining: () => false, isCutOff: () => false }
     const router = createRouter(server.mediaport, options)
     const served = router.stack
       .filter(({ path }) => !PAGES.includes(String(path)))

@@ -36,9 +36,21 @@ export function refusalOf(ctx: Context, { hosts, loopbackOnly, publicUrl }: Acce
       type: 'forbidden',
       detail: 'A server that listens on loopback refuses requests that came through a proxy.',
     }
-  if (/^\/(upload|media|metrics)(\/|$)/.test(ctx.path) && isCrossSite(ctx, publicUrl)) return { type: 'cross-site' }
+  if (PROTECTED.test(ctx.path) && isCrossSite(ctx, publicUrl) && !isHarmless(ctx)) return { type: 'cross-site' }
   return undefined
 }
+
+const PROTECTED = /^\/(upload|media|tokens|metrics)(\/|$)/
+
+/**
+ * Whether a request for content may come from any page: it has the token of a link, or a person follows an address in a
+ * browser, and then the page cannot read the answer (Fetch Metadata, https://www.w3.org/TR/fetch-metadata/).
+ */
+const isHarmless = (ctx: Context): boolean =>
+  /^\/media\/[^/]+\/content\/?$/.test(ctx.path) &&
+  (ctx.method === 'GET' || ctx.method === 'HEAD') &&
+  (ctx.query['token'] !== undefined ||
+    (ctx.get('Sec-Fetch-Mode') === 'navigate' && ctx.get('Sec-Fetch-Dest') === 'document'))
 
 function isCrossSite(ctx: Context, publicUrl: string): boolean {
   if (ctx.get('Sec-Fetch-Site') === 'cross-site') return true

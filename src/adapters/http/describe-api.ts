@@ -33,6 +33,7 @@ export function describeApi(routes: readonly Route[]): ReturnType<typeof createD
     servers: [{ url: '/' }],
     tags: [
       { name: 'Media', description: 'Upload, find, change and download files' },
+      { name: 'Access', description: 'Create tokens and links' },
       { name: 'Server', description: 'State and description of the server' },
     ],
     paths,

@@ -1,11 +1,14 @@
 import type { Access } from './access.ts'
 import type { Authenticate } from './auth/caller.ts'
+import type { Tokens } from './auth/tokens.ts'
 import type { Pace } from './upload/pace.ts'
 
 /** Settings of the HTTP API. */
 export interface HttpOptions {
   readonly access: Access
   readonly authenticate: Authenticate
+  /** Signs tokens and links. */
+  readonly tokens: Tokens
   readonly pace: Pace
   /** Whether metadata contains the place where a picture was taken. `false` by default. */
   readonly showsLocation?: boolean | undefined

@@ -51,10 +51,11 @@ async function handle(
   startup: Startup,
 ): Promise<Result<Reply, ApiError>> {
   if (route.scope === undefined) return route.handle({ ctx, mediaport: startup.mediaport })
-  const caller = await authorize(ctx, route.scope, authenticate, access.anonymousScopes)
-  if (caller.isErr()) return err(caller.error)
+  // The key of tokens is read when the server starts.
   const mediaport = startup.mediaport ?? (await startup.wait(START_TIMEOUT_MS))
   if (mediaport === undefined) return err({ type: 'starting' })
+  const caller = await authorize(ctx, route.scope, authenticate, access.anonymousScopes)
+  if (caller.isErr()) return err(caller.error)
   return route.handle({ ctx, mediaport, caller: caller.value })
 }
 

@@ -164,6 +164,16 @@ export const UploadForm = z.object({
   }),
 })
 
+export const UploadPolicy = z
+  .object({
+    max_file_size: z.int().positive().meta({ description: 'Bytes', example: 104857600 }),
+    types: z
+      .array(z.string())
+      .readonly()
+      .meta({ description: 'Media types', example: ['image/jpeg', 'image/png'] }),
+  })
+  .meta({ id: 'UploadPolicy', description: 'The limits of uploads' })
+
 const Check = z.enum(['up', 'down', 'starting'])
 
 export const Health = z

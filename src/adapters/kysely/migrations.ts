@@ -114,6 +114,8 @@ const MIGRATIONS: Record<string, Migration> = {
 export interface Installation {
   /** A UUID. The files of this installation are stored below it, so that installations can share a storage. */
   readonly id: string
+  /** 32 random bytes in hexadecimal. Signs tokens and links. */
+  readonly signingKey: string
 }
 
 export interface Migrated {
@@ -131,7 +133,10 @@ export interface Migrated {
  */
 export async function migrate(db: Kysely<Database>): Promise<Migrated> {
   const applied = (await isUpToDate(db)) ? [] : await applyAll(db)
-  const installation = await db.selectFrom('installation').select('id').executeTakeFirstOrThrow()
+  const installation = await db
+    .selectFrom('installation')
+    .select(['id', 'signing_key as signingKey'])
+    .executeTakeFirstOrThrow()
   return { applied, installation }
 }
 

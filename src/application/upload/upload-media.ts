@@ -9,7 +9,7 @@ import { type FileName, parseFileName } from '../../domain/values/file-name.ts'
 import { type BadIdempotencyKey, parseIdempotencyKey } from '../../domain/values/idempotency-key.ts'
 import { titleFromName } from '../../domain/values/title.ts'
 import { requireOwner } from '../owner.ts'
-import type { Policy } from '../policy.ts'
+import { narrowed, type Policy, type UploadLimits } from '../policy.ts'
 import type { StorageRefused, StoredFile } from '../ports/file-storage.ts'
 import type { Ports } from '../ports/index.ts'
 import { unavailable } from '../ports/unavailable.ts'
@@ -40,6 +40,8 @@ export interface Upload<E = never> {
    * upload that repeats it with other bytes, name, title or tags fails.
    */
   readonly key?: string | undefined
+  /** Limits of this upload, for example of the user. */
+  readonly policy?: UploadLimits | undefined
 }
 
 /** The media item, and whether an earlier upload with the same key created it. */
@@ -67,7 +69,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
 
   return (upload) => {
     requireOwner(upload.owner)
-    const body = new IncomingBody(upload.body, policy.maxFileSize)
+    const body = new IncomingBody(upload.body, narrowed(policy, upload.policy).maxFileSize)
     const onClosing = () => body.fail({ type: 'shutting-down' })
     if (closing.aborted) onClosing()
     closing.addEventListener('abort', onClosing)
@@ -97,7 +99,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
 
   /** Refuses an invalid upload before it has a row or a file. */
   async function inspect(
-    { filename, owner, key }: Upload<unknown>,
+    { filename, owner, key, policy: limits }: Upload<unknown>,
     body: IncomingBody,
   ): Promise<Result<Intent, UploadError>> {
     const id = mediaId(owner, key)
@@ -107,7 +109,7 @@ export const uploadMedia = (ports: Ports, policy: Policy, discard: DiscardMedia,
     const head = await body.readHead()
     if (head.isErr()) return err(head.error)
     const type = await sniff(head.value)
-    return acceptType(type, name.value, policy.allowedTypes).map((mimeType) => {
+    return acceptType(type, name.value, narrowed(policy, limits).allowedTypes).map((mimeType) => {
       const attempt = identity.newAttempt()
       return {
         id: id.value,

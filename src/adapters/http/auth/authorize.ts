@@ -14,7 +14,7 @@ import {
 type AuthorizeError = Unauthenticated | TokenExpired | Unavailable | HttpRefusal<'forbidden'>
 
 /**
- * Returns the caller if it has `scope`.
+ * Returns the caller if it has `scope` and no limit excludes the media item of the path.
  *
  * @param anonymousScopes What a caller without credentials may do.
  */
@@ -28,11 +28,14 @@ export async function authorize(
   const authenticated = await authenticate(ctx.req)
   if (authenticated.isErr()) return err(authenticated.error)
   const caller = authenticated.value ?? { owner: ANONYMOUS, scopes: anonymousScopes }
-  if (caller.scopes.includes(scope)) return ok(caller)
-  return err(authenticated.value ? missingScope(scope) : UNAUTHENTICATED)
+  if (!caller.scopes.includes(scope)) return err(authenticated.value ? missingScope(scope) : UNAUTHENTICATED)
+  const media = caller.limits?.media
+  return media === undefined || media === ctx['params'].id ? ok(caller) : err(OTHER_MEDIA)
 }
 
 const UNAUTHENTICATED: Unauthenticated = { type: 'unauthenticated' }
+
+const OTHER_MEDIA = { type: 'forbidden', detail: 'The credentials are for one other media item only.' } as const
 
 /** node:http keeps the first of several `Authorization` lines. A proxy may have checked another one. */
 const hasTwoCredentials = ({ req: { rawHeaders } }: Context): boolean =>

@@ -1,4 +1,4 @@
-import { errAsync, okAsync, type ResultAsync } from 'neverthrow'
+import { errAsync, ok, okAsync, type ResultAsync } from 'neverthrow'
 import type { Unavailable } from '../../../application/ports/unavailable.ts'
 import type { Authenticate, Caller, TokenExpired, Unauthenticated } from './caller.ts'
 
@@ -24,3 +24,12 @@ export const authenticateBearer =
       }
     return errAsync({ type: 'unauthenticated' })
   }
+
+/** Asks each in turn, until one finds credentials. */
+export const firstOf =
+  (authenticators: readonly Authenticate[]): Authenticate =>
+  (request) =>
+    authenticators.reduce<ReturnType<Authenticate>>(
+      (found, next) => found.andThen((caller) => (caller ? ok(caller) : next(request))),
+      okAsync(undefined),
+    )

@@ -1,5 +1,6 @@
 import type { ResultAsync } from 'neverthrow'
 import { EVERYONE, type OwnerScope } from '../../../application/owner.ts'
+import type { UploadLimits } from '../../../application/policy.ts'
 import type { Unavailable } from '../../../application/ports/unavailable.ts'
 
 /**
@@ -17,7 +18,20 @@ export interface Caller {
   /** Owns what the caller uploads. Not empty. */
   readonly owner: string
   readonly scopes: readonly Scope[]
+  readonly limits?: CallerLimits | undefined
 }
+
+/** What a token allows less than its scopes do. */
+export interface CallerLimits extends UploadLimits {
+  /** The id of the only media item that the caller may use. */
+  readonly media?: string | undefined
+  /** When the credentials end. Tokens that the caller makes end then at the latest. */
+  readonly expiresAt?: Date | undefined
+  /** How a browser must show content that the caller reads. */
+  readonly disposition?: Disposition | undefined
+}
+
+export type Disposition = 'inline' | 'attachment'
 
 /** The owner of what callers without credentials upload. */
 export const ANONYMOUS = 'anonymous'

@@ -2,7 +2,7 @@ import { err, ok } from 'neverthrow'
 import { z } from 'zod'
 import type { Stored } from '../../../domain/media/media.ts'
 import { downloadName, isRasterImage } from '../../../domain/values/content-type.ts'
-import { ownerScope } from '../auth/caller.ts'
+import { type Disposition, ownerScope } from '../auth/caller.ts'
 import { requestedRange } from '../range.ts'
 import { EntityTag, isFresh, type Reply, route } from '../route.ts'
 import { MediaPath } from '../schemas.ts'
@@ -40,13 +40,15 @@ export const contentRoute = route({
   },
   errors: ['not-found', 'range-not-satisfiable', 'storage-error'],
   async handle({ ctx, mediaport, caller }) {
+    const isLink = ctx.query['token'] !== undefined && caller.limits?.media !== undefined
     const content = await mediaport.openContent(ctx['params'].id, { owner: ownerScope(caller) })
     if (content.isErr()) return err(content.error)
     const { media, address, open } = content.value
     if (address !== undefined) return ok({ status: 307, headers: { Location: address } })
 
     const etag = `"${media.sha256}"`
-    setContentHeaders(ctx, media)
+    setContentHeaders(ctx, media, caller.limits?.disposition)
+    if (isLink) ctx.set('Cross-Origin-Resource-Policy', 'cross-origin')
     if (isFresh(ctx, etag)) return ok({ status: 304 })
     const range = requestedRange(ctx, etag, media.sizeBytes)
     if (range === 'unsatisfiable')
@@ -60,9 +62,9 @@ export const contentRoute = route({
   },
 })
 
-function setContentHeaders(ctx: Parameters<typeof isFresh>[0], media: Stored): void {
+function setContentHeaders(ctx: Parameters<typeof isFresh>[0], media: Stored, disposition?: Disposition): void {
   ctx.attachment(downloadName(media.filename, media.mimeType), {
-    type: isRasterImage(media.mimeType) ? 'inline' : 'attachment',
+    type: disposition ?? (isRasterImage(media.mimeType) ? 'inline' : 'attachment'),
   })
   ctx.type = media.mimeType
   ctx.set({

@@ -1,6 +1,7 @@
 import type { Context } from 'koa'
 import { err, ok, Result } from 'neverthrow'
 import { z } from 'zod'
+import { narrowed } from '../../../application/policy.ts'
 import type { TooLarge } from '../../../application/upload/incoming-body.ts'
 import { type IdempotencyKey, parseIdempotencyKey } from '../../../domain/values/idempotency-key.ts'
 import { MAX_FORM_OVERHEAD_BYTES } from '../limits.ts'
@@ -8,7 +9,7 @@ import { entityTag, type Links, toJson } from '../media-json.ts'
 import type { HttpOptions } from '../options.ts'
 import type { HttpRefusal } from '../problem.ts'
 import { EntityTag, json, route } from '../route.ts'
-import { Media, UploadForm } from '../schemas.ts'
+import { Media, UploadForm, UploadPolicy } from '../schemas.ts'
 import { receiveForm } from '../upload/receive-form.ts'
 
 const Location = z.url().meta({ description: 'The address of the media item' })
@@ -68,14 +69,14 @@ export const uploadRoute = (links: Links, { pace }: HttpOptions) =>
       'idempotency-key-reused',
       'media-deleted',
     ],
-    async handle({ ctx, mediaport, caller: { owner } }) {
-      const { maxFileSize } = mediaport.policy
+    async handle({ ctx, mediaport, caller: { owner, limits } }) {
+      const { maxFileSize } = narrowed(mediaport.policy, limits)
       const head = Result.combine([readBoundary(ctx, maxFileSize), idempotencyKey(ctx)])
       if (head.isErr()) return err(head.error)
       const [boundary, key] = head.value
       if (ctx.req.headers.expect !== undefined) ctx.res.writeContinue()
       const uploaded = await receiveForm(ctx, { boundary, maxFileSize, pace }, (file, details) =>
-        mediaport.uploadMedia({ ...file, ownsChunks: true, details, key, owner }),
+        mediaport.uploadMedia({ ...file, ownsChunks: true, details, key, owner, policy: limits }),
       )
       return uploaded.map((media) => ({
         status: 201,
@@ -88,6 +89,23 @@ export const uploadRoute = (links: Links, { pace }: HttpOptions) =>
       }))
     },
   })
+
+export const uploadPolicyRoute = route({
+  method: 'get',
+  path: '/upload/policy/',
+  scope: 'upload',
+  operation: {
+    summary: 'Get the limits of uploads',
+    description: 'The limits that are in force for the caller.',
+    tags: ['Media'],
+    responses: { 200: json('The limits', UploadPolicy) },
+  },
+  errors: [],
+  async handle({ mediaport, caller }) {
+    const { maxFileSize, allowedTypes } = narrowed(mediaport.policy, caller.limits)
+    return ok({ status: 200, body: { max_file_size: maxFileSize, types: allowedTypes } })
+  },
+})
 
 type HeadRefusal =
   | HttpRefusal<

@@ -1,7 +1,5 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { errAsync, ResultAsync } from 'neverthrow'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 import type { FileStorage, PutError } from '../../src/application/ports/file-storage.ts'
 import { pngOf } from '../samples.ts'
@@ -19,19 +17,8 @@ async function expectNothingShown(server: TestServer): Promise<void> {
 }
 
 describe('A storage whose folder cannot be written', () => {
-  let server: TestServer
-  beforeAll(async () => {
-    server = await startServer({
-      wrapStorage: (_, folder) => {
-        const path = join(folder, 'not-a-folder')
-        writeFileSync(path, '')
-        return new FilesystemFileStorage(path)
-      },
-    })
-  })
-  afterAll(() => server.close())
-
   it('makes uploads fail with 503, keeps nothing, and is down in the health check', async () => {
+    const server = await startServer({ wrapStorage: () => new FilesystemFileStorage('/dev/null/not-a-folder') })
     const answer = await server.refuses(request, 503, 'unavailable')
     expect(answer.headers).toMatchObject({ 'retry-after': '2' })
     expect(json(answer)).toMatchObject({ dependency: 'storage' })
@@ -51,17 +38,9 @@ describe.each([
   ['refuses', 502, { type: 'storage-error', cause: new Error('403 from the vendor') }],
   ['does not answer', 503, { type: 'unavailable', dependency: 'storage', cause: new Error('ECONNRESET') }],
 ] as const)('A storage that %s', (_, status, error) => {
-  let server: TestServer
-  let isBroken = true
-  beforeAll(async () => {
-    server = await startServer({ wrapStorage: (storage) => failing(storage, error, () => isBroken) })
-  })
-  afterEach(() => {
-    isBroken = true
-  })
-  afterAll(() => server.close())
-
   it(`makes an upload fail with ${status}, keeps nothing, and accepts the same upload later`, async () => {
+    let isBroken = true
+    const server = await startServer({ wrapStorage: (storage) => failing(storage, error, () => isBroken) })
     const { body } = await server.refuses(request, status, error.type)
     expect(body.toString()).not.toContain(error.cause.message)
     await expectNothingShown(server)
@@ -109,6 +88,5 @@ describe('A port that throws', () => {
     await vi.waitFor(() => expect(calls).toBe(2))
     wire.leave()
     await server.works()
-    await server.close()
   })
 })

@@ -2,7 +2,7 @@ import { errAsync } from 'neverthrow'
 import { describe, expect, it } from 'vitest'
 import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import { pngOf } from '../samples.ts'
-import { createWorld, down, eventually, override, Sender } from './world.ts'
+import { createWorld, down, override, Sender } from './world.ts'
 
 const notFound = { type: 'not-found' }
 
@@ -62,7 +62,7 @@ describe('Getting a media item', () => {
     const { mediaport, rows } = createWorld()
     const sender = new Sender(pngOf(10_000))
     const result = mediaport.uploadMedia({ filename: 'a.png', body: sender })
-    await eventually(rows).toMatchObject([{ state: 'receiving' }])
+    await expect.poll(rows).toMatchObject([{ state: 'receiving' }])
     const [{ id } = { id: '' }] = await rows()
     expect((await mediaport.getMedia(id))._unsafeUnwrapErr()).toEqual(notFound)
     sender.fail(new Error('left'))

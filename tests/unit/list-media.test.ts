@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest'
 import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import type { ListOptions, Page } from '../../src/application/library/list-media.ts'
 import { pngOf } from '../samples.ts'
-import { createWorld, down, eventually, override, Sender, type World } from './world.ts'
+import { createWorld, down, override, Sender, type World } from './world.ts'
 
 async function page({ mediaport }: World, options?: ListOptions): Promise<Page> {
   return (await mediaport.listMedia(options))._unsafeUnwrap()
@@ -41,7 +41,7 @@ describe('A list', () => {
     const [first, second] = [await world.upload(), await world.upload()]
     const sender = new Sender(pngOf(10_000))
     const result = world.mediaport.uploadMedia({ filename: 'a.png', body: sender })
-    await eventually(world.rows).toHaveLength(3)
+    await expect.poll(world.rows).toHaveLength(3)
     expect(await page(world)).toStrictEqual({ items: [second, first], next: null })
     sender.fail(new Error('left'))
     await result

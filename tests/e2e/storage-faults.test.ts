@@ -1,11 +1,11 @@
 import { errAsync, ResultAsync } from 'neverthrow'
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 import type { FileStorage, PutError } from '../../src/application/ports/file-storage.ts'
 import { pngOf } from '../samples.ts'
 import { expectProblem, startServer, type TestServer } from './harness.ts'
 import { field, file, form, get, post } from './multipart.ts'
-import { json } from './wire.ts'
+import { json, type Wire } from './wire.ts'
 
 const request = post(form(field('title', 'incomplete'), file(pngOf(500_000))))
 
@@ -73,20 +73,39 @@ async function readSome(body: AsyncIterable<Uint8Array>): Promise<void> {
 }
 
 describe('A port that throws', () => {
-  /** The second request is that of a client which disconnects after the port has thrown. */
-  it('fails the request with 500 and leaves the server running', async () => {
-    let calls = 0
-    const sniff = async (): Promise<string> => {
-      calls++
-      if (calls < 3) throw new Error('a bug of the port')
-      return 'image/png'
-    }
+  const onRejection = vi.fn<() => void>()
+  const isBroken = vi.fn<() => boolean>()
+  const sniff = async () => {
+    if (isBroken()) throw new Error('a bug of the port')
+    return 'image/png'
+  }
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    isBroken.mockReset().mockReturnValueOnce(true).mockReturnValue(false)
+    process.on('unhandledRejection', onRejection)
+  })
+  afterEach(() => {
+    process.off('unhandledRejection', onRejection)
+    vi.useRealTimers()
+  })
+
+  it('fails the request with 500, and the server goes on', async () => {
     const server = await startServer({ ports: { sniff } })
     expectProblem(await server.exchange(request), 500, 'internal-error')
-    const wire = server.connect()
-    await wire.send(request.subarray(0, 100_000))
-    await vi.waitFor(() => expect(calls).toBe(2))
-    wire.leave()
     await server.works()
+  })
+
+  it.each([
+    ['disconnects', (wire: Wire) => wire.leave()],
+    ['sends nothing more', () => vi.advanceTimersByTime(60_000)],
+  ])('ends the upload of a client that then %s', async (_, act) => {
+    const server = await startServer({ ports: { sniff } })
+    const wire = await server.connect().send(request.subarray(0, 100_000))
+    expectProblem(await wire.answer(), 500, 'internal-error')
+    // The pace of the upload is not watched any more.
+    expect(vi.getTimerCount()).toBe(0)
+    act(wire)
+    await server.works()
+    expect(onRejection).not.toHaveBeenCalled()
   })
 })

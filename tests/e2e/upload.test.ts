@@ -101,6 +101,8 @@ describe('An upload', () => {
     expect(await wire.status()).toBe(100)
     await wire.send(body)
     expect((await wire.answer()).status).toBe(201)
+    const { interim } = await server.exchange(post(body, 'Expect: 100-continue'))
+    expect(interim).toEqual([100])
   })
 
   it.each([

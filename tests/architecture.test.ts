@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process'
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { temporaryFolder } from './support/temporary-folder.ts'
 
 /** Imports that the linter must reject, by the file that contains them. */
 const FORBIDDEN: Record<string, string> = {
@@ -54,7 +54,7 @@ const filesOf = (table: Record<string, string>): PlantedFile[] =>
   )
 
 describe('The linter', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mediaport-architecture-'))
+  const folder = temporaryFolder(afterAll)
   const [forbidden, allowed] = [filesOf(FORBIDDEN), filesOf(ALLOWED)]
   let reported: Map<string, string[]>
 
@@ -73,7 +73,6 @@ describe('The linter', () => {
     plant('src/domain/cycle4.ts', `import type { Three } from './cycle3.ts'\nexport type Four = Three | 4\n`)
     reported = lint(folder)
   })
-  afterAll(() => rmSync(folder, { recursive: true }))
 
   it(`rejects each of ${forbidden.length} forbidden imports`, () => {
     const passed = forbidden.filter(({ path }) => !reported.get(path)?.includes('eslint(no-restricted-imports)'))

@@ -21,7 +21,7 @@ interface Connection {
   bytesToStore: number
 }
 
-const NO_FAULTS = { newConnections: 'pass', delay: 0, pieces: 65_536, cutAfter: Number.POSITIVE_INFINITY } as const
+const NO_FAULTS = { newConnections: 'pass', delay: 0, cutAfter: Number.POSITIVE_INFINITY } as const
 
 /** The time that a trap waits for its pattern. */
 const TRAP_TIMEOUT_MS = 90_000
@@ -33,8 +33,6 @@ export class FaultProxy {
   newConnections: 'pass' | 'hang' | 'reset' = NO_FAULTS.newConnections
   /** The delay of each piece in both directions, in milliseconds. */
   delay: number = NO_FAULTS.delay
-  /** The maximum length of a piece, in bytes. */
-  pieces: number = NO_FAULTS.pieces
   /** A connection is reset after it has sent this number of bytes to the store. */
   cutAfter: number = NO_FAULTS.cutAfter
   /** The number of connections that were opened. */
@@ -85,15 +83,13 @@ export class FaultProxy {
 
   /** Resolves when the fault has occurred. Rejects if no piece contains the pattern within 90 s. */
   trap(trap: Trap): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
     this.#trap = { ...trap, resolve }
-    const timeout = setTimeout(TRAP_TIMEOUT_MS, undefined, { ref: false }).then(() => {
-      throw new Error(`${JSON.stringify(trap.pattern)} did not occur within ${TRAP_TIMEOUT_MS / 1000} s.`)
-    })
-    const outcome = Promise.race([promise, timeout])
+    const error = new Error(`${JSON.stringify(trap.pattern)} did not occur within ${TRAP_TIMEOUT_MS / 1000} s.`)
+    void setTimeout(TRAP_TIMEOUT_MS, error, { ref: false }).then(reject)
     // The caller may not wait for the trap.
-    outcome.catch(() => undefined)
-    return outcome
+    promise.catch(() => undefined)
+    return promise
   }
 
   close(): void {
@@ -126,20 +122,17 @@ export class FaultProxy {
   }
 
   #stream(connection: Connection, filter: (piece: Buffer) => boolean): Transform {
-    const pass = async (bytes: Buffer, stream: Transform): Promise<void> => {
-      for (let at = 0; at < bytes.length; at += this.pieces) {
-        const piece = bytes.subarray(at, at + this.pieces)
-        if (this.delay > 0) await setTimeout(this.delay)
-        if (!connection.isSilent && filter(piece)) stream.push(piece)
-      }
+    // A silent connection stops reading, so that the buffers of its sender fill up.
+    const unlessSilent = (done: () => void): void => (connection.isSilent ? undefined : done())
+    const pass = async (piece: Buffer): Promise<void> => {
+      if (this.delay > 0) await setTimeout(this.delay)
+      if (!connection.isSilent && filter(piece)) stream.push(piece)
     }
-    return new Transform({
-      transform(bytes: Buffer, _, done) {
-        // A silent connection stops reading, so that the buffers of its sender fill up.
-        void pass(bytes, this).finally(() => (connection.isSilent ? undefined : done()))
-      },
-      flush: (done) => (connection.isSilent ? undefined : done()),
+    const stream = new Transform({
+      transform: (piece: Buffer, _, done) => void pass(piece).finally(() => unlessSilent(done)),
+      flush: unlessSilent,
     })
+    return stream
   }
 
   /** Returns whether this piece reaches the store. */

@@ -25,11 +25,13 @@ const keys = {
   uploader: newKey('uploader', ['upload']),
   admin: newKey('admin', SCOPES),
 }
-const server = await startServer({
-  anonymousScopes: [],
-  authenticate: authenticateBearer([verifyApiKey(Object.values(keys).map(({ parsed }) => parsed))]),
-})
-afterAll(() => server.close())
+const server = await startServer(
+  {
+    anonymousScopes: [],
+    authenticate: authenticateBearer([verifyApiKey(Object.values(keys).map(({ parsed }) => parsed))]),
+  },
+  afterAll,
+)
 
 const send = (path: string, credentials: string | undefined, init: RequestInit = {}) =>
   fetch(server.url + path, {

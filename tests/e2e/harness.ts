@@ -1,17 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import type { AddressInfo, Socket } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import { afterAll, afterEach, expect, vi } from 'vitest'
+import { afterAll, afterEach, expect, onTestFinished, vi } from 'vitest'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 import { createApp } from '../../src/adapters/http/app.ts'
 import { authenticateBearer, firstOf } from '../../src/adapters/http/auth/bearer.ts'
 import { type Authenticate, LOCAL_SCOPES, type Scope } from '../../src/adapters/http/auth/caller.ts'
 import { Tokens } from '../../src/adapters/http/auth/tokens.ts'
 import { closeServer, createHttpServer, serveApp } from '../../src/adapters/http/http-server.ts'
+import type { toJson } from '../../src/adapters/http/media-json.ts'
 import type { Pace } from '../../src/adapters/http/upload/pace.ts'
 import { MemoryJobs } from '../../src/adapters/memory/memory-jobs.ts'
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
@@ -22,6 +21,8 @@ import type { Ports } from '../../src/application/ports/index.ts'
 import type { Media, Stored } from '../../src/domain/media/media.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { pngOf } from '../samples.ts'
+import { filesIn } from '../support/files.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { type Bytes, field, file, form, post } from './multipart.ts'
 import { type Answer, json, Wire } from './wire.ts'
 
@@ -31,22 +32,13 @@ export const MAX_FILE_BYTES = 1024 * 1024
 export type TestServer = Awaited<ReturnType<typeof startServer>>
 
 /** The media item in the answer to an upload. */
-export interface Accepted {
-  readonly id: string
-  readonly filename: string
-  readonly title: string
-  readonly tags: string[]
-  readonly sha256: string
-  readonly size_bytes: number
-  readonly mime_type: string
-  readonly url: string
-}
+export type Accepted = ReturnType<typeof toJson>
 
 export interface ServerOptions {
   readonly policy?: Partial<Policy>
   readonly pace?: Partial<Pace>
   readonly headerTimeoutSeconds?: number
-  /** Replaces the storage, for example by one that fails. `folder` is deleted when the server is closed. */
+  /** Replaces the storage, for example by one that fails. `folder` is deleted after the server. */
   readonly wrapStorage?: (storage: FileStorage, folder: string) => FileStorage
   readonly ports?: Partial<Pick<Ports, 'metadata' | 'titles' | 'extract' | 'sniff'>>
   readonly showsLocation?: boolean
@@ -55,29 +47,29 @@ export interface ServerOptions {
   readonly anonymousScopes?: readonly Scope[]
 }
 
-interface LogLine {
-  readonly level: string
-  readonly request_id?: string
-  readonly code?: string
-}
+type LogLine = Readonly<Partial<Record<'level' | 'request_id' | 'code', string>>>
+type Cleanup = (handler: () => Promise<void>) => void
 
 /** The expected status and code of a refusal. By default those in the title of the test; see `expectProblem`. */
 type Refusal = [status?: number, code?: string]
 
 /** Starts a server for all tests of a file. After each test the server must still accept an upload. */
 export async function serverForFile(options?: ServerOptions): Promise<TestServer> {
-  const server = await startServer(options)
+  const server = await startServer(options, afterAll)
   afterEach(() => server.works())
-  afterAll(() => server.close())
   return server
 }
 
-/** Starts the HTTP server as `serve` does, with rows in memory and files in a temporary folder. */
-export async function startServer(options: ServerOptions = {}) {
+/**
+ * Starts the HTTP server as `serve` does, with rows in memory and files in a temporary folder.
+ *
+ * @param onEnd Registers the end of the server. By default it ends with the test.
+ */
+export async function startServer(options: ServerOptions = {}, onEnd: Cleanup = onTestFinished) {
   const { policy, pace, headerTimeoutSeconds = 10, wrapStorage, ports, showsLocation } = options
   const { tokens = new Tokens(randomBytes(32).toString('hex')) } = options
   const { authenticate = authenticateBearer([tokens.verify]), anonymousScopes = LOCAL_SCOPES } = options
-  const folder = await mkdtemp(join(tmpdir(), 'mediaport-e2e-'))
+  const folder = temporaryFolder(onEnd)
   const jobs = new MemoryJobs()
   const media = new MemoryMediaRepository({
     add(tx, events) {
@@ -122,7 +114,7 @@ export async function startServer(options: ServerOptions = {}) {
     mediaport,
     log: log as readonly LogLine[],
 
-    /** Opens a connection. `close` closes it if the test does not. */
+    /** Opens a connection. It is closed with the server if the test does not close it. */
     connect(): Wire {
       const wire = new Wire(port)
       wires.push(wire)
@@ -208,16 +200,12 @@ export async function startServer(options: ServerOptions = {}) {
 
     /** The names of all files of the storage, including incomplete ones. */
     async filesOnDisk(): Promise<string[]> {
-      const entries = await readdir(join(folder, 'files'), { recursive: true, withFileTypes: true }).catch(() => [])
-      return entries.filter((entry) => entry.isFile()).map(({ name }) => name)
+      return filesIn(folder).map((path) => basename(path))
     },
 
     /** Waits until the storage writes a file. */
     async untilReceiving(): Promise<void> {
-      await vi.waitFor(
-        async () => expect(await server.filesOnDisk()).toContainEqual(expect.stringMatching(/\.part$/)),
-        WAIT,
-      )
+      await expect.poll(() => server.filesOnDisk(), WAIT).toContainEqual(expect.stringMatching(/\.part$/))
     },
 
     /** Waits until no upload is in progress and the storage has exactly the files of the stored media items. */
@@ -238,15 +226,12 @@ export async function startServer(options: ServerOptions = {}) {
     async stop(drainMs = 10_000): Promise<void> {
       await closeServer(httpServer, drainMs, () => (isCutOff = true))
     },
-
-    /** Closes all connections, stops the server and deletes its files. */
-    async close(): Promise<void> {
-      for (const wire of wires) wire.leave()
-      if (httpServer.listening) await closeServer(httpServer, 0)
-      await mediaport.close()
-      await rm(folder, { recursive: true })
-    },
   }
+  onEnd(async () => {
+    for (const wire of wires) wire.leave()
+    if (httpServer.listening) await closeServer(httpServer, 0)
+    await mediaport.close()
+  })
   return server
 }
 

@@ -3,9 +3,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import { authenticateBearer } from '../../src/adapters/http/auth/bearer.ts'
-import { verifyJwt } from '../../src/adapters/http/auth/jwt.ts'
+import { type JwtOptions, verifyJwt } from '../../src/adapters/http/auth/jwt.ts'
 import { PNG } from '../samples.ts'
 import { startServer, type TestServer } from './harness.ts'
 
@@ -44,9 +44,9 @@ const signed = (changes: Record<string, unknown> = {}, key = signer.privateKey, 
     .setProtectedHeader({ alg: 'RS256', kid: 'one', ...header })
     .sign(key, { crit: { x: true } })
 
-async function serverFor(keys: Parameters<typeof verifyJwt>[0]['keys'], defaultScopes: ['read'] | [] = []) {
+async function serverFor(keys: JwtOptions['keys'], defaultScopes: ['read'] | [] = [], onEnd = onTestFinished) {
   const verify = verifyJwt({ keys, issuer, audience, defaultScopes })
-  return startServer({ anonymousScopes: [], authenticate: authenticateBearer([verify]) })
+  return startServer({ anonymousScopes: [], authenticate: authenticateBearer([verify]) }, onEnd)
 }
 
 const list = (server: TestServer, token: string) =>
@@ -57,16 +57,12 @@ async function resultOf(answer: Response) {
   return [answer.status, type?.replace('/problems/', '')]
 }
 
-describe('A server with the keys of an identity provider', () => {
+describe('A server with the keys of an identity provider', async () => {
   const provider = new Provider()
-  let server: TestServer
-  beforeAll(async () => {
-    provider.keys = [{ ...(await exportJWK(signer.publicKey)), kid: 'one', alg: 'RS256' }]
-    server = await serverFor({ jwksUrl: await provider.start() })
-  })
+  provider.keys = [{ ...(await exportJWK(signer.publicKey)), kid: 'one', alg: 'RS256' }]
+  const server = await serverFor({ jwksUrl: await provider.start() }, [], afterAll)
   afterAll(async () => {
     provider.close()
-    await server.close()
   })
 
   it('lets a signed-in user upload, and read only what is theirs', async () => {
@@ -184,7 +180,6 @@ it('A server whose identity provider has never answered answers with 503 unavail
   provider.keys = [{ ...(await exportJWK(signer.publicKey)), kid: 'one' }]
   expect((await list(server, await signed())).status).toBe(200)
   provider.close()
-  await server.close()
 })
 
 describe('A server with the secret of an identity provider', () => {
@@ -196,13 +191,11 @@ describe('A server with the secret of an identity provider', () => {
     expect((await list(server, await withSecret(secret))).status).toBe(200)
     expect((await list(server, await withSecret(`${secret}!`))).status).toBe(401)
     expect((await list(server, await signed())).status).toBe(401)
-    await server.close()
   })
 
   it('gives JWT_SCOPES to a token without scopes of this server', async () => {
     const server = await serverFor({ secret }, ['read'])
     const token = new SignJWT({ ...claims, scope: 'openid' }).setProtectedHeader({ alg: 'HS256' })
     expect((await list(server, await token.sign(createSecretKey(Buffer.from(secret))))).status).toBe(200)
-    await server.close()
   })
 })

@@ -1,24 +1,10 @@
-import { afterEach, describe, expect, it, onTestFinished } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { pngOf } from '../samples.ts'
-import {
-  expectProblem,
-  MAX_FILE_BYTES,
-  type ServerOptions,
-  serverForFile,
-  startServer,
-  type TestServer,
-} from './harness.ts'
+import { expectProblem, MAX_FILE_BYTES, serverForFile, startServer } from './harness.ts'
 import { begin, chunk, concat, field, file, form, get, LAST_CHUNK, post, postChunked } from './multipart.ts'
 import { json } from './wire.ts'
 
 const server = await serverForFile()
-
-/** Starts a server that the test itself stops. */
-async function startOwnServer(options?: ServerOptions): Promise<TestServer> {
-  const own = await startServer(options)
-  onTestFinished(() => own.close())
-  return own
-}
 
 describe('An upload that fails leaves nothing behind', () => {
   const bytes = pngOf(1_000_000)
@@ -68,7 +54,7 @@ describe('An upload that fails leaves nothing behind', () => {
 
 describe('A server that stops', () => {
   it('logs the requests that it cuts off as errors of its own', async () => {
-    const stopping = await startOwnServer({ policy: { maxFileSize: 32 * MAX_FILE_BYTES } })
+    const stopping = await startServer({ policy: { maxFileSize: 32 * MAX_FILE_BYTES } })
     const media = await stopping.accepts(post(form(file(pngOf(32 * MAX_FILE_BYTES)))))
     const [sender, reader] = [stopping.connect(), stopping.connect()]
     await reader.send(get(`/media/${media.id}/content/`))
@@ -83,7 +69,7 @@ describe('A server that stops', () => {
   })
 
   it('completes an upload in progress and accepts no new connection', async () => {
-    const stopping = await startOwnServer()
+    const stopping = await startServer()
     const request = post(form(field('title', 'last'), file(pngOf(500_000))))
     const [busy, idle] = [stopping.connect(), stopping.connect()]
     await idle.send(get('/ping/'))
@@ -102,7 +88,7 @@ describe('A server that stops', () => {
   })
 
   it('refuses new requests on open connections while it drains', async () => {
-    const stopping = await startOwnServer()
+    const stopping = await startServer()
     const request = post(form(file(pngOf(500_000))))
     const wire = await stopping.connect().send(request.subarray(0, 300_000))
     await stopping.untilReceiving()
@@ -115,7 +101,7 @@ describe('A server that stops', () => {
   })
 
   it('abandons the uploads that have not ended when it closes', async () => {
-    const stopping = await startOwnServer()
+    const stopping = await startServer()
     const wire = await stopping.connect().send(post(begin(file(pngOf(300_000))), 'Content-Length: 500000'))
     await stopping.untilReceiving()
     await stopping.mediaport.close()

@@ -9,7 +9,7 @@ import { Tokens } from '../../src/adapters/http/auth/tokens.ts'
 import { CODES, summary, toProblem } from '../../src/adapters/http/problem.ts'
 import { createRouter } from '../../src/adapters/http/router.ts'
 import { PNG } from '../samples.ts'
-import { startServer, type TestServer } from './harness.ts'
+import { startServer } from './harness.ts'
 
 interface Response {
   readonly content?: Record<string, { examples?: Record<string, { value: unknown }> }>
@@ -29,18 +29,16 @@ const REVALIDATE = { 'Cache-Control': 'max-age=0' }
 /** The routes of the HTML pages, which the document does not describe. */
 const PAGES = ['/', '/swagger', '/swagger/assets/:name', '/redoc', '/redoc/assets/:name']
 
-describe('The OpenAPI document', () => {
-  let server: TestServer
+describe('The OpenAPI document', async () => {
+  const server = await startServer({}, afterAll)
   let document: Document
   const ajv = new Ajv2020({ strict: false, allErrors: true })
   formats.default(ajv)
 
   beforeAll(async () => {
-    server = await startServer()
     document = (await (await fetch(`${server.url}/schema/?format=json`)).json()) as Document
     ajv.addSchema(document, 'api')
   })
-  afterAll(() => server.close())
 
   /** Expects that the document describes an answer of this route with this status, these headers and this body. */
   const expectDescribed = async (path: string, method: string, answer: globalThis.Response): Promise<void> => {

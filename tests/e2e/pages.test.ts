@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { PNG } from '../samples.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { startServer, type TestServer } from './harness.ts'
 
 const CHROMIUM = process.env['CHROMIUM'] ?? '/usr/bin/chromium'
@@ -13,6 +13,7 @@ if (!hasChromium && process.env['REQUIRE_SERVICES'] === '1')
   throw new Error(`REQUIRE_SERVICES=1 needs Chromium, which is not at ${CHROMIUM}. Set CHROMIUM to its path.`)
 
 describe.skipIf(!hasChromium)(hasChromium ? 'The pages in Chromium' : `skipped: Chromium is not at ${CHROMIUM}`, () => {
+  const cleanups: (() => Promise<void>)[] = []
   let server: TestServer
   let browser: Browser
   let page: Page
@@ -22,8 +23,8 @@ describe.skipIf(!hasChromium)(hasChromium ? 'The pages in Chromium' : `skipped: 
   let foreignUrls: string[]
 
   beforeAll(async () => {
-    server = await startServer()
-    folder = await mkdtemp(join(tmpdir(), 'mediaport-pages-'))
+    server = await startServer({}, (cleanup) => cleanups.push(cleanup))
+    folder = temporaryFolder((cleanup) => cleanups.push(cleanup))
     photo = join(folder, 'photo.png')
     await writeFile(photo, PNG)
     browser = await chromium.launch({
@@ -33,8 +34,7 @@ describe.skipIf(!hasChromium)(hasChromium ? 'The pages in Chromium' : `skipped: 
   })
   afterAll(async () => {
     await browser.close()
-    await server.close()
-    await rm(folder, { recursive: true })
+    for (const cleanup of cleanups.toReversed()) await cleanup()
   })
 
   const open = async (path: string, options: { javaScriptEnabled?: boolean } = {}): Promise<void> => {

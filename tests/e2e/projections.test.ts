@@ -1,19 +1,16 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errAsync } from 'neverthrow'
-import { afterEach, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
-import { eventually, override } from '../unit/world.ts'
-import { type ServerOptions, startServer, type TestServer } from './harness.ts'
+import { override } from '../unit/world.ts'
+import { type ServerOptions, startServer } from './harness.ts'
 import { file, form, post } from './multipart.ts'
-
-let server: TestServer | undefined
-afterEach(() => server?.close())
 
 /** Starts a server and uploads a photograph with EXIF tags. */
 async function start(options?: ServerOptions) {
-  server = await startServer(options)
+  const server = await startServer(options)
   const { url } = server
   const photo = await readFile(join(import.meta.dirname, '../samples/picture.jpg'))
   const { id } = await server.accepts(post(form(file(photo, 'photo.jpg'))))
@@ -27,7 +24,7 @@ async function start(options?: ServerOptions) {
 describe('The metadata of a photograph', () => {
   it('is ready soon after the upload and has no location by default', async () => {
     const { get } = await start()
-    await eventually(async () => (await get('metadata')).body['status']).toBe('ready')
+    await expect.poll(async () => (await get('metadata')).body['status']).toBe('ready')
     const { status, body } = await get('metadata')
     expect(status).toBe(200)
     expect(body).toMatchObject({
@@ -45,11 +42,13 @@ describe('The metadata of a photograph', () => {
 
   it('has the location if the server is configured to show it', async () => {
     const { get } = await start({ showsLocation: true })
-    await eventually(async () => (await get('metadata')).body['location']).toEqual({
-      latitude: 48.8577,
-      longitude: 2.295,
-      altitude: 35,
-    })
+    await expect
+      .poll(async () => (await get('metadata')).body['location'])
+      .toEqual({
+        latitude: 48.8577,
+        longitude: 2.295,
+        altitude: 35,
+      })
   })
 
   it('is pending while its store does not answer', async () => {
@@ -86,7 +85,9 @@ it.each([
 ])('If the projection stores answer (%s), the health check is %s', async (isUp, status, check) => {
   const { metadata, titles } = memoryPorts()
   const answers = { isUp: async () => isUp }
-  server = await startServer({ ports: { metadata: override(metadata, answers), titles: override(titles, answers) } })
+  const server = await startServer({
+    ports: { metadata: override(metadata, answers), titles: override(titles, answers) },
+  })
   const answer = await fetch(`${server.url}/healthcheck/`)
   expect(answer.status).toBe(200)
   expect(await answer.json()).toEqual({

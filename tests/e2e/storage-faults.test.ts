@@ -1,13 +1,11 @@
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { errAsync, ResultAsync } from 'neverthrow'
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { FilesystemFileStorage } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
 import type { FileStorage, PutError } from '../../src/application/ports/file-storage.ts'
 import { pngOf } from '../samples.ts'
 import { expectProblem, startServer, type TestServer } from './harness.ts'
 import { field, file, form, get, post } from './multipart.ts'
-import { json } from './wire.ts'
+import { json, type Wire } from './wire.ts'
 
 const request = post(form(field('title', 'incomplete'), file(pngOf(500_000))))
 
@@ -19,19 +17,8 @@ async function expectNothingShown(server: TestServer): Promise<void> {
 }
 
 describe('A storage whose folder cannot be written', () => {
-  let server: TestServer
-  beforeAll(async () => {
-    server = await startServer({
-      wrapStorage: (_, folder) => {
-        const path = join(folder, 'not-a-folder')
-        writeFileSync(path, '')
-        return new FilesystemFileStorage(path)
-      },
-    })
-  })
-  afterAll(() => server.close())
-
   it('makes uploads fail with 503, keeps nothing, and is down in the health check', async () => {
+    const server = await startServer({ wrapStorage: () => new FilesystemFileStorage('/dev/null/not-a-folder') })
     const answer = await server.refuses(request, 503, 'unavailable')
     expect(answer.headers).toMatchObject({ 'retry-after': '2' })
     expect(json(answer)).toMatchObject({ dependency: 'storage' })
@@ -51,17 +38,9 @@ describe.each([
   ['refuses', 502, { type: 'storage-error', cause: new Error('403 from the vendor') }],
   ['does not answer', 503, { type: 'unavailable', dependency: 'storage', cause: new Error('ECONNRESET') }],
 ] as const)('A storage that %s', (_, status, error) => {
-  let server: TestServer
-  let isBroken = true
-  beforeAll(async () => {
-    server = await startServer({ wrapStorage: (storage) => failing(storage, error, () => isBroken) })
-  })
-  afterEach(() => {
-    isBroken = true
-  })
-  afterAll(() => server.close())
-
   it(`makes an upload fail with ${status}, keeps nothing, and accepts the same upload later`, async () => {
+    let isBroken = true
+    const server = await startServer({ wrapStorage: (storage) => failing(storage, error, () => isBroken) })
     const { body } = await server.refuses(request, status, error.type)
     expect(body.toString()).not.toContain(error.cause.message)
     await expectNothingShown(server)
@@ -94,21 +73,39 @@ async function readSome(body: AsyncIterable<Uint8Array>): Promise<void> {
 }
 
 describe('A port that throws', () => {
-  /** The second request is that of a client which disconnects after the port has thrown. */
-  it('fails the request with 500 and leaves the server running', async () => {
-    let calls = 0
-    const sniff = async (): Promise<string> => {
-      calls++
-      if (calls < 3) throw new Error('a bug of the port')
-      return 'image/png'
-    }
+  const onRejection = vi.fn<() => void>()
+  const isBroken = vi.fn<() => boolean>()
+  const sniff = async () => {
+    if (isBroken()) throw new Error('a bug of the port')
+    return 'image/png'
+  }
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
+    isBroken.mockReset().mockReturnValueOnce(true).mockReturnValue(false)
+    process.on('unhandledRejection', onRejection)
+  })
+  afterEach(() => {
+    process.off('unhandledRejection', onRejection)
+    vi.useRealTimers()
+  })
+
+  it('fails the request with 500, and the server goes on', async () => {
     const server = await startServer({ ports: { sniff } })
     expectProblem(await server.exchange(request), 500, 'internal-error')
-    const wire = server.connect()
-    await wire.send(request.subarray(0, 100_000))
-    await vi.waitFor(() => expect(calls).toBe(2))
-    wire.leave()
     await server.works()
-    await server.close()
+  })
+
+  it.each([
+    ['disconnects', (wire: Wire) => wire.leave()],
+    ['sends nothing more', () => vi.advanceTimersByTime(60_000)],
+  ])('ends the upload of a client that then %s', async (_, act) => {
+    const server = await startServer({ ports: { sniff } })
+    const wire = await server.connect().send(request.subarray(0, 100_000))
+    expectProblem(await wire.answer(), 500, 'internal-error')
+    // The pace of the upload is not watched any more.
+    expect(vi.getTimerCount()).toBe(0)
+    act(wire)
+    await server.works()
+    expect(onRejection).not.toHaveBeenCalled()
   })
 })

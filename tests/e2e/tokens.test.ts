@@ -14,12 +14,14 @@ const anna = createApiKey(
 const admin = createApiKey('admin', SCOPES)._unsafeUnwrap()
 const tokens = new Tokens('0f'.repeat(32))
 const keys = [anna, admin].flatMap(({ entry }) => parseApiKey(entry) ?? [])
-const server = await startServer({
-  anonymousScopes: [],
-  tokens,
-  authenticate: authenticateBearer([verifyApiKey(keys), tokens.verify]),
-})
-afterAll(() => server.close())
+const server = await startServer(
+  {
+    anonymousScopes: [],
+    tokens,
+    authenticate: authenticateBearer([verifyApiKey(keys), tokens.verify]),
+  },
+  afterAll,
+)
 
 const send = (path: string, credentials?: string, init: RequestInit = {}) =>
   fetch(path.startsWith('http') ? path : server.url + path, {

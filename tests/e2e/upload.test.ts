@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { PDF, pngOf, sha256 } from '../samples.ts'
 import { type Accepted, expectProblem, MAX_FILE_BYTES, serverForFile, startServer } from './harness.ts'
 import { begin, chunk, concat, field, file, form, get, headOf, LAST_CHUNK, post, postChunked } from './multipart.ts'
@@ -101,6 +101,8 @@ describe('An upload', () => {
     expect(await wire.status()).toBe(100)
     await wire.send(body)
     expect((await wire.answer()).status).toBe(201)
+    const { interim } = await server.exchange(post(body, 'Expect: 100-continue'))
+    expect(interim).toEqual([100])
   })
 
   it.each([
@@ -157,7 +159,6 @@ describe('A request', () => {
 describe('The list', () => {
   it('shows every media item once, newest first, in pages', async () => {
     const other = await startServer()
-    onTestFinished(() => other.close())
     const titles = Array.from({ length: 25 }, (_, index) => `${index}`)
     for (const title of titles) await other.accepts(post(form(field('title', title), field('tags', 'a'), file())))
     await other.refuses(post(form(file(), file())), 400, 'too-many-files')

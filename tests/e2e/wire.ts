@@ -13,32 +13,26 @@ export interface Answer {
 /** The body of the answer as JSON. */
 export const json = ({ body }: Answer) => JSON.parse(body.toString())
 
-const LINE_END = Buffer.from('\r\n')
-const HEAD_END = Buffer.from('\r\n\r\n')
 /** Much, because a server that waits for a slow disk before it answers discards bytes at the speed of memory. */
 const MAX_SENT_BYTES = 1024 * 1024 * 1024
 
 /** A TCP connection to a server. It sends any bytes, also those that no correct HTTP client would send. */
 export class Wire {
-  /** The number of bytes passed to `send`. */
-  sent = 0
   readonly #socket: Socket
   #received = Buffer.alloc(0)
   #ended = false
   #changed = Promise.withResolvers<void>()
 
   constructor(port: number) {
-    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true })
-    this.#socket.on('data', (bytes: Buffer) => {
-      this.#received = Buffer.concat([this.#received, bytes])
-      this.#wake()
-    })
-    const end = () => {
-      this.#ended = true
-      this.#wake()
+    const change = (bytes?: Buffer) => {
+      if (bytes) this.#received = Buffer.concat([this.#received, bytes])
+      else this.#ended = true
+      this.#changed.resolve()
+      this.#changed = Promise.withResolvers()
     }
+    this.#socket = connect({ port, host: '127.0.0.1', noDelay: true }).on('data', change)
     // A server may close with a reset. The bytes before it count.
-    this.#socket.on('error', end).on('end', end).on('close', end)
+    for (const event of ['error', 'end', 'close']) this.#socket.on(event, () => change())
   }
 
   /** The local port. */
@@ -46,12 +40,14 @@ export class Wire {
     return this.#socket.localPort ?? 0
   }
 
+  /** The number of bytes passed to `send`. */
+  get sent(): number {
+    return this.#socket.bytesWritten
+  }
+
   /** Resolves when the kernel has accepted the bytes. */
   async send(bytes: string | Uint8Array): Promise<this> {
-    const written = Promise.withResolvers<void>()
-    this.#socket.write(bytes, () => written.resolve())
-    this.sent += bytes.length
-    await written.promise
+    await new Promise<unknown>((resolve) => this.#socket.write(bytes, resolve))
     return this
   }
 
@@ -88,20 +84,15 @@ export class Wire {
   /** Returns the next answer. Throws if the connection closes before its end. Set `toHead` for an answer to HEAD. */
   async answer({ toHead = false } = {}): Promise<Answer> {
     const interim: number[] = []
-    for (;;) {
-      const { status, headers } = parseHead(await this.#until(HEAD_END))
-      if (status < 200) {
-        interim.push(status)
-        continue
-      }
-      const body = toHead || status === 204 || status === 304 ? Buffer.alloc(0) : await this.#body(headers)
-      return { status, headers, body, interim }
-    }
+    let head = await this.#head()
+    for (; head.status < 200; head = await this.#head()) interim.push(head.status)
+    const hasBody = !toHead && head.status !== 204 && head.status !== 304
+    return { ...head, body: hasBody ? await this.#body(head.headers) : Buffer.alloc(0), interim }
   }
 
   /** Returns the status of the next answer as soon as its head has arrived. Interim answers (1xx) count. */
   async status(): Promise<number> {
-    return parseHead(await this.#until(HEAD_END)).status
+    return (await this.#head()).status
   }
 
   /** Waits until the server closes the connection. Returns the bytes that were received and not read. */
@@ -110,20 +101,28 @@ export class Wire {
     return this.#received
   }
 
-  async #body(headers: Answer['headers']): Promise<Buffer> {
-    const { 'content-length': length, 'transfer-encoding': transfer } = headers
+  async #head(): Promise<Pick<Answer, 'status' | 'headers'>> {
+    const text = (await this.#until('\r\n\r\n')).toString('latin1')
+    const [, status, lines] = /^HTTP\/1\.1 (\d{3}) .*\r\n((?:[^:\s]+:.*\r\n)*)\r\n$/.exec(text) ?? []
+    if (lines === undefined) throw new Error(`Not the head of an answer: ${JSON.stringify(text.slice(0, 200))}`)
+    const headers = new Headers()
+    for (const [, name = '', value = ''] of lines.matchAll(/(.+?): ?(.*)\r\n/g)) headers.append(name, value)
+    return { status: Number(status), headers: Object.fromEntries(headers) }
+  }
+
+  async #body({ 'content-length': length, 'transfer-encoding': transfer }: Answer['headers']): Promise<Buffer> {
     if (length !== undefined) return this.#take(Number(length))
     if (transfer === undefined) return this.#take((await this.closed()).length)
     const chunks: Buffer[] = []
     for (;;) {
-      const size = Number.parseInt((await this.#until(LINE_END)).toString('latin1'), 16)
-      const chunk = await this.#take(size + LINE_END.length)
+      const size = Number.parseInt((await this.#until('\r\n')).toString('latin1'), 16)
+      const chunk = await this.#take(size + 2)
       if (size === 0) return Buffer.concat(chunks)
       chunks.push(chunk.subarray(0, size))
     }
   }
 
-  async #until(delimiter: Buffer): Promise<Buffer> {
+  async #until(delimiter: string): Promise<Buffer> {
     while (!this.#received.includes(delimiter)) await this.#more()
     return this.#take(this.#received.indexOf(delimiter) + delimiter.length)
   }
@@ -136,29 +135,7 @@ export class Wire {
   }
 
   async #more(): Promise<void> {
-    if (this.#ended)
-      throw new Error(`The connection was closed after ${excerpt(this.#received.toString('latin1', 0, 200))}.`)
-    await this.#changed.promise
-  }
-
-  #wake(): void {
-    this.#changed.resolve()
-    this.#changed = Promise.withResolvers()
+    if (!this.#ended) return this.#changed.promise
+    throw new Error(`The connection was closed after ${JSON.stringify(this.#received.toString('latin1', 0, 200))}.`)
   }
 }
-
-function parseHead(bytes: Buffer): { status: number; headers: Record<string, string> } {
-  const [statusLine = '', ...lines] = bytes.toString('latin1').trimEnd().split('\r\n')
-  const status = /^HTTP\/1\.1 (\d{3}) /.exec(statusLine)?.[1]
-  if (status === undefined) throw new Error(`Not a status line: ${excerpt(statusLine)}`)
-  const headers: Record<string, string> = {}
-  for (const line of lines) {
-    const [, name = '', value = ''] = /^([^:\s]+): ?(.*)$/.exec(line) ?? []
-    if (name === '') throw new Error(`Not a header line: ${excerpt(line)}`)
-    const lower = name.toLowerCase()
-    headers[lower] = lower in headers ? `${headers[lower]}, ${value}` : value
-  }
-  return { status: Number(status), headers }
-}
-
-const excerpt = (text: string): string => JSON.stringify(text.slice(0, 200))

@@ -1,6 +1,5 @@
-import { once } from 'node:events'
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import { ApiError, rateLimited } from './answers.ts'
+import type { IncomingMessage } from 'node:http'
+import type { Context } from 'koa'
 
 /** A fault that affects every following request until it is cleared. */
 export type Fault =
@@ -23,41 +22,49 @@ export type Fault =
   | { readonly type: 'slow receiver'; readonly bytesPerSecond: number }
 
 /** @returns Whether the fault has replaced the answer. */
-export async function disturb(req: IncomingMessage, res: ServerResponse, fault: Fault): Promise<boolean> {
+export async function disturb(ctx: Context, fault: Fault): Promise<boolean> {
   switch (fault.type) {
     case 'rate limit':
-      if (fault.times-- <= 0) return false
-      throw rateLimited(20, fault.ms)
+      return fault.times-- > 0 && limitRate(ctx, 20, fault.ms)
+    case 'early refusal':
+      return ctx.throw(fault.status, fault.status === 403 ? 'Your storage quota has been exceeded.' : 'Invalid file')
     case 'error page':
-      req.resume()
-      res.writeHead(fault.status, { 'content-type': 'text/html' })
-      res.end('<html><head><title>Bad Gateway</title></head></html>')
+      ctx.req.resume()
+      ctx.remove('X-Ik-RequestId')
+      ctx.status = fault.status
+      ctx.body = '<html><head><title>Bad Gateway</title></head></html>'
       return true
     case 'no answer':
-      req.resume()
-      return true
-    case 'reset':
-      await readBytes(req, fault.afterBytes)
-      req.socket.resetAndDestroy()
+      ctx.req.resume()
+      ctx.respond = false
       return true
     case 'stops reading':
-      await readBytes(req, fault.afterBytes)
+    case 'reset':
+      await readBytes(ctx.req, fault.afterBytes)
+      ctx.respond = false
+      if (fault.type === 'reset') ctx.req.socket.resetAndDestroy()
       return true
-    case 'early refusal':
-      throw new ApiError(
-        fault.status,
-        fault.status === 403 ? 'Your storage quota has been exceeded.' : 'Invalid file parameter',
-      )
     default:
       return false
   }
 }
 
+/** Changes the answer to an upload that was stored. */
+export function falsify(ctx: Context, fault: Fault): void {
+  if (fault.type === 'answer lost') ctx.res.destroy()
+  if (fault.type === 'wrong size') (ctx.body as { size: number }).size--
+  if (fault.type !== 'accepted') return
+  ctx.status = 202
+  ctx.body = { message: 'Your request has been queued.' }
+}
+
+/** `X-RateLimit-Reset` is a duration in milliseconds [S]. */
+export const limitRate = (ctx: Context, limit: number, resetMs: number): never =>
+  ctx.throw(429, 'You have made too many requests', {
+    headers: { 'x-ratelimit-limit': limit, 'x-ratelimit-reset': resetMs, 'x-ratelimit-interval': 1000 },
+  })
+
 async function readBytes(req: IncomingMessage, count: number): Promise<void> {
   let size = 0
-  while (size < count) {
-    const chunk: Buffer | null = req.read()
-    if (chunk) size += chunk.length
-    else await once(req, 'readable')
-  }
+  for await (const chunk of req.iterator({ destroyOnReturn: false })) if ((size += chunk.length) >= count) return
 }

@@ -1,21 +1,5 @@
-import { randomBytes } from 'node:crypto'
 import { rm } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Switches } from './switches.ts'
-
-/** The state and the settings that the routes share. */
-export interface Account {
-  readonly library: Library
-  readonly switches: Switches
-  readonly privateKey: string
-  readonly urlEndpoint: string
-  /** The size limits in bytes. `maxVideo` applies to videos, `maxFile` to all other files. */
-  readonly maxFile: number
-  readonly maxVideo: number
-}
-
-/** The folders that are supported: at most 50 levels [S]. ImageKit replaces other characters in names [S]. */
-export const FOLDER = /^(?:\/[\w-]+){1,50}$/
 
 /** A file of the media library. */
 export interface Asset {
@@ -30,7 +14,7 @@ export interface Asset {
   readonly bytes: string
 }
 
-/** The files of an account, the copies that delivery has cached, and the delay of lists. */
+/** The files of an account, and the copies that delivery has cached. Lists change after `listLag`. */
 export class Library {
   /** The addresses of all purge requests. */
   readonly purged: string[] = []
@@ -38,14 +22,12 @@ export class Library {
   readonly #folders = new Set<string>()
   /** Delivery keeps serving a file that it has served before until its address is purged [S]. */
   readonly #cached = new Map<string, Asset>()
-  /** Deleted files that lists still contain, and the time until which they do. */
+  /** Deleted files, and the time until which lists contain them. */
   readonly #deleted = new Map<Asset, number>()
-  readonly #directory: string
-  readonly #listLagMs: () => number
+  readonly #switches: Pick<Switches, 'listLag'>
 
-  constructor(directory: string, listLagMs: () => number) {
-    this.#directory = directory
-    this.#listLagMs = listLagMs
+  constructor(switches: Pick<Switches, 'listLag'>) {
+    this.#switches = switches
   }
 
   /** All files, including those that lists do not contain yet. */
@@ -57,7 +39,7 @@ export class Library {
   get listed(): readonly Asset[] {
     const now = Date.now()
     const deleted = [...this.#deleted].filter(([, until]) => until > now).map(([asset]) => asset)
-    return [...this.all.filter(({ createdAt }) => createdAt.getTime() + this.#listLagMs() <= now), ...deleted]
+    return [...this.all.filter(({ createdAt }) => createdAt.getTime() + this.#switches.listLag <= now), ...deleted]
   }
 
   /** Whether lists are up to date. */
@@ -66,17 +48,8 @@ export class Library {
     return all.length === listed.length && all.every((asset) => listed.includes(asset))
   }
 
-  /** @returns A path on disk for the bytes of a new file. */
-  newPath(): string {
-    return join(this.#directory, randomBytes(12).toString('hex'))
-  }
-
   has(path: string): boolean {
     return this.#assets.has(path)
-  }
-
-  byId(fileId: string): Asset | undefined {
-    return this.all.find((asset) => asset.fileId === fileId)
   }
 
   add(asset: Asset): void {
@@ -85,7 +58,7 @@ export class Library {
   }
 
   async remove(asset: Asset): Promise<void> {
-    if (this.#listLagMs() > 0) this.#deleted.set(asset, Date.now() + this.#listLagMs())
+    this.#deleted.set(asset, Date.now() + this.#switches.listLag)
     this.#assets.delete(pathOf(asset))
     await this.#removeBytes(asset)
   }

@@ -4,7 +4,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { afterEach, describe, expect, it } from 'vitest'
 import { noise, PNG } from '../samples.ts'
-import { isSigned } from './delivery-route.ts'
+import { isSigned } from './delivery.ts'
 import { type LocalImagekit, type LocalOptions, startLocalImagekit } from './local-server.ts'
 import { EXPECTED, OTHERWISE, type Switches } from './switches.ts'
 

@@ -21,12 +21,6 @@ const { values } = parseArgs({
 const texts = values as Readonly<Record<string, string>>
 const switches = Object.fromEntries(names.map((name) => [name, JSON.parse(texts[name] ?? '')]))
 const server = await startLocalImagekit({ host: values.host, port: Number(values.port), url: values.url, switches })
-const variables = {
-  IMAGEKIT_PRIVATE_KEY: server.privateKey,
-  IMAGEKIT_URL_ENDPOINT: server.urlEndpoint,
-  IMAGEKIT_UPLOAD_URL: server.url,
-  IMAGEKIT_API_URL: server.url,
-}
-for (const [name, value] of Object.entries(variables)) console.log(`${name}=${value}`)
+for (const [name, value] of Object.entries(server.variables)) console.log(`${name}=${value}`)
 const stop = () => void server.close().then(() => process.exit())
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, stop)

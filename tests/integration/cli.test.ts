@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { GIF, PNG, pngOf } from '../samples.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { run, ServerProcess } from './mediaport-process.ts'
 
 const lines = (text: string): Record<string, unknown>[] =>
@@ -16,7 +16,7 @@ const lines = (text: string): Record<string, unknown>[] =>
     .map((line) => JSON.parse(line))
 
 describe.each(['without a server', 'through a server'])('The command line %s', (mode) => {
-  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const folder = temporaryFolder(afterAll)
   const photos = join(folder, 'photos')
   const variables = { DATA_DIR: join(folder, 'data'), MAX_FILE_SIZE: '1MiB' }
   let server: ServerProcess | undefined
@@ -35,7 +35,6 @@ describe.each(['without a server', 'through a server'])('The command line %s', (
   })
   afterAll(async () => {
     await server?.kill('SIGKILL')
-    rmSync(folder, { recursive: true })
   })
 
   it('uploads all files of a folder, reports skipped ones, and lists the uploads', async () => {
@@ -118,7 +117,7 @@ describe('The command line', () => {
   it('creates an API key with which another command uses a server', async () => {
     const { stdout } = await run(['key', 'app', '--scopes', 'read,upload'], {})
     const [, key = '', entry = ''] = /^key, shown only now: +(\S+)\nentry for API_KEYS: +(\S+)\n$/.exec(stdout) ?? []
-    const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+    const folder = temporaryFolder()
     const server = await ServerProcess.start({ DATA_DIR: join(folder, 'data'), API_KEYS: entry })
     const photo = join(folder, 'a.png')
     writeFileSync(photo, PNG)
@@ -128,7 +127,6 @@ describe('The command line', () => {
     const listed = await run(['list', '--json', '--server', server.url], { MEDIAPORT_API_KEY: key })
     expect(JSON.parse(listed.stdout).items).toHaveLength(1)
     await server.kill('SIGKILL')
-    rmSync(folder, { recursive: true })
   })
 
   it('fails with a message if the server does not answer', async () => {
@@ -144,7 +142,7 @@ describe('The command line', () => {
   })
 
   it('repeats an upload with the same key after a lost connection and after status 503', async () => {
-    const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+    const folder = temporaryFolder()
     const path = join(folder, 'a.png')
     writeFileSync(path, pngOf(300_000))
     const requests: { key: unknown; size: number }[] = []
@@ -161,7 +159,6 @@ describe('The command line', () => {
     const { port } = server.address() as AddressInfo
     const { status, stdout } = await run(['upload', path, '--server', `http://127.0.0.1:${port}`], {})
     server.close()
-    rmSync(folder, { recursive: true })
     expect({ status, stdout }).toEqual({ status: 0, stdout: `${path}  the id\n` })
     expect(requests).toHaveLength(3)
     expect(requests[0]?.key).toMatch(/^[\x21-\x7e]{16,255}$/)

@@ -1,14 +1,14 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, renameSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { pngOf } from '../samples.ts'
 import { filesIn } from '../support/files.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { run, ServerProcess } from './mediaport-process.ts'
 
 describe('mediaport doctor', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const folder = temporaryFolder(afterAll)
   const variables = { DATA_DIR: join(folder, 'data') }
   const paths = new Map<string, string>()
 
@@ -26,7 +26,6 @@ describe('mediaport doctor', () => {
       paths.set(name, files().find((path) => basename(path) === media.file_id) ?? '')
     }
   })
-  afterAll(() => rmSync(folder, { recursive: true }))
 
   it('reports nothing if everything agrees', async () => {
     expect(await doctor()).toEqual({ status: 0, stdout: '3 rows, 3 files, 0 documents, 0 titles, 0 findings\n' })

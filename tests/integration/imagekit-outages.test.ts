@@ -1,12 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { Fault } from '../imagekit/faults.ts'
 import { type LocalImagekit, startLocalImagekit } from '../imagekit/local-server.ts'
 import { EXPECTED } from '../imagekit/switches.ts'
 import { pngOf, sha256 } from '../samples.ts'
 import { imagekitVariables } from '../support/imagekit-variables.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { uploadForm } from '../support/upload-form.ts'
 import { type ProcessResult, ServerProcess } from './mediaport-process.ts'
 
@@ -16,7 +14,7 @@ const SOON = { timeout: 10_000, interval: 50 }
 
 /** Starts a server that stores its files at a local ImageKit before all tests of the suite. */
 function useServer(variables: Record<string, string> = {}) {
-  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const folder = temporaryFolder(afterAll)
   const answers: string[] = []
   let vendor: LocalImagekit
   let server: ServerProcess
@@ -69,7 +67,6 @@ function useServer(variables: Record<string, string> = {}) {
   afterAll(async () => {
     await server.kill('SIGKILL')
     await vendor.close()
-    rmSync(folder, { recursive: true })
   })
   return fixture
 }

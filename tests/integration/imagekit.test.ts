@@ -1,11 +1,10 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { type LocalImagekit, startLocalImagekit } from '../imagekit/local-server.ts'
 import { PNG, sha256 } from '../samples.ts'
 import { filesIn } from '../support/files.ts'
 import { imagekitVariables } from '../support/imagekit-variables.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { uploadForm } from '../support/upload-form.ts'
 import { type ProcessResult, ServerProcess } from './mediaport-process.ts'
 
@@ -18,7 +17,7 @@ interface MediaJson {
 }
 
 describe('A server that changes from the filesystem to ImageKit', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const folder = temporaryFolder(afterAll)
   const results: ProcessResult[] = []
   const answers: string[] = []
   let vendor: LocalImagekit
@@ -52,7 +51,6 @@ describe('A server that changes from the filesystem to ImageKit', () => {
   afterAll(async () => {
     await server.kill('SIGKILL')
     await vendor.close()
-    rmSync(folder, { recursive: true })
   })
 
   it('logs the storage of new files', () => {

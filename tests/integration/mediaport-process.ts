@@ -1,6 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 const CLI = fileURLToPath(new URL('../../src/main/cli.ts', import.meta.url))
@@ -11,29 +12,23 @@ export interface ProcessResult {
   readonly stderr: string
 }
 
-/** The environment of a process. It contains only PATH and `variables`. */
-const environment = (variables: Record<string, string>) => ({ PATH: process.env['PATH'] ?? '', ...variables })
+/** Starts Node.js with an environment that contains only PATH and `variables`. */
+const start = (args: string[], variables: Record<string, string>, cwd?: string): ChildProcessWithoutNullStreams =>
+  spawn(process.execPath, args, { env: { PATH: process.env['PATH'] ?? '', ...variables }, cwd })
 
 /** Runs `mediaport` and waits until it exits. */
-export async function run(args: string[], variables: Record<string, string>, cwd?: string): Promise<ProcessResult> {
-  const child = spawn(process.execPath, [CLI, ...args], { env: environment(variables), cwd })
-  return waitForExit(child)
-}
+export const run = (args: string[], variables: Record<string, string>, cwd?: string): Promise<ProcessResult> =>
+  waitForExit(start([CLI, ...args], variables, cwd))
 
 export class ServerProcess {
-  readonly child: ChildProcess
+  readonly child: ChildProcessWithoutNullStreams
   readonly ended: Promise<ProcessResult>
   /** The messages of the log so far. */
   readonly messages: string[] = []
 
-  private constructor(child: ChildProcess) {
+  private constructor(child: ChildProcessWithoutNullStreams) {
     this.child = child
-    let partialLine = ''
-    child.stdout?.setEncoding('utf8').on('data', (text: string) => {
-      const lines = (partialLine + text).split('\n')
-      partialLine = lines.pop() ?? ''
-      for (const line of lines) if (line.endsWith('}')) this.messages.push(JSON.parse(line).msg)
-    })
+    createInterface(child.stdout).on('line', (line) => line.endsWith('}') && this.messages.push(JSON.parse(line).msg))
     this.ended = waitForExit(child)
   }
 
@@ -46,21 +41,18 @@ export class ServerProcess {
 
   /** Starts the process without waiting for it. */
   static launch(variables: Record<string, string>, command: 'serve' | 'worker' = 'serve', cli = CLI): ServerProcess {
-    return new ServerProcess(spawn(process.execPath, [cli, command], { env: environment({ PORT: '0', ...variables }) }))
+    return new ServerProcess(start([cli, command], { PORT: '0', ...variables }))
   }
 
   /** Resolves when the process has logged `message`. Rejects if it exits first. */
-  async ready(message = 'ready for uploads'): Promise<void> {
-    await Promise.race([this.#waitForMessage(message), this.ended.then(throwFailure)])
+  async ready(text = 'ready for uploads'): Promise<void> {
+    while (!this.messages.some((message) => message.includes(text)))
+      await Promise.race([once(this.child.stdout, 'data'), this.ended.then(throwFailure)])
   }
 
   get url(): string {
-    return (
-      this.messages
-        .find((message) => message.startsWith('listening on'))
-        ?.split(' ')
-        .at(-1) ?? ''
-    )
+    const line = this.messages.find((message) => message.startsWith('listening on'))
+    return line?.split(' ').at(-1) ?? ''
   }
 
   /** The resident memory of the process. 0 if there is no /proc. */
@@ -73,19 +65,14 @@ export class ServerProcess {
     this.child.kill(signal)
     return this.ended
   }
-
-  async #waitForMessage(text: string): Promise<void> {
-    while (!this.messages.some((message) => message.includes(text))) await once(this.child.stdout ?? this.child, 'data')
-  }
 }
 
-async function waitForExit(child: ChildProcess): Promise<ProcessResult> {
-  let stdout = ''
-  let stderr = ''
-  child.stdout?.setEncoding('utf8').on('data', (text: string) => (stdout += text))
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+async function waitForExit(child: ChildProcessWithoutNullStreams): Promise<ProcessResult> {
+  const output = { stdout: '', stderr: '' }
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => (output[name] += text))
   const [status] = await once(child, 'close')
-  return { status, stdout, stderr }
+  return { status, ...output }
 }
 
 function throwFailure({ status, stdout, stderr }: ProcessResult): never {

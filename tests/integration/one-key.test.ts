@@ -1,17 +1,15 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { file, form, post } from '../e2e/multipart.ts'
 import { Wire } from '../e2e/wire.ts'
 import { pngOf, sha256 } from '../samples.ts'
 import { withServices } from '../services.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { ServerProcess } from './mediaport-process.ts'
 import { newDatabase } from './postgres.ts'
 
 withServices(['POSTGRES_URL'], 'Two servers on one PostgreSQL', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const folder = temporaryFolder(afterAll)
   const servers: ServerProcess[] = []
   let database: Awaited<ReturnType<typeof newDatabase>>
 
@@ -23,7 +21,6 @@ withServices(['POSTGRES_URL'], 'Two servers on one PostgreSQL', () => {
   afterAll(async () => {
     await Promise.all(servers.map((server) => server.kill('SIGKILL')))
     await database.drop()
-    rmSync(folder, { recursive: true })
   })
 
   it.each([1, 2, 3, 4, 5])(

@@ -7,28 +7,23 @@ import { addressOf } from '../services.ts'
 /** SQLSTATE, see the PostgreSQL documentation, appendix A. */
 const INSUFFICIENT_PRIVILEGE = '42501'
 
-export interface TestDatabase {
-  readonly url: string
-  dialect(options?: PoolConfig): Dialect
-  query(statement: string): Promise<QueryResult>
-  /** Drops the database, also if clients are connected to it. */
-  drop(): Promise<void>
-}
+export type TestDatabase = Awaited<ReturnType<typeof newDatabase>>
 
 /** Creates a database with a random name on `server`. */
-export async function newDatabase(server: string = addressOf('POSTGRES_URL')): Promise<TestDatabase> {
+export async function newDatabase(server: string = addressOf('POSTGRES_URL')) {
   const database = `integration_${randomBytes(8).toString('hex')}`
   await query(server, `create database ${database}`)
   const { href } = Object.assign(new URL(server), { pathname: `/${database}` })
   return {
     url: href,
-    dialect: (options) => {
+    dialect: (options?: PoolConfig): Dialect => {
       const pool = new Pool({ connectionString: href, ...options })
       // `drop` may terminate connections of an ended pool that the server has not closed yet.
       pool.on('error', () => {})
       return new PostgresDialect({ pool })
     },
-    query: (statement) => query(href, statement),
+    query: (statement: string) => query(href, statement),
+    /** Drops the database, also if clients are connected to it. */
     drop: () => drop(server, database),
   }
 }

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/main/config.ts'
 import { PNG } from '../samples.ts'
 import { withServices } from '../services.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { newDatabase } from './postgres.ts'
 
 const root = new URL('../../', import.meta.url)
@@ -14,7 +14,7 @@ const readme = readFileSync(new URL('README.md', root), 'utf8')
 const embeddingGuide = readFileSync(new URL('docs/embedding.md', root), 'utf8')
 const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { exports: Exports }
 type Exports = Record<string, { default: string }>
-const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+const folder = temporaryFolder(afterAll)
 
 /** Runs code and returns its output. The imports of the package are replaced by the source files. */
 function run(code: string): string {
@@ -32,8 +32,6 @@ function run(code: string): string {
 }
 
 const examplesIn = (text: string): string[] => [...text.matchAll(/```ts\n([^]*?)```/g)].map(([, code = '']) => code)
-
-afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('The README', () => {
   it('has a code example that runs unchanged', () => {

@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -9,6 +7,7 @@ import { Wire } from '../e2e/wire.ts'
 import { pngOf } from '../samples.ts'
 import { withServices } from '../services.ts'
 import { filesIn } from '../support/files.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 import { uploadForm } from '../support/upload-form.ts'
 import { ServerProcess } from './mediaport-process.ts'
 import { newDatabase, type TestDatabase } from './postgres.ts'
@@ -49,16 +48,13 @@ async function deleteAndForget(server: ServerProcess, folder: string): Promise<s
 }
 
 describe('With the embedded database,', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const folder = temporaryFolder(afterAll)
   const variables = { DATA_DIR: folder, ...FAST }
   let server: ServerProcess
   beforeAll(async () => {
     server = await ServerProcess.start(variables)
   })
-  afterAll(async () => {
-    await server.kill('SIGKILL')
-    rmSync(folder, { recursive: true })
-  })
+  afterAll(async () => void (await server.kill('SIGKILL')))
 
   it('no file is left of an upload that kill -9 interrupts, or of a deleted media item', {
     timeout: 90_000,
@@ -102,7 +98,7 @@ describe('With the embedded database,', () => {
 })
 
 withServices(['POSTGRES_URL'], 'With PostgreSQL and a separate worker,', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const folder = temporaryFolder(afterAll)
   let database: TestDatabase
   let variables: Record<string, string>
   let server: ServerProcess
@@ -117,7 +113,6 @@ withServices(['POSTGRES_URL'], 'With PostgreSQL and a separate worker,', () => {
   afterAll(async () => {
     await Promise.all([server.kill('SIGKILL'), worker?.kill('SIGKILL')])
     await database.drop()
-    rmSync(folder, { recursive: true })
   })
 
   it('no file is left of an upload that kill -9 interrupts, or of a deleted media item', {

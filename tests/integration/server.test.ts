@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { networkInterfaces, tmpdir } from 'node:os'
+import { chmodSync, existsSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
@@ -19,17 +19,14 @@ const upload = async (url: string, name = 'photo.png') => {
 }
 
 describe('A server with default settings', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mediaport-'))
+  const folder = temporaryFolder(afterAll)
   const DATA_DIR = join(folder, 'data')
   let server: ServerProcess
 
   beforeAll(async () => {
     server = await ServerProcess.start({ DATA_DIR })
   })
-  afterAll(async () => {
-    await server.kill('SIGKILL')
-    rmSync(folder, { recursive: true })
-  })
+  afterAll(async () => void (await server.kill('SIGKILL')))
 
   it('logs its address, its data folder, its adapters and an upload command', () => {
     const output = server.messages.join('\n')

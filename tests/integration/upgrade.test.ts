@@ -1,5 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { PGlite } from '@electric-sql/pglite'
 import { Kysely, PGliteDialect } from 'kysely'
@@ -14,14 +13,14 @@ import { EVERYONE } from '../../src/application/owner.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { collect } from '../samples.ts'
 import { noJobs } from '../support/no-jobs.ts'
+import { temporaryFolder } from '../support/temporary-folder.ts'
 
 const SAMPLES = new URL('../samples/', import.meta.url)
 /** Made by version 0.1: two stored media items of the same picture, and a deleted one. */
 const DUMP = readFileSync(new URL('version-0.1.sql', SAMPLES), 'utf8')
 
 it('A database and files of version 0.1 are served by this version', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'mediaport-upgrade-'))
-  onTestFinished(() => rmSync(folder, { recursive: true }))
+  const folder = temporaryFolder()
   const pglite = new PGlite()
   await pglite.exec(DUMP)
   // The dump has emptied it.

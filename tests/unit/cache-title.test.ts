@@ -3,8 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { MemoryTitleCache } from '../../src/adapters/memory/memory-title-cache.ts'
 import { EVERYONE } from '../../src/application/owner.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
-import { createCrashedUpload } from './leftovers.ts'
-import { createWorld, down, override, type WorldOptions } from './world.ts'
+import { createCrashedUpload, createWorld, down, override, type WorldOptions } from './world.ts'
 
 function start(options: WorldOptions = {}, titles = new MemoryTitleCache()) {
   const world = createWorld({ ...options, ports: { titles } })

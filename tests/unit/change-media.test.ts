@@ -7,7 +7,7 @@ import { type Attempt, storageKey } from '../../src/domain/media/ids.ts'
 import type { Stored } from '../../src/domain/media/media.ts'
 import { receive } from '../../src/domain/media/transitions.ts'
 import { pngOf } from '../samples.ts'
-import { createWorld, down, eventually, override, Sender, type World } from './world.ts'
+import { createWorld, down, override, Sender, type World } from './world.ts'
 
 const change = async (world: World, id: string, details: Partial<ChangeOptions>) =>
   (await world.mediaport.changeMedia(id, { owner: EVERYONE, ...details }))._unsafeUnwrap()
@@ -104,7 +104,7 @@ describe('Changing a media item', () => {
   it('returns not-found while the upload is in progress, as does deleting it', async () => {
     const world = createWorld()
     const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: new Sender(pngOf(9000)) })
-    await eventually(world.rows).toHaveLength(1)
+    await expect.poll(world.rows).toHaveLength(1)
     const [row] = await world.rows()
     expect(await changeError(world, row?.id ?? '', { title: 'A' })).toEqual({ type: 'not-found' })
     expect((await world.mediaport.deleteMedia(row?.id ?? '', { owner: EVERYONE }))._unsafeUnwrapErr()).toEqual({

@@ -1,8 +1,8 @@
 import { err, ResultAsync } from 'neverthrow'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { EVERYONE } from '../../src/application/owner.ts'
 import { noise, pngOf } from '../samples.ts'
-import { createWorld, eventually, override, Sender, track } from './world.ts'
+import { createWorld, override, Sender } from './world.ts'
 
 const shuttingDown = { type: 'shutting-down' }
 
@@ -18,7 +18,7 @@ describe('Closing', () => {
     const world = createWorld()
     const senders = Array.from({ length: 20 }, () => new Sender(pngOf(9000), noise(1000)))
     const uploads = senders.map((body) => world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body }))
-    await eventually(world.rows).toHaveLength(20)
+    await expect.poll(world.rows).toHaveLength(20)
     await world.mediaport.close()
     for (const row of await world.rows()) expect(row.state).toBe('abandoned')
     expect(await world.files()).toBe(0)
@@ -28,14 +28,14 @@ describe('Closing', () => {
   })
 
   it.each([
-    ['whose sender is silent', async (sender: Sender) => eventually(() => sender.reads).toBe(1)],
+    ['whose sender is silent', async (sender: Sender) => expect.poll(() => sender.reads).toBe(1)],
     ['that has just started', async () => {}],
   ])('ends an upload %s', async (_, isStarted) => {
     const { mediaport, rows } = createWorld()
     const sender = new Sender()
     const result = mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
     await isStarted(sender)
-    await track(mediaport.close()).outcome()
+    await mediaport.close()
     expect((await result)._unsafeUnwrapErr()).toEqual(shuttingDown)
     expect(sender.stopped).toBe(true)
     expect(await rows()).toEqual([])
@@ -57,7 +57,7 @@ describe('Closing', () => {
     })
     const sender = new Sender(pngOf(9000)).end()
     const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
-    await eventually(() => sender.reads).toBe(2)
+    await expect.poll(() => sender.reads).toBe(2)
     await world.mediaport.close()
     expect((await result)._unsafeUnwrapErr()).toEqual(shuttingDown)
     expect(await world.row()).toMatchObject({ state: 'abandoned' })
@@ -72,8 +72,8 @@ describe('Closing', () => {
       body: new Sender(pngOf(9000)).end(),
       details,
     })
-    await eventually(world.files).toBe(1)
-    await track(world.mediaport.close()).outcome()
+    await expect.poll(world.files).toBe(1)
+    await world.mediaport.close()
     expect((await result)._unsafeUnwrapErr()).toEqual(shuttingDown)
     expect(await world.files()).toBe(0)
   })
@@ -92,12 +92,12 @@ describe('Closing', () => {
     const cause = new Error('left')
     const sender = new Sender(pngOf(9000))
     const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
-    await eventually(world.rows).toHaveLength(1)
+    await expect.poll(world.rows).toHaveLength(1)
     sender.fail(cause)
-    await eventually(() => sender.reads).toBe(2)
-    const close = track(world.mediaport.close())
+    await expect.poll(() => sender.reads).toBe(2)
+    const close = world.mediaport.close()
     putEnd.resolve()
-    await close.outcome()
+    await close
     expect((await result)._unsafeUnwrapErr()).toEqual({ type: 'body-failed', cause })
   })
 
@@ -117,11 +117,12 @@ describe('Closing', () => {
     })
     const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: new Sender(pngOf(9000)).end() })
     await commitStarted.promise
-    const close = track(world.mediaport.close())
-    await eventually(world.rows).toMatchObject([{ state: 'stored' }])
-    expect(close.isSettled()).toBe(false)
+    const onClosed = vi.fn<() => void>()
+    const close = world.mediaport.close().then(onClosed)
+    await expect.poll(world.rows).toMatchObject([{ state: 'stored' }])
+    expect(onClosed).not.toHaveBeenCalled()
     commitAnswer.resolve()
-    await close.outcome()
+    await close
     expect((await result)._unsafeUnwrap().state).toBe('stored')
   })
 })
@@ -141,8 +142,8 @@ describe('After closing', () => {
   it('a new upload is refused without waiting for its sender', async () => {
     const { mediaport } = createWorld()
     await mediaport.close()
-    const refusal = track(mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: new Sender() }))
-    expect((await refusal.outcome())._unsafeUnwrapErr()).toEqual(shuttingDown)
+    const refusal = await mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: new Sender() })
+    expect(refusal._unsafeUnwrapErr()).toEqual(shuttingDown)
   })
 
   it('stored media items can still be read', async () => {

@@ -9,8 +9,7 @@ import { storageKey } from '../../src/domain/media/ids.ts'
 import type { FileRef } from '../../src/domain/media/media.ts'
 import { abandon } from '../../src/domain/media/transitions.ts'
 import { PNG, pngOf } from '../samples.ts'
-import { putFile } from './leftovers.ts'
-import { createWorld, down, eventually, override, Sender, type World } from './world.ts'
+import { createWorld, down, override, putFile, Sender, type World } from './world.ts'
 
 const discard = ({ mediaport }: World, { id, storage, storageKey }: FileRef) =>
   mediaport.work({ name: 'discard-media', id, storage, storageKey, afterSeconds: 0 } satisfies Job)
@@ -30,7 +29,7 @@ describe('The discard-media job', () => {
     const world = createWorld()
     const sender = new Sender(pngOf(9000))
     const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
-    await eventually(world.rows).toHaveLength(1)
+    await expect.poll(world.rows).toHaveLength(1)
     await putFile(world.storage, (await world.row()).storageKey)
     expect((await discard(world, await world.row())).isOk()).toBe(true)
     expect(await world.files()).toBe(1)
@@ -144,7 +143,7 @@ describe('The discard-media job', () => {
     const world = createWorld()
     const sender = new Sender(pngOf(9000))
     const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
-    await eventually(world.rows).toHaveLength(1)
+    await expect.poll(world.rows).toHaveLength(1)
     const { id, attempt } = await world.row()
     await world.media.update(id, (row) => abandon(row, attempt))
     await discard(world, await world.row())

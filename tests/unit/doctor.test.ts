@@ -14,8 +14,7 @@ import { abandon } from '../../src/domain/media/transitions.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { PNG, pngOf } from '../samples.ts'
 import { noJobsInMemory } from '../support/no-jobs.ts'
-import { createCrashedUpload, putFile } from './leftovers.ts'
-import { createWorld, down, override, type World } from './world.ts'
+import { createCrashedUpload, createWorld, down, override, putFile, type World } from './world.ts'
 
 const DAY = 24 * 3600
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import { EVERYONE } from '../../src/application/owner.ts'
 import { pngOf } from '../samples.ts'
-import { createWorld, down, eventually, override, Sender } from './world.ts'
+import { createWorld, down, override, Sender } from './world.ts'
 
 const notFound = { type: 'not-found' }
 
@@ -62,7 +62,7 @@ describe('Getting a media item', () => {
     const { mediaport, rows } = createWorld()
     const sender = new Sender(pngOf(10_000))
     const result = mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
-    await eventually(rows).toMatchObject([{ state: 'receiving' }])
+    await expect.poll(rows).toMatchObject([{ state: 'receiving' }])
     const [{ id } = { id: '' }] = await rows()
     expect((await mediaport.getMedia(id, { owner: EVERYONE }))._unsafeUnwrapErr()).toEqual(notFound)
     sender.fail(new Error('left'))

@@ -7,7 +7,7 @@ import type { Upload } from '../../src/application/upload/upload-media.ts'
 import type { Media } from '../../src/domain/media/media.ts'
 import type { IdempotencyKey } from '../../src/domain/values/idempotency-key.ts'
 import { GIF, inChunks, PNG, pngOf, sha256 } from '../samples.ts'
-import { createWorld, eventually, override, Sender, type World, type WorldOptions } from './world.ts'
+import { createWorld, override, Sender, type World, type WorldOptions } from './world.ts'
 
 const KEY = 'my-key'
 
@@ -25,7 +25,7 @@ async function startUpload(options?: WorldOptions) {
   const world = createWorld(options)
   const sender = new Sender(pngOf(9000))
   const result = send(world, { body: sender })
-  await eventually(() => world.rows()).toHaveLength(1)
+  await expect.poll(() => world.rows()).toHaveLength(1)
   return { world, sender, result }
 }
 
@@ -242,7 +242,7 @@ describe('The next attempt', () => {
     vi.setSystemTime(Date.now() + world.mediaport.policy.leaseSeconds * 1000)
     const second = new Sender(pngOf(9000))
     const secondResult = send(world, { body: second })
-    await eventually(() => world.eventTypes()).toEqual(['attempt-replaced'])
+    await expect.poll(() => world.eventTypes()).toEqual(['attempt-replaced'])
     sender.end()
     expect((await result).isErr()).toBe(true)
     expect(await rowOf(world)).toMatchObject({ state: 'receiving' })

@@ -5,7 +5,7 @@ import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import type { ListOptions, Page } from '../../src/application/library/list-media.ts'
 import { EVERYONE } from '../../src/application/owner.ts'
 import { pngOf } from '../samples.ts'
-import { createWorld, down, eventually, override, Sender, type World } from './world.ts'
+import { createWorld, down, override, Sender, type World } from './world.ts'
 
 async function page({ mediaport }: World, options?: Partial<ListOptions>): Promise<Page> {
   return (await mediaport.listMedia({ owner: EVERYONE, ...options }))._unsafeUnwrap()
@@ -42,7 +42,7 @@ describe('A list', () => {
     const [first, second] = [await world.upload(), await world.upload()]
     const sender = new Sender(pngOf(10_000))
     const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
-    await eventually(world.rows).toHaveLength(3)
+    await expect.poll(world.rows).toHaveLength(3)
     expect(await page(world)).toStrictEqual({ items: [second, first], next: null })
     sender.fail(new Error('left'))
     await result

@@ -8,7 +8,7 @@ import { EVERYONE } from '../../src/application/owner.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { collect, inChunks, PNG, pngOf } from '../samples.ts'
-import { createWorld, down, eventually, override, read, Sender } from './world.ts'
+import { createWorld, down, override, read, Sender } from './world.ts'
 
 const notFound = { type: 'not-found' }
 const bytes = pngOf(10_000)
@@ -49,7 +49,7 @@ describe('The content of a media item', () => {
     const { mediaport, rows } = createWorld()
     const sender = new Sender(bytes)
     const result = mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
-    await eventually(rows).toHaveLength(1)
+    await expect.poll(rows).toHaveLength(1)
     for (const id of [(await rows())[0]?.id ?? '', randomIdentity.newId(), 'x', '../x'])
       expect((await mediaport.openContent(id, { owner: EVERYONE }))._unsafeUnwrapErr()).toEqual(notFound)
     sender.fail(new Error('left'))

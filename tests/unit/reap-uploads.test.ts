@@ -3,8 +3,16 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { EVERYONE } from '../../src/application/owner.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import { pngOf } from '../samples.ts'
-import { createCrashedUpload, putFile } from './leftovers.ts'
-import { createWorld, down, eventually, override, Sender, type World, type WorldOptions } from './world.ts'
+import {
+  createCrashedUpload,
+  createWorld,
+  down,
+  override,
+  putFile,
+  Sender,
+  type World,
+  type WorldOptions,
+} from './world.ts'
 
 const LEASE = 60
 const FORGET = 600
@@ -71,7 +79,7 @@ describe('The reaper', () => {
     const world = start()
     const sender = new Sender(pngOf(9000))
     const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
-    await eventually(world.rows).toHaveLength(1)
+    await expect.poll(world.rows).toHaveLength(1)
     advance(LEASE)
     await reap(world)
     sender.end()

@@ -6,7 +6,7 @@ import { type Attempt, storageKey } from '../../src/domain/media/ids.ts'
 import type { Media } from '../../src/domain/media/media.ts'
 import { abandon, expire } from '../../src/domain/media/transitions.ts'
 import { inChunks, PNG, pngOf } from '../samples.ts'
-import { createWorld, down, eventually, override, Sender } from './world.ts'
+import { createWorld, down, override, Sender } from './world.ts'
 
 /** What happens to an update: it is done, it is done but the answer is lost, or it is not done. */
 type Fate = 'done' | 'answer lost' | 'not done'
@@ -96,7 +96,7 @@ describe('An upload that lost its row', () => {
     const world = createWorld()
     const sender = new Sender(pngOf(9000))
     const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
-    await eventually(world.rows).toMatchObject([{ state: 'receiving' }])
+    await expect.poll(world.rows).toMatchObject([{ state: 'receiving' }])
     const { id, attempt } = await world.row()
     await world.media.update(id, (media) => abandon(media, attempt))
     sender.send(PNG).end()

@@ -4,7 +4,7 @@ import { EVERYONE } from '../../src/application/owner.ts'
 import type { FileStorage, PutError } from '../../src/application/ports/file-storage.ts'
 import type { Upload } from '../../src/application/upload/upload-media.ts'
 import { chunksOf, inChunks, PNG, pngOf, sha256 } from '../samples.ts'
-import { createWorld, down, eventually, override, Sender, type World } from './world.ts'
+import { createWorld, down, override, Sender, type World } from './world.ts'
 
 const bytes = pngOf(1_000_000)
 const storageDown = { ...down, dependency: 'storage' } as const
@@ -68,7 +68,7 @@ describe('An upload is abandoned', () => {
     const world = createWorld()
     const details = Promise.withResolvers<{ title: string }>()
     const result = uploadError(world, { details: ResultAsync.fromSafePromise(details.promise) })
-    await eventually(world.files).toBe(1)
+    await expect.poll(world.files).toBe(1)
     details.resolve({ title: 'x'.repeat(201) })
     expect(await result).toEqual({ type: 'invalid-title', reason: 'too-long' })
     await expectAbandoned(world)

@@ -6,7 +6,7 @@ import type { MediaRepository } from '../../src/application/ports/media-reposito
 import type { Upload } from '../../src/application/upload/upload-media.ts'
 import { abandon } from '../../src/domain/media/transitions.ts'
 import { noise, pngOf } from '../samples.ts'
-import { createWorld, down, eventually, override, Sender, track, type World, type WorldOptions } from './world.ts'
+import { createWorld, down, override, Sender, type World, type WorldOptions } from './world.ts'
 
 const POLICY: Partial<Policy> = { leaseSeconds: 60, storageTimeoutSeconds: 90 }
 
@@ -19,9 +19,11 @@ const advance = (count: number) => vi.advanceTimersByTimeAsync(count * 1000)
 async function startUpload(options: WorldOptions = {}, upload: Partial<Upload> = {}) {
   const world = createWorld({ policy: POLICY, ...options })
   const sender = new Sender(pngOf(9000))
-  const result = track(world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender, ...upload }))
-  await eventually(world.rows).toHaveLength(1)
-  return { world, sender, ...result }
+  const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender, ...upload })
+  const onSettled = vi.fn<() => void>()
+  void result.then(onSettled, onSettled)
+  await expect.poll(world.rows).toHaveLength(1)
+  return { world, sender, outcome: async () => result, isSettled: () => onSettled.mock.calls.length > 0 }
 }
 
 async function remainingLeaseMs(world: World): Promise<number> {
@@ -229,7 +231,7 @@ describe('An upload is abandoned', () => {
     const details: Upload['details'] & object = new ResultAsync(new Promise(() => {}))
     const { world, sender, outcome } = await startUpload({}, { details })
     sender.end()
-    await eventually(world.files).toBe(1)
+    await expect.poll(world.files).toBe(1)
     await advance(120)
     expect((await outcome())._unsafeUnwrapErr()).toEqual({ type: 'too-slow' })
     await expectAbandoned(world, sender)

@@ -8,7 +8,7 @@ import { SNIFF_BYTES } from '../../src/application/ports/sniff.ts'
 import type { Upload } from '../../src/application/upload/upload-media.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
 import { chunksOf, GIF, inChunks, JPEG, noise, PDF, PNG, pngOf, sha256 } from '../samples.ts'
-import { createWorld, eventually, override, Sender, type World } from './world.ts'
+import { createWorld, override, Sender, type World } from './world.ts'
 
 const hex = (digits: number) => expect.stringMatching(new RegExp(`^[0-9a-f]{${digits}}$`))
 
@@ -178,7 +178,7 @@ describe('An upload', () => {
       body: inChunks(PNG),
       details: ResultAsync.fromSafePromise(details.promise),
     })
-    await eventually(world.files).toBe(1)
+    await expect.poll(world.files).toBe(1)
     expect(await world.row()).toMatchObject({ state: 'receiving' })
     details.resolve({ title: 'late title' })
     expect((await result)._unsafeUnwrap()).toMatchObject({ title: 'late title' })
@@ -220,7 +220,7 @@ describe('The body of an upload is read', () => {
     const world = createWorld()
     const sender = new Sender(pngOf(10_000))
     const result = world.mediaport.uploadMedia({ owner: 'me', filename: 'a.png', body: sender })
-    await eventually(world.rows).toMatchObject([{ state: 'receiving', storage: 'memory' }])
+    await expect.poll(world.rows).toMatchObject([{ state: 'receiving', storage: 'memory' }])
     expect((await world.mediaport.listMedia({ owner: EVERYONE }))._unsafeUnwrap().items).toEqual([])
     expect(world.events).toEqual([])
     sender.send(noise(10)).end()
@@ -318,7 +318,7 @@ describe('An upload is rejected without a row, a file or an event', () => {
   it('and a Node.js stream is destroyed', async () => {
     const body = Readable.from(inChunks(noise(1_000_000), 1000))
     await uploadError(createWorld(), { body })
-    await eventually(() => body.destroyed).toBe(true)
+    await expect.poll(() => body.destroyed).toBe(true)
   })
 
   it('although `return` of the body never settles', async () => {

@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { randomIdentity } from '../../src/adapters/identity/random-identity.ts'
 import { MemoryMediaRepository } from '../../src/adapters/memory/memory-media-repository.ts'
 import type { ReadOptions } from '../../src/application/library/get-media.ts'
 import { createMediaport, type Mediaport } from '../../src/application/mediaport.ts'
@@ -7,41 +7,18 @@ import type { Policy } from '../../src/application/policy.ts'
 import type { FileStorage } from '../../src/application/ports/file-storage.ts'
 import type { Ports } from '../../src/application/ports/index.ts'
 import type { MediaRepository } from '../../src/application/ports/media-repository.ts'
-import type { MetadataStore } from '../../src/application/ports/metadata-store.ts'
-import type { TitleCache } from '../../src/application/ports/title-cache.ts'
 import type { Unavailable } from '../../src/application/ports/unavailable.ts'
+import type { Details } from '../../src/application/upload/details.ts'
 import type { MediaEvent } from '../../src/domain/media/events.ts'
-import type { Media, Stored } from '../../src/domain/media/media.ts'
+import { type StorageKey, storageKey } from '../../src/domain/media/ids.ts'
+import type { Receiving, Stored } from '../../src/domain/media/media.ts'
+import type { ContentType } from '../../src/domain/values/content-type.ts'
+import { parseFileName } from '../../src/domain/values/file-name.ts'
 import { memoryPorts } from '../../src/main/memory-ports.ts'
 import { collect, inChunks, PNG } from '../samples.ts'
 
-export interface World {
-  readonly mediaport: Mediaport
-  /** The ports without the faults that `wrapMedia` and `wrapStorage` add. */
-  readonly media: MediaRepository
-  readonly storage: FileStorage
-  readonly metadata: MetadataStore
-  readonly titles: TitleCache
-  /** The events of all transitions, in order. */
-  readonly events: readonly MediaEvent[]
-  readonly eventTypes: () => MediaEvent['type'][]
-  /** The first 1,000 rows in any state, in the order of their ids. */
-  readonly rows: () => Promise<readonly Media[]>
-  /** The only row. Throws if there is none or more than one. */
-  readonly row: () => Promise<Media>
-  /** The number of files in the storage. */
-  readonly files: () => Promise<number>
-  readonly content: (id: string, options?: Partial<ReadOptions>) => Promise<Buffer>
-  /** Uploads a file and returns the stored media item. */
-  readonly upload: (options?: UploadOptions) => Promise<Stored>
-}
-
-interface UploadOptions {
-  readonly title?: string
-  readonly tags?: string[]
-  readonly owner?: string
-  readonly bytes?: Uint8Array
-}
+export type World = ReturnType<typeof createWorld>
+type UploadOptions = Details & { readonly owner?: string; readonly bytes?: Uint8Array }
 
 export interface WorldOptions {
   readonly policy?: Partial<Policy>
@@ -60,44 +37,64 @@ export async function read(mediaport: Mediaport, id: string, options?: Partial<R
 }
 
 /** Creates the use cases over ports in memory. */
-export function createWorld({ policy, wrapMedia = same, wrapStorage = same, ...options }: WorldOptions = {}): World {
+export function createWorld({ policy, wrapMedia = same, wrapStorage = same, ...options }: WorldOptions = {}) {
   const events: MediaEvent[] = []
-  const media = new MemoryMediaRepository({ add: (_, added) => void events.push(...added) })
-  const ports = { ...memoryPorts(), ...options.ports }
-  const [storage] = ports.storages
+  const media: MediaRepository = new MemoryMediaRepository({ add: (_, added) => void events.push(...added) })
+  const { storages, ...ports } = { ...memoryPorts(), ...options.ports }
+  const [storage, ...others] = storages
   const mediaport = createMediaport(
-    {
-      ...ports,
-      media: wrapMedia(media),
-      storages: [wrapStorage(storage), ...ports.storages.slice(1)],
-    },
+    { ...ports, media: wrapMedia(media), storages: [wrapStorage(storage), ...others] },
     policy,
   )
+  /** The first 1,000 rows in any state, in the order of their ids. */
   const rows = async () => (await media.scan(undefined, 1000))._unsafeUnwrap()
 
   return {
     mediaport,
+    /** The ports without the faults that `wrapMedia` and `wrapStorage` add. */
     media,
     storage,
     metadata: ports.metadata,
     titles: ports.titles,
-    events,
+    /** The events of all transitions, in order. */
+    events: events as readonly MediaEvent[],
     eventTypes: () => events.map(({ type }) => type),
     rows,
+    /** The only row. Throws if there is none or more than one. */
     row: async () => {
-      const [row, ...others] = await rows()
-      if (row === undefined || others.length > 0) throw new Error('There is not exactly one row.')
+      const [row, ...more] = await rows()
+      if (row === undefined || more.length > 0) throw new Error('There is not exactly one row.')
       return row
     },
+    /** The number of files in the storage. */
     files: async () => (await storage.list())._unsafeUnwrap().length,
-    content: async (id, readOptions) => read(mediaport, id, readOptions),
-    upload: async ({ bytes = PNG, owner = 'me', ...details } = {}) => {
+    content: (id: string, readOptions?: ReadOptions) => read(mediaport, id, readOptions),
+    /** Uploads a file and returns the stored media item. */
+    upload: async ({ bytes = PNG, owner = 'me', ...details }: UploadOptions = {}): Promise<Stored> => {
       const upload = { filename: 'a.png', body: inChunks(bytes), owner, details }
       const { replayed: _, ...stored } = (await mediaport.uploadMedia(upload))._unsafeUnwrap()
       return stored
     },
   }
 }
+
+/** Creates what a process leaves that crashes after the last byte of an upload: a row in `receiving`, and its file. */
+export async function createCrashedUpload({ media, storage }: Pick<World, 'media' | 'storage'>): Promise<Receiving> {
+  const [id, attempt] = [randomIdentity.newId(), randomIdentity.newAttempt()]
+  const key = storageKey(id, attempt)
+  const filename = parseFileName('a.png')._unsafeUnwrap()
+  const intent = { id, owner: 'anonymous', attempt, storage: storage.name, storageKey: key, filename, mimeType }
+  await putFile(storage, key)
+  return (await media.add(intent, 60))._unsafeUnwrap()
+}
+
+/** Puts a file into the storage without a row. */
+export async function putFile(storage: FileStorage, key: StorageKey, bytes: Uint8Array = PNG): Promise<void> {
+  const hints = { contentType: mimeType, signal: new AbortController().signal }
+  ;(await storage.put(key, inChunks(bytes), hints))._unsafeUnwrap()
+}
+
+const mimeType = 'image/png' as ContentType
 
 /** Returns a proxy of `port` in which the methods of `replacements` take the place of its own. */
 export const override = <Port extends object>(port: Port, replacements: Partial<Port>): Port =>
@@ -108,26 +105,6 @@ export const override = <Port extends object>(port: Port, replacements: Partial<
     },
   })
 
-/** Repeats `probe` for up to 5 s until the matcher accepts its value. */
-export const eventually = <T>(probe: () => T) => expect.poll(probe, { timeout: 5000 })
-
-/** Waits for `work` for up to 5 s, so that work that never settles fails before the time limit of the test. */
-export function track<T>(work: PromiseLike<T>) {
-  let settled = false
-  const done = (async () => {
-    try {
-      return await work
-    } finally {
-      settled = true
-    }
-  })()
-  const outcome = async (): Promise<T> => {
-    await eventually(() => settled).toBe(true)
-    return done
-  }
-  return { isSettled: () => settled, outcome }
-}
-
 export const down: Unavailable = { type: 'unavailable', dependency: 'database', cause: new Error('down') }
 
 /** A body that the test controls. It counts the reads, and sends chunks when the test calls `send`. */
@@ -136,50 +113,46 @@ export class Sender implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
   reads = 0
   /** Whether `return` was called. */
   stopped = false
-  readonly #ready: Promise<IteratorResult<Uint8Array>>[] = []
-  readonly #waiting: PromiseWithResolvers<IteratorResult<Uint8Array>>[] = []
+  /** The results of the calls of `next`, in order. Either the call or the test creates one. */
+  readonly #results: PromiseWithResolvers<IteratorResult<Uint8Array>>[] = []
+  #sent = 0
 
   constructor(...chunks: Uint8Array[]) {
     for (const chunk of chunks) this.send(chunk)
   }
 
   send(value: Uint8Array): this {
-    return this.#deliver(Promise.resolve({ done: false, value }))
+    this.#result(this.#sent++).resolve({ done: false, value })
+    return this
   }
 
   end(): this {
-    return this.#deliver(Promise.resolve({ done: true, value: undefined }))
+    this.#result(this.#sent++).resolve({ done: true, value: undefined })
+    return this
   }
 
   fail(cause: unknown): this {
-    const failure = Promise.reject(cause)
-    failure.catch(() => undefined)
-    return this.#deliver(failure)
+    const { promise, reject } = this.#result(this.#sent++)
+    promise.catch(() => undefined)
+    reject(cause)
+    return this
   }
 
   next(): Promise<IteratorResult<Uint8Array>> {
-    this.reads++
-    const ready = this.#ready.shift()
-    if (ready) return ready
-    const request = Promise.withResolvers<IteratorResult<Uint8Array>>()
-    this.#waiting.push(request)
-    return request.promise
+    return this.#result(this.reads++).promise
   }
 
-  return(): Promise<IteratorResult<Uint8Array>> {
+  async return(): Promise<IteratorResult<Uint8Array>> {
     this.stopped = true
-    return Promise.resolve({ done: true, value: undefined })
+    return { done: true, value: undefined }
   }
 
   [Symbol.asyncIterator](): this {
     return this
   }
 
-  #deliver(result: Promise<IteratorResult<Uint8Array>>): this {
-    const request = this.#waiting.shift()
-    if (request) request.resolve(result)
-    else this.#ready.push(result)
-    return this
+  #result(n: number): PromiseWithResolvers<IteratorResult<Uint8Array>> {
+    return (this.#results[n] ??= Promise.withResolvers())
   }
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { rm, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { GIF, PDF, PNG, pngOf } from '../../samples.ts'
 import { expectProblem, MAX_FILE_BYTES, serverForFile, startServer } from '../harness.ts'
 import { concat, field, file, form, get, post } from '../multipart.ts'
@@ -111,7 +111,6 @@ describe('Downloads', () => {
 
   it('a client that disconnects during a download causes a warning in the log and no error', async () => {
     const large = await startServer({ policy: { maxFileSize: 32 * MAX_FILE_BYTES } })
-    onTestFinished(() => large.close())
     const media = await large.accepts(post(form(file(pngOf(32 * MAX_FILE_BYTES)))))
     const wire = await large.connect().send(get(`/media/${media.id}/content/`))
     expect(await wire.status()).toBe(200)
@@ -131,7 +130,6 @@ describe('Files that the storage has lost', () => {
         return storage
       },
     })
-    onTestFinished(() => broken.close())
     const { id } = await broken.accepts(post(form(file(pngOf(900_067)))))
     const [key = ''] = (await broken.stored()).map(({ storageKey }) => storageKey)
     return { broken, id, path: join(files, key.slice(-2), key) }

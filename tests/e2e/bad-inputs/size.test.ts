@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, describe, expect, it, vi } from 'vitest'
 import { noise, pngOf } from '../../samples.ts'
-import { expectProblem, MAX_FILE_BYTES, serverForFile, startServer, type TestServer } from '../harness.ts'
+import { expectProblem, MAX_FILE_BYTES, serverForFile, startServer } from '../harness.ts'
 import { begin, chunk, concat, END, field, file, form, part, post, postChunked, postInOneChunk } from '../multipart.ts'
 
 const server = await serverForFile()
@@ -132,12 +132,8 @@ describe('Clients that disconnect', () => {
   })
 })
 
-describe('Slow clients', () => {
-  let slow: TestServer
-  beforeAll(async () => {
-    slow = await startServer({ pace: { idleSeconds: 0.5 }, headerTimeoutSeconds: 1 })
-  })
-  afterAll(() => slow.close())
+describe('Slow clients', async () => {
+  const slow = await startServer({ pace: { idleSeconds: 0.5 }, headerTimeoutSeconds: 1 }, afterAll)
 
   it('a client that sends its headers too slowly is disconnected, possibly after a 408', async () => {
     const trickle = async () => {

@@ -6,11 +6,10 @@ import { begin, concat, field, file, form, post } from '../multipart.ts'
 import { json } from '../wire.ts'
 
 // Thousands of uploads to a disk would mostly wait for it.
-const server = await startServer({ wrapStorage: () => new MemoryFileStorage() })
+const server = await startServer({ wrapStorage: () => new MemoryFileStorage() }, afterAll)
 afterEach(() =>
   vi.waitFor(async () => expect((await server.rows()).map(({ state }) => state)).not.toContain('receiving')),
 )
-afterAll(() => server.close())
 
 /** The status and body of the answer, without the fields that differ in every answer. */
 async function answerTo(...pieces: Buffer[]): Promise<object> {

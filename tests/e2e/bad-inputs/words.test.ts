@@ -5,7 +5,6 @@ import { PNG, pngOf } from '../../samples.ts'
 import { type Accepted, serverForFile } from '../harness.ts'
 import { field, file, form, post, postInOneChunk } from '../multipart.ts'
 import { json } from '../wire.ts'
-import { NAUGHTY } from './naughty-strings.ts'
 
 const server = await serverForFile()
 
@@ -52,6 +51,76 @@ describe('Tags', () => {
     },
   )
 })
+
+/** Visible text of one line that has caused bugs in other programs. */
+const NAUGHTY = [
+  'undefined',
+  'null',
+  'NaN',
+  '[object Object]',
+  'true',
+  '0',
+  '-1',
+  '1e1000',
+  '0x0',
+  '-9223372036854775809',
+  '1.7976931348623157e309',
+  '１２３',
+  '١٢٣',
+  ',./;[]-='.replaceAll(',', ''),
+  '<>?:"{}|_+',
+  '!@#$%^&*()`~',
+  'Ω≈ç√∫˜µ≤≥÷',
+  'åß∂ƒ©˙∆˚¬…æ',
+  '¸˛Ç◊ı˜Â¯˘¿',
+  '⅛⅜⅝⅞',
+  'ЁЂЃЄЅІЇЈЉЊ',
+  '⁰⁴⁵₀₁₂',
+  'ด้้้้้็็็็็้้้้้็็็็็',
+  '田中さんにあげて下さい',
+  '和製漢語',
+  '𠜎𠜱𠝹𠱓',
+  'Ⱥ',
+  'ȺȾ',
+  'İIıi',
+  'ǅ ß ẞ ﬀ',
+  'ヽ༼ຈل͜ຈ༽ﾉ ヽ༼ຈل͜ຈ༽ﾉ',
+  '(╯°□°）╯︵ ┻━┻',
+  '😍🇺🇸👨‍👩‍👧‍👦👾🙇🏽',
+  '0️⃣ 1️⃣ 2️⃣',
+  'הָיְתָהtestالصفحات التّحول',
+  '﷽ﷺ',
+  'مُنَاقَشَةُ سُبُلِ',
+  'a\u00adb\u200dc',
+  '\u00a0x\u3000',
+  'Z̮̞̠͙͔ͅḀ̗̞͈̻̗Ḷ͙͎̯̹̞͓G̻O̭̗̮',
+  'ʇǝɯɐ ʇᴉs ɹolop',
+  '𝕿𝖍𝖊 𝖖𝖚𝖎𝖈𝖐',
+  '<foo val=“bar” />',
+  '</textarea><script>alert(123)</script>',
+  'javascript:alert(1);',
+  "1' OR '1'='1",
+  '$(touch x)`touch x`',
+  '%d%s%n%x',
+  '%2e%2e%2f',
+  'file:///etc/passwd',
+  '\\\\server\\share\\x',
+  'CON',
+  'LPT1',
+  '() { 0; }; touch x',
+  '{% print 1 %}${7*7}#{7*7}',
+  '=1+1|cmd',
+  '@SUM(1+1)',
+  '--version',
+  '-',
+  '~root',
+  '.htaccess',
+  'The quic\b\b\b\b\b\bk'.replaceAll('\b', ''),
+  'Powerلُلُصّبُلُلصّبُررً ॣ ॣh ॣ ॣ冗',
+  'జ్ఞ‌ా',
+  '🏳0🌈️',
+  'x'.repeat(64),
+]
 
 describe('Text that other programs interpret', () => {
   it.each([

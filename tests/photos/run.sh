@@ -8,4 +8,4 @@ from=$(cd "$folder" && echo 'module photos' >go.mod && go mod download -json "$m
 rm -r "$folder"
 PHOTOS=$(find "$from/testdata/images" -name '*.jpg' ! -path '*/goexif/*' ! -path '*fuzz*' ! -path '*corrupt*' | sort)
 export PHOTOS
-exec npx vitest run tests/photos --reporter=verbose
+exec npx vitest run --root tests/photos --reporter=verbose

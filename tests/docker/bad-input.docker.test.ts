@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
+import { stripVTControlCharacters } from 'node:util'
 import { expect } from 'vitest'
 import { withServices } from '../services.ts'
 import { docker, it, type Project } from './project.ts'
@@ -14,8 +15,11 @@ const WITHIN = { timeout: 40_000 }
  */
 async function startsNot(project: Project, reason: RegExp): Promise<void> {
   const { stderr } = await project.attempt('up', '--detach', 'web')
-  const lines = async () =>
-    `${stderr}\n${await project.compose('logs', '--no-color', '--no-log-prefix', 'web')}`.split('\n')
+  const lines = async () => {
+    const logs = await project.compose('logs', '--no-color', '--no-log-prefix', 'web')
+    // Compose writes a sequence that clears the line.
+    return stripVTControlCharacters(`${stderr}\n${logs}`).split('\n')
+  }
   await expect.poll(lines, WITHIN).toContainEqual(expect.stringMatching(reason))
   expect(await lines(), 'a stack trace').not.toContainEqual(expect.stringMatching(/^\s+at |\\n {4}at /))
   await expect.poll(async () => (await project.states())['web'], WITHIN).toMatch(DOWN)

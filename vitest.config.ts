@@ -9,7 +9,7 @@ const SLOW = [
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...(process.env['CI'] ? [] : SLOW)],
+    exclude: [...configDefaults.exclude, '**/*.docker.test.ts', 'tests/photos/**', ...(process.env['CI'] ? [] : SLOW)],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Of a condition that is waited for, on a machine that does other things, too.

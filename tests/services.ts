@@ -4,6 +4,7 @@ const SERVICES = {
   POSTGRES_URL: 'a PostgreSQL server',
   MONGODB_URL: "a server that speaks MongoDB's protocol",
   REDIS_URL: 'a Redis server',
+  DOCKER_HOST: 'a Docker engine',
 } as const
 
 export type Service = keyof typeof SERVICES

@@ -4,32 +4,20 @@
 # PyPI and npm; python3 with venv is needed. Exit status 0: neither found anything.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-
-temp=$(mktemp -d)
-server=
-clean_up() {
-  if [[ -n $server ]]; then
-    kill -TERM "$server" 2>/dev/null || true
-    wait "$server" 2>/dev/null || true
-  fi
-  rm -rf "$temp"
-}
-trap clean_up EXIT
+# shellcheck source=tests/services/lib.sh
+source tests/services/lib.sh
 
 node=$PWD/node_modules/.bin/node
-PORT=0 LOG_LEVEL=info DATA_DIR="$temp/data" "$node" src/main/cli.ts serve >"$temp/log" &
-server=$!
-for _ in {1..300}; do
-  grep -q 'ready for uploads' "$temp/log" && break
-  kill -0 "$server" || exit 1
-  sleep 0.1
-done
-url=$(sed -n 's/.*listening on \(http[^"]*\)".*/\1/p' "$temp/log")
+serve() { PORT=$port LOG_LEVEL=info DATA_DIR="$dir/data" exec "$node" src/main/cli.ts serve; }
+answers() { grep -q 'ready for uploads' "$dir/log"; }
+new_folder
+start_somewhere
+url=http://127.0.0.1:$port
 
 echo "a client generated from $url/schema/"
-mkdir "$temp/client"
-cp tests/api/client.ts "$temp/client/"
-cd "$temp/client"
+mkdir "$dir/client"
+cp tests/api/client.ts "$dir/client/"
+cd "$dir/client"
 echo '{ "type": "module" }' >package.json
 npm install --silent --no-audit --no-fund typescript@5 openapi-typescript@7 openapi-fetch @types/node
 npx openapi-typescript "$url/schema/?format=json" -o api.ts
@@ -37,7 +25,7 @@ npx tsc --strict --noEmit --module nodenext --target es2022 --allowImportingTsEx
 "$node" client.ts "$url"
 cd - >/dev/null
 
-python3 -m venv "$temp/venv"
-"$temp/venv/bin/pip" --quiet --disable-pip-version-check install schemathesis
-"$temp/venv/bin/schemathesis" --config-file tests/api/schemathesis.toml run "$url/schema/?format=json" --url "$url" \
+python3 -m venv "$dir/venv"
+"$dir/venv/bin/pip" --quiet --disable-pip-version-check install schemathesis
+"$dir/venv/bin/schemathesis" --config-file tests/api/schemathesis.toml run "$url/schema/?format=json" --url "$url" \
   --max-examples "${MAX_EXAMPLES:-100}" --seed "${SEED:-1}"

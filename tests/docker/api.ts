@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises'
+import { readFileSync } from 'node:fs'
 import { sha256 } from '../samples.ts'
+import { uploadForm } from '../support/upload-form.ts'
 
 export const ADDRESS = 'http://127.0.0.1:8000'
-const TIMEOUT_MS = 15_000
+export const PICTURE = readFileSync(new URL('../samples/picture.jpg', import.meta.url))
+const timeout = () => ({ signal: AbortSignal.timeout(15_000) })
 
 export interface Uploaded {
   readonly id: string
@@ -11,19 +13,14 @@ export interface Uploaded {
   readonly sha256: string
 }
 
-export const picture = (): Promise<Buffer> => readFile(new URL('../samples/picture.jpg', import.meta.url))
-
 /** Uploads once. @returns The status, 0 where the connection failed, and what was uploaded. */
-export async function upload(filename: string, bytes: Buffer): Promise<{ status: number; media?: Uploaded }> {
-  const form = new FormData()
-  form.set('title', filename)
-  form.set('file', new Blob([new Uint8Array(bytes)], { type: 'image/jpeg' }), filename)
+export async function upload(filename: string, bytes = PICTURE): Promise<{ status: number; media?: Uploaded }> {
+  const body = uploadForm(bytes, filename)
+  body.set('title', filename)
   try {
-    const signal = AbortSignal.timeout(TIMEOUT_MS)
-    const response = await fetch(`${ADDRESS}/upload/`, { method: 'POST', body: form, signal })
-    if (response.status === 201) return { status: 201, media: (await response.json()) as Uploaded }
-    await response.arrayBuffer()
-    return { status: response.status }
+    const response = await fetch(`${ADDRESS}/upload/`, { method: 'POST', body, ...timeout() })
+    const text = await response.text()
+    return response.status === 201 ? { status: 201, media: JSON.parse(text) as Uploaded } : { status: response.status }
   } catch {
     return { status: 0 }
   }
@@ -31,19 +28,13 @@ export async function upload(filename: string, bytes: Buffer): Promise<{ status:
 
 /** @returns The digest of the content, or the status of the response. */
 export async function digestOf(id: string): Promise<string> {
-  const response = await fetch(`${ADDRESS}/media/${id}/content/`, {
-    redirect: 'manual',
-    signal: AbortSignal.timeout(TIMEOUT_MS),
-  })
-  if (response.status === 200) return sha256(await response.bytes())
-  await response.arrayBuffer()
+  let response = await fetch(`${ADDRESS}/media/${id}/content/`, { redirect: 'manual', ...timeout() })
   const location = response.headers.get('location')
-  if (response.status !== 307 || !location) return String(response.status)
-  // Browsers and curl resolve names of localhost to this machine. Some resolvers do not.
-  const at = new URL(location)
-  if (at.hostname.endsWith('.localhost')) at.hostname = '127.0.0.1'
-  const redirected = await fetch(at, { signal: AbortSignal.timeout(TIMEOUT_MS) })
-  return redirected.status === 200 ? sha256(await redirected.bytes()) : `307 and ${redirected.status}`
+  if (response.status === 307 && location) {
+    // Browsers and curl resolve names of localhost to this machine. Some resolvers do not.
+    response = await fetch(location.replace(/(?<=^http:\/\/)\w+\.localhost\b/, '127.0.0.1'), timeout())
+  }
+  return response.status === 200 ? sha256(await response.bytes()) : String(response.status)
 }
 
 /** All media items, by the pages of the list. */

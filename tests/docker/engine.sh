@@ -7,28 +7,30 @@
 # Uses the engine of DOCKER_HOST if it answers. Otherwise the script starts an engine, which requires root and
 # mmdebstrap: the packages of engine, Compose and buildx of Debian 13, in their own root folder and namespaces. This
 # engine has stand-ins for the base images, because it needs no image registry: see images/Dockerfile. Both are kept in
-# ${XDG_CACHE_HOME:-~/.cache}/mediaport/docker. If no engine can run, the command is skipped. The exit status is then 2
-# if CI or REQUIRE_SERVICES is set.
+# ${XDG_CACHE_HOME:-~/.cache}/mediaport/docker. If no engine can run, the command runs without DOCKER_HOST, so that the
+# tests are skipped. If CI or REQUIRE_SERVICES is set, the exit status is then 2.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/services/lib.sh
 source "$here/../services/lib.sh"
-if (($# == 0)); then
-  say 'usage: tests/docker/engine.sh COMMAND [ARGUMENT…]'
-  exit 2
-fi
+needs_command "$@"
 
 if [[ -n ${DOCKER_HOST:-} ]] && docker version >/dev/null 2>&1 && docker compose version >/dev/null 2>&1; then run "$@"; fi
 
-# A missing engine is a failure only if everything must be tested.
-cannot() {
-  say "skipped, no Docker engine: $1. Set DOCKER_HOST to use one that runs, such as unix:///var/run/docker.sock"
-  [[ -z ${CI:-}${REQUIRE_SERVICES:-} ]] && exit 0
-  exit 2
-}
-((EUID == 0)) || cannot 'starting one needs root'
-command -v mmdebstrap >/dev/null || cannot 'mmdebstrap is not installed'
-unshare --mount --pid --fork true 2>/dev/null || cannot 'this machine allows no new namespaces'
+reason=
+if ((EUID != 0)); then
+  reason='starting one needs root'
+elif ! command -v mmdebstrap >/dev/null; then
+  reason='mmdebstrap is not installed'
+elif ! unshare --mount --pid --fork true 2>/dev/null; then
+  reason='this machine allows no new namespaces'
+fi
+if [[ -n $reason ]]; then
+  say "no Docker engine: $reason. Set DOCKER_HOST to use one that runs, such as unix:///var/run/docker.sock"
+  if [[ -n ${CI:-}${REQUIRE_SERVICES:-} ]]; then exit 2; fi
+  unset DOCKER_HOST
+  run "$@"
+fi
 
 cache=${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/mediaport/docker
 mkdir -p "$cache/data"
@@ -36,38 +38,34 @@ exec 9>"$cache/lock"
 flock 9
 new_folder
 
-took() { say "$1: $(($(date +%s) - $2)) s"; }
-
-# debian NAME PACKAGES: makes a Debian 13 as $cache/NAME.tar, with the mirror and the proxy of this machine's apt.
+# Makes a Debian 13 with the mirror and the proxy of this machine's apt.
+#
+#   debian PATH PACKAGES        PATH: a new folder, or a tar file
 debian() {
-  local start mirror
-  start=$(date +%s)
+  local new=$cache/new-${1##*/} conf=$dir/${1##*/}.conf mirror
   # shellcheck disable=SC2016 # the dollar is apt's
   mirror=$(apt-get indextargets --format '$(REPO_URI)' 2>/dev/null | grep '/debian/\?$' || echo http://deb.debian.org/debian)
-  apt-config dump Acquire >"$dir/$1.conf"
-  mmdebstrap --quiet --variant=minbase --include="$2" --aptopt="$dir/$1.conf" --dpkgopt='path-exclude=/usr/share/doc/*' \
+  apt-config dump Acquire >"$conf"
+  rm -rf "$new"
+  mmdebstrap --quiet --variant=minbase --include="$2" --aptopt="$conf" --dpkgopt='path-exclude=/usr/share/doc/*' \
     --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
     --customize-hook='mkdir -p "$1/etc/ssl/certs" && cp -L /etc/ssl/certs/ca-certificates.crt "$1/etc/ssl/certs/"' \
-    --customize-hook="cp $dir/$1.conf \"\$1/etc/apt/apt.conf.d/90host\"" \
-    trixie "$dir/$1.tar" "${mirror%%$'\n'*}" >&2
+    --customize-hook="cp $conf \"\$1/etc/apt/apt.conf.d/90host\"" trixie "$new" "${mirror%%$'\n'*}" >&2
   # The final name is given only to a complete file.
-  mv "$dir/$1.tar" "$cache/$1.tar.new" && mv "$cache/$1.tar.new" "$cache/$1.tar"
-  took "$1" "$start"
+  mv "$new" "$1"
 }
 
-root=$cache/engine
-if [[ ! -d $root || ! -s $cache/base.tar ]]; then
+root=$cache/engine base=$cache/base.tar
+if [[ ! -d $root || ! -s $base ]]; then
   say 'fetching a Docker engine and a base image from Debian, once'
-  debian base ca-certificates,libatomic1,libstdc++6 &
-  base=$!
-  debian engine ca-certificates,docker.io,docker-cli,docker-compose,docker-buildx,iptables
-  wait "$base"
-  rm -rf "$root.new" && mkdir "$root.new" && tar -xf "$cache/engine.tar" -C "$root.new" && rm "$cache/engine.tar"
-  mv "$root.new" "$root"
+  rm -rf "$root" "$base"
+  debian "$base" ca-certificates,libatomic1,libstdc++6 &
+  pid=$!
+  debian "$root" ca-certificates,docker.io,docker-cli,docker-compose,docker-buildx,iptables
+  wait "$pid"
 fi
 
 # The new PID namespace ends all containers with the engine, and the mount namespace removes all mounts.
-start=$(date +%s)
 # shellcheck disable=SC2016 # the inner shell's variables
 unshare --mount --pid --fork --kill-child bash -euc '
   root=$1 data=$2 dir=$3
@@ -99,11 +97,32 @@ server=$unshared
 answers() { docker version >/dev/null 2>&1; }
 ready || fail 'the engine did not start:'
 server=$(awk '{ print $1 }' "/proc/$unshared/task/$unshared/children")
-took 'engine started' "$start"
 
-# Removes the remains of a walk that was killed.
+# Removes the remains of tests that were killed.
 docker ps --all --quiet | xargs --no-run-if-empty docker rm --force >/dev/null
 docker volume ls --quiet | xargs --no-run-if-empty docker volume rm >/dev/null
 docker image prune --force >/dev/null
-"$here/images.sh" "$cache/base.tar" >&2 || fail 'the base images could not be made'
+
+# Builds the stand-ins of images/Dockerfile. The engine keeps them under a tag of their content.
+images() {
+  local context=$dir/images modules=$here/../../node_modules
+  cp -r "$here/images" "$context"
+  ln "$base" "$context/base.tar" 2>/dev/null || cp "$base" "$context/base.tar"
+  cp "$modules/node/bin/node" "$context/node"
+  cp "$("$here/../services/ferretdb/build.sh")" "$context/ferretdb"
+  cd "$context"
+  tar -xzf "$(npm pack --silent npm@11.6.0)" && mv package npm
+  printf '%s\n' "registry=$(npm config get registry)" 'cafile=/etc/ssl/certs/ca-certificates.crt' >npmrc
+  for image in node:26-slim postgres:17 redis:8 mongo:8; do
+    docker build --quiet --target "${image%:*}" --tag "$image" .
+  done
+  docker tag redis:8 "$tag"
+}
+
+tag=mediaport-stand-ins:$({
+  declare -f images
+  cat "$here"/images/* "$here"/../services/ferretdb/{build.sh,go.sum} "$here"/../../node_modules/node/package.json
+  stat -c %s.%Y "$base"
+} | sha256sum | cut -c1-16)
+if ! docker image inspect "$tag" >/dev/null 2>&1; then (images) >&2; fi
 run "$@"

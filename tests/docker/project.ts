@@ -1,59 +1,79 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout } from 'node:timers/promises'
-import { attempt, type CommandOptions, type Result, run } from './command.ts'
+import { promisify } from 'node:util'
+import { test } from 'vitest'
 
 const ROOT = new URL('../../', import.meta.url).pathname
 /** Differs from the name in the compose file, so that an installation on the same engine is not affected. */
 const NAME = 'mediaport-walk'
-const IMAGEKIT = ['-f', 'docker-compose.yml', '-f', 'docker-compose.imagekit.yml']
+/** Archives the files of the project without those that git ignores. */
+const WORKING_TREE = 'git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-failed-read -T -'
 
+export const IMAGEKIT = ['-f', 'docker-compose.yml', '-f', 'docker-compose.imagekit.yml']
+/** `npm run docker:full` sets it. */
+export const IS_FULL = process.env['FULL'] === '1'
 export const SERVICES = ['web', 'worker', 'db', 'mongo', 'redis'] as const
 export type Service = (typeof SERVICES)[number]
-export type State = 'running' | 'healthy' | 'absent' | (string & {})
+/** What `states` returns if all services run, and no others. */
+export const HEALTHY = Object.fromEntries(SERVICES.map((service) => [service, 'healthy']))
 
-/** A copy of the project's files as a new user has them, without files that git ignores, and its containers. */
+interface Result {
+  /** The exit status. Undefined is success. */
+  readonly code?: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a command. Throws if it fails. */
+async function run([file = '', ...args]: readonly string[], cwd = ROOT): Promise<Result> {
+  const env = { ...process.env, COMPOSE_PROJECT_NAME: NAME }
+  const running = promisify(execFile)(file, args, { cwd, env, maxBuffer: 2 ** 26 })
+  running.child.stdin?.end()
+  return running
+}
+
+/** Runs a command of Docker. Throws if it fails. */
+export const docker = async (...args: readonly string[]): Promise<string> =>
+  (await run(['docker', ...args])).stdout.trim()
+
+/**
+ * Kills a process of the engine as the kernel does when memory is exhausted. After `docker kill` the engine would not
+ * restart the container. The engine may have its own PID namespace.
+ */
+export async function kill({ State: { Pid } }: Container): Promise<void> {
+  await docker('run', '--rm', '--pid=host', '--privileged', '--entrypoint=sh', 'redis:8', '-c', `kill -9 ${Pid}`)
+}
+
+/** A copy of the project's files as a new user has them, and its containers. */
 export class Project {
-  readonly folder: string
+  readonly #folder: string
 
   private constructor(folder: string) {
-    this.folder = folder
+    this.#folder = folder
   }
 
-  static async copy(): Promise<Project> {
+  /** @param archive A shell command that writes the files as a tar archive. */
+  static async copy(archive = WORKING_TREE): Promise<Project> {
     const folder = await mkdtemp(join(tmpdir(), 'mediaport-docker-'))
-    const script =
-      'git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-failed-read -T - | tar -x -C "$1"'
-    await run(['bash', '-c', script, '-', folder], { cwd: ROOT })
+    await run(['bash', '-c', `${archive} | tar -x -C "$1"`, '-', folder])
     return new Project(folder)
   }
 
-  /** A copy of a commit, with the same containers and volumes. */
-  static async copyOfCommit(commit: string): Promise<Project | undefined> {
-    const folder = await mkdtemp(join(tmpdir(), 'mediaport-docker-'))
-    const script = 'git archive "$1" | tar -x -C "$2"'
-    const { status } = await attempt(['bash', '-o', 'pipefail', '-c', script, '-', commit, folder], { cwd: ROOT })
-    if (status === 0) return new Project(folder)
-    await rm(folder, { recursive: true })
-    return undefined
+  /** Runs a script. Throws if it fails. */
+  shell(script: string): Promise<Result> {
+    return run(['bash', '-c', script], this.#folder)
   }
 
-  /** Runs commands of the documentation. */
-  shell(script: string, options?: CommandOptions): Promise<Result> {
-    return attempt(['bash', '-c', script], { cwd: this.folder, env: { COMPOSE_PROJECT_NAME: NAME }, ...options })
-  }
-
+  /** Runs a command of Compose, which may fail. */
   attempt(...args: readonly string[]): Promise<Result> {
-    return attempt(['docker', 'compose', '--project-name', NAME, ...args], { cwd: this.folder })
+    return run(['docker', 'compose', ...args], this.#folder).catch((error: Result) => error)
   }
 
-  compose(...args: readonly string[]): Promise<string> {
-    return run(['docker', 'compose', '--project-name', NAME, ...args], { cwd: this.folder })
-  }
-
-  withImagekit(...args: readonly string[]): Promise<string> {
-    return this.compose(...IMAGEKIT, ...args)
+  /** Runs a command of Compose. Throws if it fails. */
+  async compose(...args: readonly string[]): Promise<string> {
+    return (await run(['docker', 'compose', ...args], this.#folder)).stdout.trim()
   }
 
   up(...args: readonly string[]): Promise<string> {
@@ -62,65 +82,71 @@ export class Project {
 
   /** Removes the containers and their data. */
   async clear(): Promise<void> {
-    await this.withImagekit('down', '--volumes', '--remove-orphans', '--timeout', '2')
-    await rm(join(this.folder, '.env'), { force: true })
+    await this.compose('down', '--volumes', '--remove-orphans', '--timeout', '2')
+    await rm(join(this.#folder, '.env'), { force: true })
   }
 
   async remove(): Promise<void> {
     await this.clear()
-    await rm(this.folder, { recursive: true })
+    await rm(this.#folder, { recursive: true })
   }
 
-  writeEnv(variables: Readonly<Record<string, string>>): Promise<void> {
-    const lines = Object.entries(variables).map(([name, value]) => `${name}=${value}\n`)
-    return writeFile(join(this.folder, '.env'), lines.join(''))
+  read(path: string): Promise<string> {
+    return readFile(join(this.#folder, path), 'utf8')
   }
 
-  async inspect(service: string): Promise<Container> {
-    const [container] = JSON.parse(
-      await run(['docker', 'inspect', await this.compose('ps', '--all', '--quiet', service)]),
-    )
-    return container
+  write(path: string, text: string): Promise<void> {
+    return writeFile(join(this.#folder, path), text)
   }
 
   /**
-   * The health of a running container (`healthy`, `starting` or `unhealthy`), or its state. `absent` without a
-   * container.
+   * The blocks of shell commands in a section of a document.
+   * @param heading Such as `## With Docker`. The section ends at the next heading of that level or above.
    */
-  async state(service: string): Promise<string> {
-    const ids = await this.compose('ps', '--all', '--quiet', service)
-    if (ids === '') return 'absent'
-    const { State } = await this.inspect(service)
-    return State.Status === 'running' ? (State.Health?.Status ?? 'running') : State.Status
+  async documented(path: string, heading: string): Promise<readonly string[]> {
+    const [, section] = (await this.read(path)).split(`\n${heading}\n`)
+    if (section === undefined) throw new Error(`${path} has no section ${heading}.`)
+    const [text = ''] = section.split(new RegExp(`\n#{1,${heading.indexOf(' ')}} `))
+    return [...text.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, commands = '']) => commands)
   }
 
-  states(): Promise<readonly string[]> {
-    return Promise.all(SERVICES.map((service) => this.state(service)))
+  /** The containers by their service, also those of services that the compose file no longer has. */
+  async containers(): Promise<Readonly<Record<string, Container>>> {
+    const ids = await this.compose('ps', '--all', '--orphans', '--quiet')
+    if (ids === '') return {}
+    const containers = JSON.parse(await docker('inspect', ...ids.split('\n'))) as Container[]
+    return Object.fromEntries(containers.map((each) => [each.Config.Labels['com.docker.compose.service'], each]))
   }
 
-  /** The ids and start times of the containers, which change if one is replaced or restarted. */
-  lives(): Promise<readonly string[]> {
-    return Promise.all(
-      SERVICES.map(async (service) => {
-        const { Id, State } = await this.inspect(service)
-        return `${service} ${Id.slice(0, 12)} ${State.StartedAt}`
-      }),
+  async container(service: string): Promise<Container> {
+    const { [service]: container } = await this.containers()
+    if (!container) throw new Error(`${service} has no container.`)
+    return container
+  }
+
+  /** The health of each running container (`healthy`, `starting` or `unhealthy`), or the state of another one. */
+  async states(): Promise<Readonly<Record<string, string>>> {
+    const containers = Object.entries(await this.containers())
+    return Object.fromEntries(
+      containers.map(([service, { State }]) => [
+        service,
+        State.Status === 'running' ? (State.Health?.Status ?? 'running') : State.Status,
+      ]),
     )
-  }
-
-  logs(service: string): Promise<string> {
-    return this.compose('logs', '--no-color', '--no-log-prefix', service)
   }
 }
 
 export interface Container {
   readonly Id: string
+  readonly Config: { readonly Labels: Readonly<Record<string, string>> }
   readonly State: {
     readonly Status: string
+    readonly ExitCode: number
     readonly Pid: number
     readonly StartedAt: string
     readonly Health?: { readonly Status: string }
   }
+  readonly Mounts: readonly { readonly Name: string }[]
   readonly HostConfig: {
     readonly ReadonlyRootfs: boolean
     readonly SecurityOpt: readonly string[] | null
@@ -132,15 +158,10 @@ export interface Container {
   }
 }
 
-/**
- * Waits until a condition is true.
- * @returns Whether it became true in time.
- */
-export async function becomes(isTrue: () => Promise<boolean>, timeoutMs: number): Promise<boolean> {
-  const until = performance.now() + timeoutMs
-  while (!(await isTrue())) {
-    if (performance.now() > until) return false
-    await setTimeout(300)
-  }
-  return true
-}
+/** Tests share one project, which is removed after the last one. Each file starts with a project in any state. */
+// oxlint-disable-next-line no-empty-pattern -- Vitest reads the names of other fixtures from the pattern
+export const it = test.extend('project', { scope: 'worker' }, async ({}, { onCleanup }) => {
+  const project = await Project.copy()
+  onCleanup(() => project.remove())
+  return project
+})

@@ -4,9 +4,8 @@
 set -euo pipefail
 module=github.com/bep/imagemeta@v0.12.0
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder" && printf 'module photos\n' >go.mod
-from=$(go mod download -json "$module" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
-cd - >/dev/null
-mapfile -t photos < <(find "$from/testdata/images" -name '*.jpg' ! -path '*/goexif/*' ! -path '*fuzz*' ! -path '*corrupt*' | sort)
-exec node tests/photos/compare.ts "${photos[@]}"
+from=$(cd "$folder" && echo 'module photos' >go.mod && go mod download -json "$module" | sed -n 's/.*"Dir": "\(.*\)".*/\1/p')
+rm -r "$folder"
+PHOTOS=$(find "$from/testdata/images" -name '*.jpg' ! -path '*/goexif/*' ! -path '*fuzz*' ! -path '*corrupt*' | sort)
+export PHOTOS
+exec npx vitest run --root tests/photos --reporter=verbose

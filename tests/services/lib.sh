@@ -1,6 +1,5 @@
-# Sourced by the other scripts of this folder, each of which runs a command with a new server. The server is a child of
-# the script and its files are in a new folder of /tmp. Both are removed when the command ends or the script is
-# interrupted.
+# Sourced by scripts that run a command with a new server. The server is a child of the script and its files are in a new
+# folder of /tmp. Both are removed when the command ends or the script is interrupted.
 # shellcheck shell=bash
 
 name=$(basename "$0")
@@ -15,15 +14,12 @@ say() { printf '%s: %s\n' "$name" "$*" >&2; }
 
 needs_command() {
   if (($# > 0)); then return; fi
-  say "usage: tests/services/$name COMMAND [ARGUMENT…]"
+  say "usage: $0 COMMAND [ARGUMENT…]"
   exit 2
 }
 
 # Not in TMPDIR, because its path may be too long for a socket (107 bytes) or inaccessible to another user.
 new_folder() { dir=$(mktemp -d "/tmp/mediaport-${name%.sh}.XXXXXX"); }
-
-# Below the ephemeral ports of the kernel. Only binding shows whether the port is free; if not, another one is tried.
-random_port() { echo $((20000 + (RANDOM % 12000))); }
 
 # Ends a process of this script: gracefully, and by force after ten seconds.
 end() {
@@ -56,13 +52,18 @@ fail() {
   exit 1
 }
 
-# Starts the server on random ports until one is free, and waits until it answers. The caller defines `start`, which
-# sets `server` and logs to $dir/log, and `answers`. A log with "address already in use" or "could not bind" means that
-# the port is not free.
+# Starts the server on random ports until one is free, and waits until it answers. The caller defines `serve`, which
+# becomes the server on port $port, and `answers`. The server logs to $dir/log. A log with "address already in use" or
+# "could not bind" means that the port is not free.
 start_somewhere() {
   for attempt in {1..20}; do
-    port=$(random_port)
-    start
+    # Below the ephemeral ports of the kernel. Only binding shows whether the port is free.
+    port=$((20000 + (RANDOM % 12000)))
+    # Job control gives the server its own process group, so that Ctrl-C ends the command first.
+    set -m
+    serve </dev/null >"$dir/log" 2>&1 &
+    server=$!
+    set +m
     if ready; then return; fi
     server=
     if ((attempt == 20)) || ! grep -qiE 'address already in use|could not bind' "$dir/log"; then

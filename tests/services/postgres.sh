@@ -13,20 +13,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 needs_command "$@"
 
 # The newest version of Debian, or else that of PATH.
-initdb=
-mapfile -t candidates < <(printf '%s\n' /usr/lib/postgresql/*/bin/initdb | sort -rV)
-for candidate in "${candidates[@]}" "$(command -v initdb || true)" /usr/local/bin/initdb; do
-  if [[ -x $candidate ]]; then
-    initdb=$(readlink -f "$candidate")
-    break
-  fi
-done
+initdb=$({ command -v initdb || true; compgen -G '/usr/lib/postgresql/*/bin/initdb' | sort -V || true; } | tail -1)
 if [[ -z $initdb ]]; then
-  say 'PostgreSQL is not installed: no initdb in /usr/lib/postgresql/*/bin, PATH or /usr/local/bin'
+  say 'PostgreSQL is not installed: no initdb in /usr/lib/postgresql/*/bin or PATH'
   say 'On Debian: apt-get install postgresql'
   exit 2
 fi
-bin=${initdb%/*}
+bin=$(dirname "$(readlink -f "$initdb")")
 
 # The settings of another cluster must not affect the tools or the command.
 unset "${!PG@}"
@@ -48,13 +41,9 @@ if ((EUID == 0)); then chown "$user" "$dir"; fi
 (in_dir "$bin/initdb" -D data -U postgres --auth=trust --encoding=UTF8 --locale=C.UTF-8 --no-sync) >"$dir/log" 2>&1 ||
   fail 'initdb failed:'
 
-# Job control gives the server its own process group, so that Ctrl-C ends the command first.
-start() {
-  set -m
+serve() {
   in_dir "$bin/postgres" -D data -p "$port" -c listen_addresses=127.0.0.1 -c "unix_socket_directories=$dir" \
-    -c max_connections=200 -c fsync=on </dev/null >"$dir/log" 2>&1 &
-  server=$!
-  set +m
+    -c max_connections=200 -c fsync=on
 }
 # Over the socket in the new folder, because another server might answer on the port.
 answers() { "$bin/pg_isready" -q -h "$dir" -p "$port"; }

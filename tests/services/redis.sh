@@ -15,16 +15,11 @@ if ! command -v redis-server >/dev/null; then
   say 'On Debian: apt-get install redis-server'
   exit 2
 fi
-new_folder
-
-start() {
-  set -m
-  redis-server --bind 127.0.0.1 --port "$port" --dir "$dir" --unixsocket "$dir/socket" --save '' --appendonly no \
-    </dev/null >"$dir/log" 2>&1 &
-  server=$!
-  set +m
+serve() {
+  exec redis-server --bind 127.0.0.1 --port "$port" --dir "$dir" --unixsocket "$dir/socket" --save '' --appendonly no
 }
 answers() { [[ $(redis-cli -s "$dir/socket" ping 2>/dev/null) == PONG ]]; }
+new_folder
 start_somewhere
 
 export REDIS_URL="redis://127.0.0.1:$port"

@@ -67,6 +67,8 @@ export class PgBossJobs implements Outbox<TransactionLike> {
         ? { connectionString: database, ...POOL_OPTIONS }
         : { db: database, backend: 'pglite' }),
       schedule: false,
+      // The registry of processes, which nothing reads, would sample the event loop every 20 ms: 0.5 % of a core.
+      registerInstance: false,
       supervise: isWorker,
       superviseIntervalSeconds: SUPERVISE_SECONDS,
       monitorIntervalSeconds: SUPERVISE_SECONDS,

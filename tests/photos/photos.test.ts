@@ -1,21 +1,16 @@
-/**
- * Compares the metadata that mediaport reads from photographs with that of ExifTool:
- *
- *   node tests/photos/compare.ts PHOTO…
- *
- * Prints the number of equal fields, and each difference. Only fields that ExifTool has are counted.
- */
 import { execFile } from 'node:child_process'
 import { open } from 'node:fs/promises'
 import { basename } from 'node:path'
 import { promisify } from 'node:util'
 import { fileTypeFromFile } from 'file-type'
 import { ResultAsync } from 'neverthrow'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { SandboxedExtraction } from '../../src/adapters/extraction/sandboxed-extraction.ts'
 import type { Metadata } from '../../src/domain/metadata.ts'
 import type { ContentType } from '../../src/domain/values/content-type.ts'
 
 interface ExifToolFields {
+  readonly SourceFile: string
   readonly [name: string]: string | number | undefined
 }
 
@@ -31,49 +26,48 @@ const FIELDS: Readonly<Record<string, (metadata: Metadata) => string | number | 
   ImageWidth: ({ width }) => width,
   ImageHeight: ({ height }) => height,
 }
-
-const photos = process.argv.slice(2)
-const extraction = new SandboxedExtraction()
-const matches = new Map(Object.keys(FIELDS).map((name) => [name, { agree: 0, all: 0 }]))
-const makers = new Set<string>()
-const misses: string[] = []
-for (const photo of photos) {
-  const [reference, metadata] = [await readWithExifTool(photo), await read(photo)]
-  if (reference['Make'] !== undefined) makers.add(String(reference['Make']).toUpperCase().split(' ')[0] ?? '')
-  for (const [name, actual] of Object.entries(FIELDS)) {
-    const expected = normalise(reference[name])
-    const count = matches.get(name)
-    if (expected === undefined || !count) continue
-    count.all++
-    if (isSame(expected, normalise(actual(metadata)))) count.agree++
-    else misses.push(`${basename(photo)}: ${name} is ${expected}, not ${actual(metadata)} (${metadata.status})`)
-  }
-}
-await extraction.close()
-
-for (const miss of misses) console.log(miss)
-/** The minimum share of equal fields. The differences are printed above. */
+/** The minimum share of equal fields. */
 const ENOUGH = 0.98
-const total = { agree: 0, all: 0 }
-for (const [name, { agree, all }] of matches) {
-  console.log(`${name.padEnd(18)}${agree} of ${all}`)
-  total.agree += agree
-  total.all += all
-}
-console.log(
-  `${photos.length} photographs of ${makers.size} makers: ${total.agree} of ${total.all} fields agree, ${((total.agree / total.all) * 100).toFixed(1)} %`,
-)
-if (total.all === 0 || total.agree < total.all * ENOUGH) process.exitCode = 1
+/** The paths, one per line: tests/photos/run.sh. */
+const photos = process.env['PHOTOS']?.split('\n') ?? []
+
+describe('The metadata of photographs', () => {
+  it('agrees with that of ExifTool', { timeout: 300_000 }, async ({ annotate }) => {
+    expect(photos, 'PHOTOS').not.toEqual([])
+    const extraction = new SandboxedExtraction()
+    onTestFinished(() => extraction.close())
+    const compared: { name: string; difference: string }[] = []
+    const references = await readWithExifTool(photos)
+    for (const reference of references) {
+      const metadata = await read(reference.SourceFile, extraction)
+      for (const [name, valueOf] of Object.entries(FIELDS)) {
+        const expected = normalise(reference[name])
+        // Only fields that ExifTool has are counted.
+        if (expected === undefined) continue
+        const actual = normalise(valueOf(metadata))
+        const text = `${basename(reference.SourceFile)}: ${name} is ${expected}, not ${actual} (${metadata.status})`
+        compared.push({ name, difference: isSame(expected, actual) ? '' : text })
+      }
+    }
+    const differences = compared.filter(({ difference }) => difference !== '')
+    for (const { difference } of differences) await annotate(difference)
+    for (const [name, fields] of Map.groupBy(compared, ({ name }) => name))
+      await annotate(`${name}: ${fields.filter(({ difference }) => difference === '').length} of ${fields.length}`)
+    const makers = new Set(references.flatMap(({ Make }) => (Make ? String(Make).toUpperCase().split(' ')[0] : [])))
+    const equal = `${compared.length - differences.length} of ${compared.length} fields agree`
+    await annotate(`${photos.length} photographs of ${makers.size} makers: ${equal}`)
+    expect(1 - differences.length / compared.length).toBeGreaterThanOrEqual(ENOUGH)
+  })
+})
 
 /** Reads raw values, and only of the standard groups, so that no maker note is taken for a field. */
-async function readWithExifTool(photo: string): Promise<ExifToolFields> {
+async function readWithExifTool(paths: readonly string[]): Promise<readonly ExifToolFields[]> {
   const names = Object.keys(FIELDS).map((name) => `-${name.startsWith('Image') ? 'File' : 'EXIF'}:${name}`)
-  const { stdout } = await promisify(execFile)('exiftool', ['-j', '-n', ...names, photo])
-  const [fields = {}] = JSON.parse(stdout) as ExifToolFields[]
-  return fields
+  const { stdout } = await promisify(execFile)('exiftool', ['-j', '-n', ...names, ...paths])
+  return JSON.parse(stdout) as ExifToolFields[]
 }
 
-async function read(photo: string): Promise<Metadata> {
+async function read(photo: string, extraction: SandboxedExtraction): Promise<Metadata> {
   const file = await open(photo)
   try {
     const { size } = await file.stat()

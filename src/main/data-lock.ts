@@ -34,7 +34,7 @@ export function lockData(dataDir: string, command: string): Result<DataLock, Dat
     lock.close()
     const { message } = error as Error
     if (!/locked|busy/i.test(message)) throw new Error(`${path}: ${message}`, { cause: error })
-    return err({ type: 'data-in-use', message: inUse(dataDir, holder) })
+    return err({ type: 'data-in-use', message: inUseMessage(dataDir, holder) })
   }
   const announce = (url?: string) =>
     writeFileSync(holder, JSON.stringify({ pid: process.pid, command, url }), { mode: 0o600 })
@@ -42,7 +42,7 @@ export function lockData(dataDir: string, command: string): Result<DataLock, Dat
   return ok({ announce, release: () => lock.close() })
 }
 
-function inUse(dataDir: string, holder: string): string {
+function inUseMessage(dataDir: string, holder: string): string {
   const { pid, command, url } = readHolder(holder)
   const owner = pid === undefined ? 'another process' : `"mediaport ${command}" (process ${pid})`
   const advice = url === undefined ? 'Stop that process first.' : `Use --server ${url}, or stop that process first.`

@@ -18,7 +18,7 @@ import { runWorker } from './run-worker.ts'
 import { trimMemory } from './trim-memory.ts'
 
 /** How long requests in progress may continue after `stop`. */
-const DRAIN_MS = 30_000
+const DRAIN_TIMEOUT_MS = 30_000
 
 export interface RunningServer {
   /** The URL at which it listens. */
@@ -83,7 +83,7 @@ export async function serve(config: Config, log: Logger, databaseFolder?: Promis
     ready,
     async stop() {
       isDraining = true
-      await closeServer(server, DRAIN_MS, () => (isCutOff = true))
+      await closeServer(server, DRAIN_TIMEOUT_MS, () => (isCutOff = true))
       services?.stopReaping()
       await services?.mediaport.close()
       await services?.connections.close()
@@ -103,7 +103,7 @@ async function start(config: Config, log: Logger, databaseFolder: Promise<string
   makeFolder(config.dataDir)
   const connections = await connect(config, {
     onTrouble,
-    patient: true,
+    waitsForServer: true,
     isWorker: config.worker === 'inline',
     databaseFolder,
   })

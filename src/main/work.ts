@@ -10,13 +10,13 @@ import { adapterNames, buildContainer, filesFolder, MEDIAPORT } from './containe
 import { runWorker } from './run-worker.ts'
 
 /** A server that starts at the same time creates the folder sooner. */
-const WARN_AFTER_SECONDS = 15
+const WAIT_WARNING_SECONDS = 15
 
 /** Waits until the server's folder of files exists. Without it every discard would succeed and delete nothing. */
 async function waitForFiles(config: Config, { installation }: Connections, log: Logger): Promise<void> {
   const folder = filesFolder(config, installation)
   for (let seconds = 0; !existsSync(folder); seconds++) {
-    if (seconds === WARN_AFTER_SECONDS)
+    if (seconds === WAIT_WARNING_SECONDS)
       log.warn(`waiting for ${folder}, which the server creates; DATA_DIR must be the same as the server's`)
     await setTimeout(1000)
   }
@@ -24,7 +24,7 @@ async function waitForFiles(config: Config, { installation }: Connections, log: 
 
 /** The health check of the container reads the age of this file. A worker that waits for a service also writes it. */
 const ALIVE_FILE = join(tmpdir(), 'mediaport-worker.alive')
-const ALIVE_EVERY_MS = 5000
+const ALIVE_INTERVAL_MS = 5000
 const writeAliveFile = () => void writeFile(ALIVE_FILE, '').catch(() => undefined)
 
 /**
@@ -35,9 +35,9 @@ const writeAliveFile = () => void writeFile(ALIVE_FILE, '').catch(() => undefine
  */
 export async function work(config: Config, log: Logger): Promise<() => Promise<void>> {
   writeAliveFile()
-  const timer = setInterval(writeAliveFile, ALIVE_EVERY_MS)
+  const timer = setInterval(writeAliveFile, ALIVE_INTERVAL_MS)
   const onTrouble: OnTrouble = (error, message) => log.warn({ err: error }, message)
-  const connections = await connect(config, { onTrouble, patient: true, isWorker: true })
+  const connections = await connect(config, { onTrouble, waitsForServer: true, isWorker: true })
   await waitForFiles(config, connections, log)
   const mediaport = (await buildContainer(config, connections)).resolve(MEDIAPORT)
   const stopReaping = await runWorker(mediaport, connections.jobs, config.reapEverySeconds, onTrouble)

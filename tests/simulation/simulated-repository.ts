@@ -1,5 +1,5 @@
 import { err, ok, type Result, ResultAsync } from 'neverthrow'
-import { isRefused, retried } from '../../src/adapters/kysely/failures.ts'
+import { isRefused, withRetries } from '../../src/adapters/kysely/failures.ts'
 import type { Addition, RowChange, RowOutcome } from '../../src/adapters/kysely/row-batches.ts'
 import { BatchQueue } from '../../src/application/batch-queue.ts'
 import type { MediaRepository, NotFound } from '../../src/application/ports/media-repository.ts'
@@ -47,8 +47,9 @@ export function repository(
     if (done.isErr()) throw done.error
     return done.value
   }
-  const add = (batch: readonly BatchItem<Addition>[]) => retried(() => effect('media.add', batch, insertRows))
-  const change = (batch: readonly BatchItem<RowChange>[]) => retried(() => effect('media.update', batch, changeRows))
+  const add = (batch: readonly BatchItem<Addition>[]) => withRetries(() => effect('media.add', batch, insertRows))
+  const change = (batch: readonly BatchItem<RowChange>[]) =>
+    withRetries(() => effect('media.update', batch, changeRows))
   const additions = new BatchQueue(add, BATCHES)
   const changes = new BatchQueue(change, BATCHES)
 

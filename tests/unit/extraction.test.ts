@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { errAsync, okAsync, ResultAsync } from 'neverthrow'
 import { afterAll, describe, expect, it } from 'vitest'
 import { extractInProcess } from '../../src/adapters/extraction/in-process.ts'
-import type { ToParent } from '../../src/adapters/extraction/messages.ts'
+import type { MessageToParent } from '../../src/adapters/extraction/messages.ts'
 import { startChild } from '../../src/adapters/extraction/sandbox.ts'
 import { SandboxedExtraction } from '../../src/adapters/extraction/sandboxed-extraction.ts'
 import type { ExtractMetadata } from '../../src/application/ports/extract-metadata.ts'
@@ -234,7 +234,7 @@ describe('A child process', () => {
   it('ignores bytes of the previous file', async () => {
     const child = await startChild()
     const reply = new Promise((resolve) => {
-      child.on('message', (message: ToParent) => {
+      child.on('message', (message: MessageToParent) => {
         if (message.type === 'described') resolve(message)
         if (message.type !== 'read') return
         if (message.file === 1) child.send({ type: 'describe', file: 2, contentType: 'image/png', size: PNG.length })

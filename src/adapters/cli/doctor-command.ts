@@ -1,6 +1,6 @@
 import type { Doctor } from '../../application/upkeep/doctor.ts'
 import { type Examination, type FileFinding, type Finding, placeOfFinding } from '../../application/upkeep/findings.ts'
-import { printable, sayUnavailable } from './terminal.ts'
+import { escapeControls, unavailableText } from './terminal.ts'
 
 /** The options of `mediaport doctor`. */
 export interface DoctorOptions {
@@ -12,14 +12,14 @@ export interface DoctorOptions {
   readonly jobsMs?: number
 }
 
-const DELETED = 'deleted'
-const NOT_DELETED = 'could not be deleted; delete it by hand'
+const DELETED_OUTCOME = 'deleted'
+const NOT_DELETED_OUTCOME = 'could not be deleted; delete it by hand'
 
 /** Prints the findings. Returns the exit status: 1 if there are any, also if they were repaired. */
 export async function examine(doctor: Doctor, options: DoctorOptions): Promise<number> {
   const examined = await doctor.examine(options)
   if (examined.isErr()) {
-    console.error(sayUnavailable(examined.error))
+    console.error(unavailableText(examined.error))
     return 1
   }
   const { findings, ...counts } = examined.value
@@ -28,11 +28,12 @@ export async function examine(doctor: Doctor, options: DoctorOptions): Promise<n
     outcomes.push({ finding, repair: await repair(doctor, finding, examined.value, options) })
 
   // A file in a folder that mediaport does not use is not found by its key.
-  if (outcomes.some((outcome) => outcome.repair === DELETED)) {
+  if (outcomes.some((outcome) => outcome.repair === DELETED_OUTCOME)) {
     const remaining = await doctor.examine({ jobsMs: 0 })
     const places = new Set(remaining.map((later) => later.findings.map(placeOfFinding)).unwrapOr([]))
     for (const outcome of outcomes)
-      if (outcome.repair === DELETED && places.has(placeOfFinding(outcome.finding))) outcome.repair = NOT_DELETED
+      if (outcome.repair === DELETED_OUTCOME && places.has(placeOfFinding(outcome.finding)))
+        outcome.repair = NOT_DELETED_OUTCOME
   }
 
   if (options.json)
@@ -45,7 +46,7 @@ export async function examine(doctor: Doctor, options: DoctorOptions): Promise<n
   else {
     for (const { finding, repair } of outcomes)
       console.log(
-        [finding.problem.padEnd(21), placeOfFinding(finding), finding.detail, repair].map(printable).join('  '),
+        [finding.problem.padEnd(21), placeOfFinding(finding), finding.detail, repair].map(escapeControls).join('  '),
       )
     const counted = Object.entries(counts).map(([name, count]) => `${count} ${name}`)
     console.log(`${counted.join(', ')}, ${findings.length} findings`)
@@ -75,8 +76,8 @@ async function deleteUnknown(
   if (!options.deleteUnknown) return options.repair ? 'kept; --delete-unknown deletes it' : ''
   if (!options.repair) return 'kept; --delete-unknown needs --repair'
   const deleted = await doctor.deleteUnknown(finding, all, { force: options.yes })
-  if (deleted.isOk()) return DELETED
-  if (deleted.error.type === 'unavailable') return NOT_DELETED
+  if (deleted.isOk()) return DELETED_OUTCOME
+  if (deleted.error.type === 'unavailable') return NOT_DELETED_OUTCOME
   const { unknownFiles, files } = deleted.error
   return `kept; ${unknownFiles} of ${files} files are unknown, so this may be the wrong database. --yes deletes them`
 }

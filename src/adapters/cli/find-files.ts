@@ -4,7 +4,7 @@ import { err, ok, type Result } from 'neverthrow'
 import type { LocalFile } from './client.ts'
 
 /** A path that cannot be uploaded. */
-export interface Unusable {
+export interface UnusablePath {
   readonly path: string
   readonly code: 'unreadable' | 'not-a-file'
   readonly message: string
@@ -14,7 +14,7 @@ export interface Unusable {
  * Yields the file at `path`, or all files in the folder and its subfolders, sorted by name. Links to folders inside a
  * folder are not followed, because they may form a cycle.
  */
-export async function* findFiles(path: string, isLink = false): AsyncGenerator<Result<LocalFile, Unusable>> {
+export async function* findFiles(path: string, isLink = false): AsyncGenerator<Result<LocalFile, UnusablePath>> {
   try {
     const stats = await stat(path)
     if (stats.isFile()) yield ok({ path, size: stats.size, modifiedAt: stats.mtime })
@@ -29,11 +29,11 @@ export async function* findFiles(path: string, isLink = false): AsyncGenerator<R
     }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    yield err({ path, code: 'unreadable', message: REASONS[code] ?? `The file cannot be read (${code}).` })
+    yield err({ path, code: 'unreadable', message: REASON_TEXTS[code] ?? `The file cannot be read (${code}).` })
   }
 }
 
-const REASONS: Record<string, string> = {
+const REASON_TEXTS: Record<string, string> = {
   ENOENT: 'The file does not exist.',
   EACCES: 'You have no permission to read the file.',
   ELOOP: 'The path contains too many links.',

@@ -1,6 +1,6 @@
 import type { NotMoved } from '../../application/upkeep/copy-file.ts'
 import type { MoveMedia } from '../../application/upkeep/move-media.ts'
-import { counter, humanSize, printable, sayUnavailable } from './terminal.ts'
+import { counter, escapeControls, humanSize, unavailableText } from './terminal.ts'
 
 /** The options of `mediaport move`: names of storages. */
 export interface MoveOptions {
@@ -9,7 +9,7 @@ export interface MoveOptions {
   readonly dryRun?: boolean
 }
 
-const REASONS: Record<NotMoved['reason'], string> = {
+const REASON_TEXTS: Record<NotMoved['reason'], string> = {
   'file-missing': 'the file is missing',
   'file-damaged': 'the file does not have the bytes that were uploaded',
   'storage-error': 'the target storage refuses the file',
@@ -28,14 +28,14 @@ export async function moveFiles(move: MoveMedia, { from, to, dryRun }: MoveOptio
   const moved = await move({ from, to, isTrial: dryRun, onProgress: ({ media }) => progress.show(media) })
   progress.end()
   if (moved.isErr()) {
-    console.error(sayUnavailable(moved.error))
+    console.error(unavailableText(moved.error))
     console.error('Files that were moved stay moved. Run the same command again to move the others.')
     return 1
   }
   const { media, bytes, failures } = moved.value
   for (const { id, reason, cause } of failures) {
-    const detail = cause instanceof Error ? ` (${printable(cause.message)})` : ''
-    console.error(`${id} was not moved: ${REASONS[reason]}${detail}`)
+    const detail = cause instanceof Error ? ` (${escapeControls(cause.message)})` : ''
+    console.error(`${id} was not moved: ${REASON_TEXTS[reason]}${detail}`)
   }
   console.log(`Media items ${dryRun ? 'to move' : 'moved'} from ${from} to ${to}: ${media} (${humanSize(bytes)}).`)
   return failures.length === 0 ? 0 : 1

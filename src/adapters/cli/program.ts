@@ -9,7 +9,7 @@ import { type DoctorOptions, examine } from './doctor-command.ts'
 import { findFiles } from './find-files.ts'
 import { type MoveOptions, moveFiles } from './move-command.ts'
 import { type RebuildOptions, rebuildProjections } from './rebuild-command.ts'
-import { humanSize, printable, progressBar } from './terminal.ts'
+import { escapeControls, humanSize, progressBar } from './terminal.ts'
 
 /** What the commands run. */
 export interface Actions {
@@ -95,13 +95,15 @@ export function createProgram({
             }
             const file = result.value
             const bar = progressBar(basename(file.path), file.size)
-            const uploaded = await client.upload(file, { title, tags, key: keyOf(file, idempotent) }, (sentBytes) =>
-              bar.show(sentBytes),
+            const uploaded = await client.upload(
+              file,
+              { title, tags, key: idempotencyKeyOf(file, idempotent) },
+              (sentBytes) => bar.show(sentBytes),
             )
             bar.end()
             if (uploaded.isErr()) fail(uploaded.error, json ? { path: file.path } : file.path)
             else if (json) print(JSON.stringify({ path: file.path, media: uploaded.value }))
-            else print(`${printable(file.path)}  ${uploaded.value.id}`)
+            else print(`${escapeControls(file.path)}  ${uploaded.value.id}`)
           }
       }),
     )
@@ -116,8 +118,8 @@ export function createProgram({
           const page = await client.list({ limit, tag, cursor })
           if (page.isErr()) return fail(page.error, json ? {} : undefined)
           if (json) return print(JSON.stringify(page.value))
-          for (const media of page.value.items) print(line(media))
-          if (page.value.next !== null) print(`next page: --cursor ${printable(page.value.next)}`)
+          for (const media of page.value.items) print(mediaLine(media))
+          if (page.value.next !== null) print(`next page: --cursor ${escapeControls(page.value.next)}`)
         }),
     )
 
@@ -137,7 +139,8 @@ export function createProgram({
         const media = await client.get(id)
         if (media.isErr()) return fail(media.error, json ? { id } : id)
         if (json) return print(JSON.stringify(media.value))
-        for (const [name, value] of Object.entries(media.value)) print(`${name.padEnd(12)}${printable(String(value))}`)
+        for (const [name, value] of Object.entries(media.value))
+          print(`${name.padEnd(12)}${escapeControls(String(value))}`)
       }),
     )
 
@@ -207,14 +210,16 @@ async function withClient(client: Client, work: (client: Client) => Promise<void
 function fail({ code, message }: ClientError, subject: object | string | undefined): void {
   process.exitCode = 1
   if (typeof subject === 'object') return print(JSON.stringify({ ...subject, error: { code, message } }))
-  console.error(`${subject === undefined ? '' : `${printable(subject)}: `}${printable(message)} [${printable(code)}]`)
+  console.error(
+    `${subject === undefined ? '' : `${escapeControls(subject)}: `}${escapeControls(message)} [${escapeControls(code)}]`,
+  )
 }
 
 /**
  * The idempotency key of an upload. With `idempotent`, it depends only on the path, size and modification time of the
  * file.
  */
-const keyOf = ({ path, size, modifiedAt }: LocalFile, idempotent = false): string =>
+const idempotencyKeyOf = ({ path, size, modifiedAt }: LocalFile, idempotent = false): string =>
   idempotent
     ? createHash('sha256')
         .update(JSON.stringify([resolve(path), size, modifiedAt.getTime()]))
@@ -223,8 +228,8 @@ const keyOf = ({ path, size, modifiedAt }: LocalFile, idempotent = false): strin
 
 const print = (text: string): void => console.log(text)
 
-const line = ({ id, created_at, size_bytes, mime_type, title }: MediaItem): string =>
-  [id, created_at, humanSize(size_bytes).padStart(10), mime_type.padEnd(16), title].map(printable).join('  ')
+const mediaLine = ({ id, created_at, size_bytes, mime_type, title }: MediaItem): string =>
+  [id, created_at, humanSize(size_bytes).padStart(10), mime_type.padEnd(16), title].map(escapeControls).join('  ')
 
 function parseLimit(raw: string): number {
   if (/^\d{1,3}$/.test(raw)) return Number(raw)

@@ -1,5 +1,5 @@
 import type { Rebuild } from '../../application/projections/rebuild.ts'
-import { counter, sayUnavailable } from './terminal.ts'
+import { counter, unavailableText } from './terminal.ts'
 
 /** The options of `mediaport rebuild`. Without any, it rebuilds both projections. */
 export interface RebuildOptions {
@@ -22,7 +22,7 @@ export async function rebuildProjections(rebuild: Rebuild, { metadata, titles }:
   })
   progress.end()
   if (rebuilt.isErr()) {
-    console.error(sayUnavailable(rebuilt.error))
+    console.error(unavailableText(rebuilt.error))
     console.error('Entries that were rebuilt are kept. Run the same command again to rebuild the others.')
     return 1
   }

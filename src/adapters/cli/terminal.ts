@@ -2,7 +2,7 @@ import { SingleBar } from 'cli-progress'
 import type { Dependency, Unavailable } from '../../application/ports/unavailable.ts'
 
 /** Escapes control characters. In a file name they could move the cursor or rename the window of a terminal. */
-export const printable = (text: string): string =>
+export const escapeControls = (text: string): string =>
   text.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`)
 
 export interface Progress {
@@ -15,7 +15,7 @@ export interface Progress {
 export function progressBar(label: string, total: number): Progress {
   if (!process.stderr.isTTY) return { show: () => {}, end: () => {} }
   const bar = new SingleBar({
-    format: `${printable(label)} {bar} {percentage}% {eta_formatted}`,
+    format: `${escapeControls(label)} {bar} {percentage}% {eta_formatted}`,
     stream: process.stderr,
     clearOnComplete: true,
     hideCursor: true,
@@ -33,7 +33,7 @@ export function counter(label: string): Progress {
   }
 }
 
-const NAMES: Record<Dependency, string> = {
+const DEPENDENCY_NAMES: Record<Dependency, string> = {
   database: 'database',
   storage: 'file storage',
   metadata: 'metadata store',
@@ -42,13 +42,13 @@ const NAMES: Record<Dependency, string> = {
 }
 
 /** The error text for a service that does not answer. */
-export const sayUnavailable = ({ dependency, cause }: Unavailable): string =>
-  `The ${NAMES[dependency]} does not answer: ${printable(String(cause))}`
+export const unavailableText = ({ dependency, cause }: Unavailable): string =>
+  `The ${DEPENDENCY_NAMES[dependency]} does not answer: ${escapeControls(String(cause))}`
 
-const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
+const SIZE_UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
 
 /** Formats a size with a binary unit: `1.5 MiB`. */
 export function humanSize(bytes: number): string {
-  const power = bytes < 1 ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log2(bytes) / 10))
-  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${UNITS[power]}`
+  const power = bytes < 1 ? 0 : Math.min(SIZE_UNITS.length - 1, Math.floor(Math.log2(bytes) / 10))
+  return `${(bytes / 1024 ** power).toFixed(power === 0 ? 0 : 1)} ${SIZE_UNITS[power]}`
 }

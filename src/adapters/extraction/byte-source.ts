@@ -1,10 +1,10 @@
 /** How many bytes of one file are read at most. No supported format needs more for its metadata. */
 const MAX_READ_BYTES = 32 * 1024 * 1024
 /** Files are read in blocks of this many bytes. */
-export const BLOCK = 64 * 1024
+export const BLOCK_BYTES = 64 * 1024
 
 /** Reading the metadata needs more bytes of the file than the budget allows. The message is shown to users. */
-export class BudgetSpent extends Error {}
+export class ReadBudgetError extends Error {}
 
 /** The bytes of one file. They are read in blocks, each block at most once, within a budget of 32 MiB. */
 export class ByteSource {
@@ -24,16 +24,16 @@ export class ByteSource {
     this.#read = read
     if (!first) return
     this.#blocks.set(0, Promise.resolve(first))
-    this.#remainingBytes -= BLOCK
+    this.#remainingBytes -= BLOCK_BYTES
   }
 
   /** Returns the bytes from `start` up to, but not including, `end`. Returns fewer at the end of the file. */
   async bytes(start: number, end: number): Promise<Buffer> {
-    const first = Math.floor(start / BLOCK)
-    const last = Math.floor((Math.min(end, this.size) - 1) / BLOCK)
+    const first = Math.floor(start / BLOCK_BYTES)
+    const last = Math.floor((Math.min(end, this.size) - 1) / BLOCK_BYTES)
     const parts: Uint8Array[] = []
     for (let n = first; n <= last; n++) {
-      const offset = n * BLOCK
+      const offset = n * BLOCK_BYTES
       // Cut the block before `concat`, which would copy all of it even if only a few bytes are needed.
       parts.push((await this.#block(n)).subarray(Math.max(0, start - offset), end - offset))
     }
@@ -42,15 +42,15 @@ export class ByteSource {
 
   /** Whether the budget is large enough to read all of these bytes. `end` is exclusive. */
   affords(start: number, end: number): boolean {
-    return (Math.ceil((end - start) / BLOCK) + 1) * BLOCK <= this.#remainingBytes
+    return (Math.ceil((end - start) / BLOCK_BYTES) + 1) * BLOCK_BYTES <= this.#remainingBytes
   }
 
   #block(n: number): Promise<Uint8Array> {
     const cached = this.#blocks.get(n)
     if (cached) return cached
-    this.#remainingBytes -= BLOCK
-    if (this.#remainingBytes < 0) throw new BudgetSpent('Reading the metadata needs more than 32 MiB of the file.')
-    const block = this.#read(n * BLOCK, Math.min((n + 1) * BLOCK, this.size) - 1)
+    this.#remainingBytes -= BLOCK_BYTES
+    if (this.#remainingBytes < 0) throw new ReadBudgetError('Reading the metadata needs more than 32 MiB of the file.')
+    const block = this.#read(n * BLOCK_BYTES, Math.min((n + 1) * BLOCK_BYTES, this.size) - 1)
     this.#blocks.set(n, block)
     return block
   }

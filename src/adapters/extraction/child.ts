@@ -2,13 +2,13 @@
 import type { ContentType } from '../../domain/values/content-type.ts'
 import { ByteSource } from './byte-source.ts'
 import { describeFile } from './describe-file.ts'
-import type { ToChild, ToParent } from './messages.ts'
+import type { MessageToChild, MessageToParent } from './messages.ts'
 
 /** The reads that wait for the parent, by their start position. */
 const pendingReads = new Map<number, (bytes: Uint8Array) => void>()
 let currentFile = 0
 
-process.on('message', (message: ToChild) => {
+process.on('message', (message: MessageToChild) => {
   if (message.type === 'describe') void extract(message)
   else if (message.file === currentFile) {
     pendingReads.get(message.start)?.(message.bytes)
@@ -18,7 +18,12 @@ process.on('message', (message: ToChild) => {
 process.on('disconnect', () => process.exit())
 send({ type: 'ready' })
 
-async function extract({ file, contentType, size, first }: Extract<ToChild, { type: 'describe' }>): Promise<void> {
+async function extract({
+  file,
+  contentType,
+  size,
+  first,
+}: Extract<MessageToChild, { type: 'describe' }>): Promise<void> {
   currentFile = file
   pendingReads.clear()
   const source = new ByteSource(
@@ -33,6 +38,6 @@ async function extract({ file, contentType, size, first }: Extract<ToChild, { ty
   send({ type: 'described', file, metadata: await describeFile(contentType as ContentType, source) })
 }
 
-function send(message: ToParent): void {
+function send(message: MessageToParent): void {
   process.send?.(message)
 }

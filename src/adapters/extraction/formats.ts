@@ -35,4 +35,4 @@ export type Format = (typeof FORMATS)[keyof typeof FORMATS]
 export const formatOf = (type: ContentType): Format | undefined => (FORMATS as Partial<Record<string, Format>>)[type]
 
 /** The metadata of a file whose content type is not in `FORMATS`. */
-export const NOTHING: Metadata = { status: 'none', tags: {} }
+export const NO_METADATA: Metadata = { status: 'none', tags: {} }

@@ -5,7 +5,7 @@ import type { Metadata } from '../../domain/metadata.ts'
  * because the child may finish a file before the last requested bytes arrive. It ignores bytes of any file but the
  * current one.
  */
-export type ToChild =
+export type MessageToChild =
   | {
       readonly type: 'describe'
       readonly file: number
@@ -19,7 +19,7 @@ export type ToChild =
  * What the child sends: that it is ready, which bytes it needs, and the metadata. Both positions of a range are
  * inclusive and start at 0.
  */
-export type ToParent =
+export type MessageToParent =
   | { readonly type: 'ready' }
   | { readonly type: 'read'; readonly file: number; readonly start: number; readonly end: number }
   | { readonly type: 'described'; readonly file: number; readonly metadata: Metadata }

@@ -1,8 +1,7 @@
 import { getResolvedPDFJS } from 'unpdf'
 import type { Metadata } from '../../domain/metadata.ts'
 import type { ByteSource } from './byte-source.ts'
-import { cleanTags } from './clean-tags.ts'
-import { CUT } from './picture.ts'
+import { cleanTags, TRUNCATED_REASON } from './clean-tags.ts'
 
 const HEAD_BYTES = 1024
 
@@ -37,7 +36,7 @@ async function readDocument(
 ): Promise<Metadata> {
   const document = await task.promise
   const { info, metadata } = await document.getMetadata()
-  const { tags, isCut } = cleanTags({ info, ...(metadata && { xmp: Object.fromEntries(metadata) }) })
+  const { tags, isTruncated } = cleanTags({ info, ...(metadata && { xmp: Object.fromEntries(metadata) }) })
   const fields = { format: 'pdf', pages: document.numPages, tags }
-  return isCut ? { status: 'partial', reason: CUT, ...fields } : { status: 'ready', ...fields }
+  return isTruncated ? { status: 'partial', reason: TRUNCATED_REASON, ...fields } : { status: 'ready', ...fields }
 }

@@ -1,16 +1,16 @@
 import exifReader from 'exifreader'
-import { MAX_TAGS_BYTES, MAX_TAGS_DEPTH, type Metadata } from '../../domain/metadata.ts'
+import type { Metadata } from '../../domain/metadata.ts'
 import type { ByteSource } from './byte-source.ts'
-import { cleanTags, cleanText } from './clean-tags.ts'
-import { type Found, numberOf, plain, textOf } from './exif-values.ts'
+import { cleanTags, cleanText, TRUNCATED_REASON } from './clean-tags.ts'
+import { numberOf, type TagGroup, textOf, unwrapTags } from './exif-values.ts'
 import { sizeInHeader } from './picture-size.ts'
-import type { Skimmed } from './skim.ts'
+import type { FileExcerpt } from './skim.ts'
 
 // oxlint-disable-next-line import/no-named-as-default-member -- a UMD module: Node.js provides only its default export
 const { load } = exifReader
 
 /** The groups of tags that are stored in the file. ExifReader computes the other groups. */
-const GROUPS = ['exif', 'iptc', 'xmp', 'pngText', 'jfif'] as const
+const GROUP_NAMES = ['exif', 'iptc', 'xmp', 'pngText', 'jfif'] as const
 
 /**
  * Reads the metadata of a picture with ExifReader. For some formats ExifReader does not return the size in pixels; then
@@ -21,27 +21,27 @@ const GROUPS = ['exif', 'iptc', 'xmp', 'pngText', 'jfif'] as const
 export async function describePicture(
   format: string,
   source: ByteSource,
-  skim: (source: ByteSource) => Promise<Skimmed>,
+  skim: (source: ByteSource) => Promise<FileExcerpt>,
 ): Promise<Metadata> {
   const { bytes, isDamaged } = await skim(source)
   const size = sizeInHeader(format, bytes)
-  let groups: Record<string, Found>
+  let groups: Record<string, TagGroup>
   try {
-    groups = { ...load(bytes, { expanded: true, computed: true, includeUnknown: false }) } as Record<string, Found>
+    groups = { ...load(bytes, { expanded: true, computed: true, includeUnknown: false }) } as Record<string, TagGroup>
   } catch {
     // ExifReader throws both for a file without metadata and for a file that it cannot parse.
-    if (size.width === undefined) return { status: 'failed', reason: UNREADABLE, format, tags: {} }
+    if (size.width === undefined) return { status: 'failed', reason: UNREADABLE_REASON, format, tags: {} }
     return isDamaged
-      ? { status: 'partial', reason: DAMAGED, format, ...size, tags: {} }
+      ? { status: 'partial', reason: DAMAGED_REASON, format, ...size, tags: {} }
       : { status: 'none', format, ...size, tags: {} }
   }
   const exif = groups['exif'] ?? {}
-  const { tags, isCut } = cleanTags(
-    Object.fromEntries(GROUPS.flatMap((name) => (groups[name] ? [[name, plain(groups[name])]] : []))),
+  const { tags, isTruncated } = cleanTags(
+    Object.fromEntries(GROUP_NAMES.flatMap((name) => (groups[name] ? [[name, unwrapTags(groups[name])]] : []))),
   )
   const fields = {
     format,
-    ...basics(groups, size),
+    ...pictureFields(groups, size),
     ...camera(exif, groups['xmp'] ?? {}),
     ...exposure(exif),
     ...takenAt(exif),
@@ -49,24 +49,23 @@ export async function describePicture(
     tags,
   }
   if (fields.width === undefined && Object.keys(tags).length === 0)
-    return { status: 'failed', reason: UNREADABLE, format, tags }
-  if (isDamaged || isCut) return { status: 'partial', reason: isDamaged ? DAMAGED : CUT, ...fields }
+    return { status: 'failed', reason: UNREADABLE_REASON, format, tags }
+  if (isDamaged || isTruncated)
+    return { status: 'partial', reason: isDamaged ? DAMAGED_REASON : TRUNCATED_REASON, ...fields }
   return { status: Object.keys(tags).some((group) => group !== 'jfif') ? 'ready' : 'none', ...fields }
 }
 
-const UNREADABLE = 'The picture could not be read.'
-const DAMAGED = 'Part of the file is damaged, missing or too large.'
-/** Also the reason for PDF, audio and video. */
-export const CUT = `The tags exceed ${MAX_TAGS_BYTES / 1024} KiB or ${MAX_TAGS_DEPTH} levels.`
+const UNREADABLE_REASON = 'The picture could not be read.'
+const DAMAGED_REASON = 'Part of the file is damaged, missing or too large.'
 
 const COLOURS: Record<string, string> = { 1: 'gray', 3: 'rgb', 4: 'cmyk' }
 const PNG_COLOURS: Record<string, string> = { 0: 'gray', 2: 'rgb', 3: 'palette', 4: 'gray', 6: 'rgb' }
 
-function basics(groups: Record<string, Found>, size: { width?: number; height?: number }) {
+function pictureFields(groups: Record<string, TagGroup>, size: { width?: number; height?: number }) {
   const { file = {}, pngFile, riff, gif, exif = {} } = groups
   const header = pngFile ?? riff ?? gif ?? file
-  const width = whole(size.width ?? numberOf(header['Image Width']) ?? numberOf(exif['ImageWidth']))
-  const height = whole(size.height ?? numberOf(header['Image Height']) ?? numberOf(exif['ImageLength']))
+  const width = positiveInteger(size.width ?? numberOf(header['Image Width']) ?? numberOf(exif['ImageWidth']))
+  const height = positiveInteger(size.height ?? numberOf(header['Image Height']) ?? numberOf(exif['ImageLength']))
   const orientation = numberOf(exif['Orientation'])
   const colour =
     COLOURS[numberOf(file['Color Components']) ?? ''] ?? PNG_COLOURS[numberOf(pngFile?.['Color Type']) ?? '']
@@ -77,10 +76,10 @@ function basics(groups: Record<string, Found>, size: { width?: number; height?: 
   }
 }
 
-const whole = (value: number | undefined): number | undefined =>
+const positiveInteger = (value: number | undefined): number | undefined =>
   value !== undefined && Number.isInteger(value) && value > 0 ? value : undefined
 
-function camera(exif: Found, xmp: Found): Pick<Metadata, 'camera'> {
+function camera(exif: TagGroup, xmp: TagGroup): Pick<Metadata, 'camera'> {
   const make = textOf(exif['Make'])
   const model = textOf(exif['Model'])
   const lens = textOf(exif['LensModel']) ?? textOf(xmp['Lens'])
@@ -89,11 +88,11 @@ function camera(exif: Found, xmp: Found): Pick<Metadata, 'camera'> {
     : {}
 }
 
-function exposure(exif: Found): Pick<Metadata, 'exposure'> {
-  const time = positive(exif['ExposureTime'])
-  const fNumber = positive(exif['FNumber'])
-  const iso = positive(exif['ISOSpeedRatings']) ?? positive(exif['PhotographicSensitivity'])
-  const focalLength = positive(exif['FocalLength'])
+function exposure(exif: TagGroup): Pick<Metadata, 'exposure'> {
+  const time = positiveNumber(exif['ExposureTime'])
+  const fNumber = positiveNumber(exif['FNumber'])
+  const iso = positiveNumber(exif['ISOSpeedRatings']) ?? positiveNumber(exif['PhotographicSensitivity'])
+  const focalLength = positiveNumber(exif['FocalLength'])
   const fields = {
     ...(time && { time }),
     ...(fNumber && { fNumber }),
@@ -103,7 +102,7 @@ function exposure(exif: Found): Pick<Metadata, 'exposure'> {
   return Object.keys(fields).length > 0 ? { exposure: fields } : {}
 }
 
-const positive = (tag: Found[string]): number | undefined => {
+const positiveNumber = (tag: TagGroup[string]): number | undefined => {
   const value = numberOf(tag)
   return value !== undefined && value > 0 ? value : undefined
 }
@@ -112,7 +111,7 @@ const positive = (tag: Found[string]): number | undefined => {
  * Accepts `2026:11:23 10:00:00`, also with hyphens or `T`. The offset from UTC is a separate tag, which only some
  * cameras write (EXIF 2.31).
  */
-function takenAt(exif: Found): Pick<Metadata, 'takenAt'> {
+function takenAt(exif: TagGroup): Pick<Metadata, 'takenAt'> {
   const date = /^(\d{4})[:-](\d\d)[:-](\d\d)[ T](\d\d:\d\d:\d\d)/.exec(textOf(exif['DateTimeOriginal']) ?? '')
   if (!date) return {}
   const [, year, month, day, time] = date
@@ -122,7 +121,7 @@ function takenAt(exif: Found): Pick<Metadata, 'takenAt'> {
   return { takenAt: local + (/^(Z|[+-]\d\d:\d\d)$/.test(offset ?? '') ? offset : '') }
 }
 
-function location(gps: Found | undefined): Pick<Metadata, 'location'> {
+function location(gps: TagGroup | undefined): Pick<Metadata, 'location'> {
   const { Latitude: latitude, Longitude: longitude, Altitude: altitude } = gps ?? {}
   if (!isWithin(latitude, 90) || !isWithin(longitude, 180)) return {}
   return { location: { latitude, longitude, ...(isWithin(altitude, 1e6) && { altitude }) } }

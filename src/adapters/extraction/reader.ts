@@ -2,13 +2,13 @@ import type { ChildProcess } from 'node:child_process'
 import { err, ok, type Result } from 'neverthrow'
 import type { FileToRead } from '../../application/ports/extract-metadata.ts'
 import type { Metadata } from '../../domain/metadata.ts'
-import { BLOCK } from './byte-source.ts'
-import type { ToChild, ToParent } from './messages.ts'
+import { BLOCK_BYTES } from './byte-source.ts'
+import type { MessageToChild, MessageToParent } from './messages.ts'
 import { startChild } from './sandbox.ts'
 
 /** A child is replaced after this many files, so that its CPU time limit does not end a harmless file. */
 const FILES_PER_CHILD = 1000
-const failed = (reason: string): Metadata => ({ status: 'failed', reason, tags: {} })
+const failedMetadata = (reason: string): Metadata => ({ status: 'failed', reason, tags: {} })
 
 /**
  * Reads one file at a time in a child process. The child starts with the first file. If a file takes too much time or
@@ -36,7 +36,7 @@ export class Reader {
   async describe<E>(file: FileToRead<E>): Promise<Result<Metadata, E>> {
     // Start the child before opening the file: without a child the file cannot be read.
     await (this.#child ??= this.#start())
-    const first = await file.read({ start: 0, end: Math.min(file.size, BLOCK) - 1 })
+    const first = await file.read({ start: 0, end: Math.min(file.size, BLOCK_BYTES) - 1 })
     if (first.isErr()) return err(first.error)
     for (let canRetry = true; !this.#isClosed; canRetry = false) {
       this.#child ??= this.#start()
@@ -52,7 +52,7 @@ export class Reader {
       // A child may have died before it received this file. Retry once with a new one.
       if (outcome.hasStarted || !canRetry) return outcome.result
     }
-    return ok(failed('The reader was closed before it had read the file.'))
+    return ok(failedMetadata('The reader was closed before it had read the file.'))
   }
 
   /** Kills the child. A file that is being read gets the status `failed`. */
@@ -103,17 +103,18 @@ function exchange<E>(
     }
     const onTimeout = () => {
       hasStarted = true
-      settle(ok(failed(`The file could not be read within ${timeoutMs / 1000} s.`)))
+      settle(ok(failedMetadata(`The file could not be read within ${timeoutMs / 1000} s.`)))
     }
     let timer = setTimeout(onTimeout, remainingMs)
-    const onExit = () => settle(ok(failed('Reading the file took more than 512 MiB of memory or crashed the reader.')))
-    const onMessage = (message: ToParent): void => {
+    const onExit = () =>
+      settle(ok(failedMetadata('Reading the file took more than 512 MiB of memory or crashed the reader.')))
+    const onMessage = (message: MessageToParent): void => {
       if (message.type === 'ready' || message.file !== fileNumber) return
       hasStarted = true
       if (message.type === 'described') settle(ok(message.metadata), true)
       if (message.type === 'read') void sendBytes(message)
     }
-    const sendBytes = async ({ start, end }: Extract<ToParent, { type: 'read' }>): Promise<void> => {
+    const sendBytes = async ({ start, end }: Extract<MessageToParent, { type: 'read' }>): Promise<void> => {
       // The time limit does not include the time in which the storage reads.
       if (pendingReads++ === 0) {
         clearTimeout(timer)
@@ -134,7 +135,7 @@ function exchange<E>(
 }
 
 /** Ignores errors: if the child has died, its `exit` event reports it. */
-function send(child: ChildProcess, message: ToChild): void {
+function send(child: ChildProcess, message: MessageToChild): void {
   child.send(message, () => {})
 }
 

@@ -2,13 +2,13 @@ import { availableParallelism } from 'node:os'
 import { ok, type Result, ResultAsync } from 'neverthrow'
 import type { ExtractMetadata, FileToRead } from '../../application/ports/extract-metadata.ts'
 import type { Metadata } from '../../domain/metadata.ts'
-import { formatOf, NOTHING } from './formats.ts'
+import { formatOf, NO_METADATA } from './formats.ts'
 import { Reader } from './reader.ts'
 
 /** How long a child may work on one file. */
 const TIMEOUT_MS = 10_000
 /** One core remains for this process, which sends the bytes. Each child may use 512 MiB for a file. */
-const READERS = Math.min(4, Math.max(1, availableParallelism() - 1))
+const MAX_READERS = Math.min(4, Math.max(1, availableParallelism() - 1))
 
 /**
  * Reads the metadata of files in child processes, one file at a time in each. A file that takes too much time or
@@ -29,17 +29,17 @@ export class SandboxedExtraction {
 
   /**
    * @param timeoutMs How long a child may work on one file, without the time to read its bytes. 10 s by default.
-   * @param readers The maximum number of children. By default one less than the cores, at least 1 and at most 4.
+   * @param maxReaders The maximum number of children. By default one less than the cores, at least 1 and at most 4.
    */
-  constructor(timeoutMs = TIMEOUT_MS, readers = READERS) {
-    this.#readers = Array.from({ length: readers }, () => new Reader(timeoutMs))
+  constructor(timeoutMs = TIMEOUT_MS, maxReaders = MAX_READERS) {
+    this.#readers = Array.from({ length: maxReaders }, () => new Reader(timeoutMs))
     this.#free = [...this.#readers]
   }
 
   /** The port for `createMediaport`. Rejects if no child can be started. */
   readonly extract: ExtractMetadata = <E>(file: FileToRead<E>) =>
     formatOf(file.contentType) === undefined
-      ? new ResultAsync<Metadata, E>(Promise.resolve(ok(NOTHING)))
+      ? new ResultAsync<Metadata, E>(Promise.resolve(ok(NO_METADATA)))
       : new ResultAsync(this.#read(file))
 
   /** Kills the children. A file that is being read gets the status `failed`. */

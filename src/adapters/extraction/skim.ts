@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib'
 import type { ByteSource } from './byte-source.ts'
 
 /** A small file of the same format, with the metadata but without the picture data. */
-export interface Skimmed {
+export interface FileExcerpt {
   readonly bytes: Buffer
   /** Whether the original ends early, has inconsistent parts, or has a part that is too large to be read. */
   readonly isDamaged: boolean
@@ -12,31 +12,31 @@ export interface Skimmed {
 const MAX_PART_BYTES = 2 * 1024 * 1024
 
 /** Keeps the segments before the first scan (ITU-T T.81 annex B). Later segments describe further scans or frames. */
-export async function skimJpeg(source: ByteSource): Promise<Skimmed> {
+export async function skimJpeg(source: ByteSource): Promise<FileExcerpt> {
   const parts: Buffer[] = [Buffer.from([0xff, 0xd8])]
   for (let at = 2; ; ) {
     const head = await source.bytes(at, at + 4)
     const [mark, marker = 0] = head
-    if (head.length < 4 || mark !== 0xff) return { bytes: Buffer.concat([...parts, END]), isDamaged: true }
+    if (head.length < 4 || mark !== 0xff) return { bytes: Buffer.concat([...parts, JPEG_END]), isDamaged: true }
     if (marker === 0xff) {
       at++
       continue
     }
     const length = head.readUInt16BE(2) + 2
     const segment = await source.bytes(at, at + length)
-    if (segment.length < length) return { bytes: Buffer.concat([...parts, END]), isDamaged: true }
+    if (segment.length < length) return { bytes: Buffer.concat([...parts, JPEG_END]), isDamaged: true }
     parts.push(segment)
-    if (marker === 0xda) return { bytes: Buffer.concat([...parts, END]), isDamaged: false }
+    if (marker === 0xda) return { bytes: Buffer.concat([...parts, JPEG_END]), isDamaged: false }
     at += length
   }
 }
 
-const END = Buffer.from([0xff, 0xd9])
+const JPEG_END = Buffer.from([0xff, 0xd9])
 const PNG_SIGNATURE_BYTES = 8
 const PNG_CHUNKS = new Set(['IHDR', 'tEXt', 'iTXt', 'eXIf', 'tIME', 'pHYs'])
 
 /** Keeps the chunks with metadata (PNG specification, section 11), but no compressed ones. */
-export async function skimPng(source: ByteSource): Promise<Skimmed> {
+export async function skimPng(source: ByteSource): Promise<FileExcerpt> {
   const parts = [await source.bytes(0, PNG_SIGNATURE_BYTES)]
   const result = (isDamaged: boolean) => ({ bytes: Buffer.concat([...parts, pngEnd()]), isDamaged })
   let isDamaged = false
@@ -71,7 +71,7 @@ const WEBP_PICTURE_BYTES = 32
  * Keeps the chunks with metadata and the start of the picture data
  * (https://developers.google.com/speed/webp/docs/riff_container).
  */
-export async function skimWebp(source: ByteSource): Promise<Skimmed> {
+export async function skimWebp(source: ByteSource): Promise<FileExcerpt> {
   const parts = [await source.bytes(0, RIFF_HEADER_BYTES)]
   let isDamaged = false
   for (let at = RIFF_HEADER_BYTES; at < source.size; ) {
@@ -96,12 +96,12 @@ export async function skimWebp(source: ByteSource): Promise<Skimmed> {
 }
 
 /** Keeps at most the first 24 MiB of the file. In HEIF and TIFF metadata may be at any position. */
-export async function skimWhole(source: ByteSource): Promise<Skimmed> {
+export async function skimWhole(source: ByteSource): Promise<FileExcerpt> {
   const MAX_BYTES = 24 * 1024 * 1024
   return { bytes: await source.bytes(0, Math.min(source.size, MAX_BYTES)), isDamaged: source.size > MAX_BYTES }
 }
 
 /** Keeps the first 64 KiB, which contain the header with the size. */
-export async function skimBeginning(source: ByteSource): Promise<Skimmed> {
+export async function skimBeginning(source: ByteSource): Promise<FileExcerpt> {
   return { bytes: await source.bytes(0, Math.min(source.size, 64 * 1024)), isDamaged: false }
 }

@@ -15,12 +15,12 @@ import type {
 } from '../../application/ports/file-storage.ts'
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 import type { StorageKey } from '../../domain/media/ids.ts'
-import { BodyFailed, writeBody } from './write-body.ts'
+import { BodyError, writeBody } from './write-body.ts'
 
 const READ_BUFFER_BYTES = 512 * 1024
 const PAGE_SIZE = 1000
 /** The suffix of a file that is not complete. */
-const UNFINISHED = '.part'
+const PART_SUFFIX = '.part'
 
 /** The functions of `node:fs/promises` that the storage uses. */
 export type Disk = Pick<typeof nodeDisk, 'mkdir' | 'open' | 'readdir' | 'rename' | 'stat' | 'unlink'>
@@ -67,13 +67,13 @@ export class FilesystemFileStorage implements FileStorage {
   open(key: StorageKey, range?: ByteRange): ResultAsync<AsyncIterable<Uint8Array>, FileMissing | Unavailable> {
     return ResultAsync.fromPromise(this.#disk.open(this.#path(key)), (cause) =>
       hasCode(cause, 'ENOENT') ? ({ type: 'file-missing', key } as const) : unavailable('storage')(cause),
-    ).map((handle) => closeable(handle.createReadStream({ ...range, highWaterMark: READ_BUFFER_BYTES })))
+    ).map((handle) => iterableOf(handle.createReadStream({ ...range, highWaterMark: READ_BUFFER_BYTES })))
   }
 
   delete(key: StorageKey): ResultAsync<void, Unavailable> {
     const path = this.#path(key)
     // Remove the unfinished file first, so that the rename of a `put` in progress fails.
-    const removal = this.#remove(path + UNFINISHED).then(() => this.#remove(path))
+    const removal = this.#remove(path + PART_SUFFIX).then(() => this.#remove(path))
     return ResultAsync.fromPromise(
       removal.then(() => this.#syncFolder(dirname(path))),
       (cause) => cause,
@@ -87,7 +87,7 @@ export class FilesystemFileStorage implements FileStorage {
   async #put(key: StorageKey, body: AsyncIterable<Uint8Array>, hints: PutHints): Promise<Result<StoredFile, PutError>> {
     const { signal } = hints
     const path = this.#path(key)
-    const unfinished = path + UNFINISHED
+    const unfinished = path + PART_SUFFIX
     let size: number
     try {
       signal.throwIfAborted()
@@ -102,7 +102,7 @@ export class FilesystemFileStorage implements FileStorage {
     } catch (cause) {
       const removal = await ResultAsync.fromPromise(this.#remove(unfinished), unavailable('storage'))
       if (removal.isErr()) return err(removal.error)
-      if (cause instanceof BodyFailed) return err({ type: 'interrupted', cause: cause.cause })
+      if (cause instanceof BodyError) return err({ type: 'interrupted', cause: cause.cause })
       if (signal.aborted) return err({ type: 'interrupted', cause: signal.reason })
       const full = hasCode(cause, 'ENOSPC', 'EDQUOT')
       return err(full ? { type: 'insufficient-storage', cause } : unavailable('storage')(cause))
@@ -136,12 +136,13 @@ export class FilesystemFileStorage implements FileStorage {
   async #list(after: StorageKey | undefined): Promise<ListedFile[]> {
     const page: ListedFile[] = []
     for (const subfolder of await this.#names(this.#folder)) {
-      if (after !== undefined && subfolder < shard(after)) continue
+      if (after !== undefined && subfolder < subfolderOf(after)) continue
       for (const name of await this.#names(join(this.#folder, subfolder))) {
         // A file that mediaport has not written: its name does not belong in this folder. A page must not end with it,
         // because the next page starts in the folder of the last key.
-        if (shard(name as StorageKey) !== subfolder && page.length === PAGE_SIZE - 1) continue
-        if (name.endsWith(UNFINISHED) || (after !== undefined && subfolder === shard(after) && name <= after)) continue
+        if (subfolderOf(name as StorageKey) !== subfolder && page.length === PAGE_SIZE - 1) continue
+        if (name.endsWith(PART_SUFFIX) || (after !== undefined && subfolder === subfolderOf(after) && name <= after))
+          continue
         const stats = await this.#disk.stat(join(this.#folder, subfolder, name)).catch(ifMissing(undefined))
         if (stats) page.push({ key: name as StorageKey, size: stats.size, modifiedAt: stats.mtime })
         if (page.length === PAGE_SIZE) return page
@@ -193,12 +194,12 @@ export class FilesystemFileStorage implements FileStorage {
   }
 
   #path(key: StorageKey): string {
-    return join(this.#folder, shard(key), key)
+    return join(this.#folder, subfolderOf(key), key)
   }
 }
 
 /** Makes an iterable of the stream. Its `return` closes the file even if no byte was read. */
-const closeable = (stream: ReadStream): AsyncIterable<Uint8Array> => ({
+const iterableOf = (stream: ReadStream): AsyncIterable<Uint8Array> => ({
   [Symbol.asyncIterator]: () => {
     const bytes = stream[Symbol.asyncIterator]()
     return {
@@ -212,7 +213,7 @@ const closeable = (stream: ReadStream): AsyncIterable<Uint8Array> => ({
 })
 
 /** The subfolder of a key. */
-const shard = (key: StorageKey): string => key.slice(-2)
+const subfolderOf = (key: StorageKey): string => key.slice(-2)
 
 const hasCode = (error: unknown, ...codes: string[]): boolean =>
   error instanceof Error && 'code' in error && codes.includes(String(error.code))

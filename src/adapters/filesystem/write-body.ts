@@ -12,10 +12,10 @@ export interface Writer {
 }
 
 /** The body threw. `cause` is what it threw. */
-export class BodyFailed extends Error {}
+export class BodyError extends Error {}
 
 /**
- * Appends `body` to `file`. One piece is written while the next one is collected. Throws `BodyFailed`, the reason of
+ * Appends `body` to `file`. One piece is written while the next one is collected. Throws `BodyError`, the reason of
  * `signal`, or the error of the file, whichever comes first. No write is in progress after the promise has settled.
  *
  * @returns The number of bytes.
@@ -38,7 +38,7 @@ export async function writeBody(
     new Promise((resolve, reject) => {
       interrupt = reject
       signal.throwIfAborted()
-      source.next().then(resolve, (cause: unknown) => reject(new BodyFailed('The body could not be read.', { cause })))
+      source.next().then(resolve, (cause: unknown) => reject(new BodyError('The body could not be read.', { cause })))
     })
 
   const write = async (chunks: readonly Uint8Array[], length: number): Promise<void> => {

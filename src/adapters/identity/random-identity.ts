@@ -6,7 +6,7 @@ import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 /**
  * Two digits that change every second. Attempts of one second share a folder, so one flush of it serves all of them.
  */
-const second = (): string => (Math.floor(Date.now() / 1000) % 256).toString(16).padStart(2, '0')
+const secondDigits = (): string => (Math.floor(Date.now() / 1000) % 256).toString(16).padStart(2, '0')
 
 /**
  * Makes UUIDv7 ids (RFC 9562), and attempts of 64 random bits.
@@ -16,5 +16,5 @@ const second = (): string => (Math.floor(Date.now() / 1000) % 256).toString(16).
  */
 export const randomIdentity: Identity = {
   newId: () => v7() as MediaId,
-  newAttempt: () => (randomBytes(8).toString('hex') + second()) as Attempt,
+  newAttempt: () => (randomBytes(8).toString('hex') + secondDigits()) as Attempt,
 }

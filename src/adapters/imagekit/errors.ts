@@ -3,13 +3,13 @@ import type { InsufficientStorage, StorageRefused } from '../../application/port
 import { type Unavailable, unavailable } from '../../application/ports/unavailable.ts'
 
 /** The message if the path exists. Because keys are never used twice, the answer to the same `put` was lost before. */
-const PATH_EXISTS = /same name already exists/i
+const PATH_EXISTS_MESSAGE = /same name already exists/i
 /** The message if the plan's storage is full. */
-const QUOTA = /quota|storage (limit|space)|exceeded .*(plan|limit)/i
+const QUOTA_MESSAGE = /quota|storage (limit|space)|exceeded .*(plan|limit)/i
 /** Temporary errors: a timeout of the server, a conflict at the path, a locked folder, too many requests. */
-const TEMPORARY = new Set([408, 409, 423, 429])
+const TEMPORARY_STATUSES = new Set([408, 409, 423, 429])
 /** The delay if `X-RateLimit-Reset` is missing or invalid: a wrong header must not prevent the retry. */
-const DEFAULT_WAIT_MS = 1000
+const DEFAULT_DELAY_MS = 1000
 
 /** Maps the error of an upload (https://imagekit.io/docs/api-reference/upload-file/upload-file). */
 export function toPutError(cause: unknown): StorageRefused | InsufficientStorage | Unavailable {
@@ -17,9 +17,9 @@ export function toPutError(cause: unknown): StorageRefused | InsufficientStorage
   if (isDiskFull(cause)) return { type: 'insufficient-storage', cause: error }
   if (!(cause instanceof APIError) || cause.status === undefined) return unavailable('storage')(error)
   const { status, message } = cause
-  if (status >= 500 || status < 400 || TEMPORARY.has(status)) return unavailable('storage')(error)
-  if (status === 400 && PATH_EXISTS.test(message)) return unavailable('storage')(error)
-  if (status === 403 && QUOTA.test(message)) return { type: 'insufficient-storage', cause: error }
+  if (status >= 500 || status < 400 || TEMPORARY_STATUSES.has(status)) return unavailable('storage')(error)
+  if (status === 400 && PATH_EXISTS_MESSAGE.test(message)) return unavailable('storage')(error)
+  if (status === 403 && QUOTA_MESSAGE.test(message)) return { type: 'insufficient-storage', cause: error }
   return { type: 'storage-error', cause: error }
 }
 
@@ -33,10 +33,10 @@ export const isMissing = (cause: unknown): boolean => cause instanceof APIError 
  * Returns how many milliseconds to wait if the error is a rate limit, else `undefined`. The header `X-RateLimit-Reset`
  * is a duration in milliseconds.
  */
-export function mayAskAgainAfter(cause: unknown): number | undefined {
+export function rateLimitDelayMs(cause: unknown): number | undefined {
   if (!(cause instanceof APIError) || cause.status !== 429) return undefined
   const waitMs = Number(cause.headers?.get('x-ratelimit-reset') ?? Number.NaN)
-  return Number.isFinite(waitMs) && waitMs >= 0 ? waitMs : DEFAULT_WAIT_MS
+  return Number.isFinite(waitMs) && waitMs >= 0 ? waitMs : DEFAULT_DELAY_MS
 }
 
 /** Makes an error of one line for the log. It contains nothing of the request, which includes the private key. */

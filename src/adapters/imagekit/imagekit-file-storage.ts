@@ -17,7 +17,7 @@ import { CountedBody } from './counted-body.ts'
 import { download } from './download.ts'
 import { toCause, toPutError } from './errors.ts'
 import { MediaLibrary } from './media-library.ts'
-import { spooledAt, upload } from './upload.ts'
+import { spoolPath, upload } from './upload.ts'
 
 export interface ImagekitOptions {
   /** From https://imagekit.io/dashboard/developer/api-keys. Needs read and write access to media and to purges. */
@@ -46,7 +46,7 @@ const ANSWER_TIMEOUT_MS = 75_000
 /** The timeout of all other API requests. */
 const REQUEST_TIMEOUT_MS = 15_000
 /** How long a signed address is valid. */
-const ADDRESS_SECONDS = 300
+const ADDRESS_LIFETIME_SECONDS = 300
 
 /** Checks the answer, because every property is optional in the vendor's types. */
 const UploadAnswer = z.object({ fileId: z.string(), filePath: z.string(), size: z.number(), url: z.url() })
@@ -100,7 +100,7 @@ export class ImagekitFileStorage implements FileStorage {
       urlEndpoint,
       src: `${folder}/${key}`,
       queryParameters: { tr: 'orig-true' },
-      ...(isPrivate && { signed: true, expiresIn: ADDRESS_SECONDS }),
+      ...(isPrivate && { signed: true, expiresIn: ADDRESS_LIFETIME_SECONDS }),
     })
   }
 
@@ -151,7 +151,7 @@ export class ImagekitFileStorage implements FileStorage {
 
   async #delete(key: StorageKey, fileId: string | undefined): Promise<void> {
     const { urlEndpoint, folder, spoolFolder } = this.#options
-    if (spoolFolder !== undefined) await rm(spooledAt(spoolFolder, key), { force: true })
+    if (spoolFolder !== undefined) await rm(spoolPath(spoolFolder, key), { force: true })
     for (const file of fileId === undefined ? await this.#library.find(key) : [{ fileId }]) {
       await this.#library.remove(file.fileId)
       await this.#library.purge(`${urlEndpoint}${folder}/${key}*`)

@@ -2,7 +2,7 @@ import type { ImageKit } from '@imagekit/nodejs'
 import { z } from 'zod'
 import type { ListedFile } from '../../application/ports/file-storage.ts'
 import type { StorageKey } from '../../domain/media/ids.ts'
-import { isMissing, mayAskAgainAfter } from './errors.ts'
+import { isMissing, rateLimitDelayMs } from './errors.ts'
 
 const PAGE_SIZE = 1000
 /** How long rate limits may delay one request. */
@@ -93,7 +93,7 @@ export class MediaLibrary {
       try {
         return await request()
       } catch (cause) {
-        const waitMs = mayAskAgainAfter(cause)
+        const waitMs = rateLimitDelayMs(cause)
         if (waitMs === undefined || performance.now() + waitMs > deadline) throw cause
         await new Promise((resolve) => setTimeout(resolve, waitMs))
       }

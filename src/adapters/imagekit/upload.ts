@@ -6,7 +6,7 @@ import { pipeline } from 'node:stream/promises'
 import type { ImageKit } from '@imagekit/nodejs'
 import type { CountedBody } from './counted-body.ts'
 
-export interface Sending {
+export interface UploadOptions {
   /** The text fields of the form. */
   readonly fields: Readonly<Record<string, string>> & { readonly fileName: string }
   readonly signal: AbortSignal
@@ -14,7 +14,7 @@ export interface Sending {
   readonly spoolFolder: string | undefined
 }
 
-const PATH = '/api/v1/files/upload'
+const UPLOAD_PATH = '/api/v1/files/upload'
 /** The longest timeout. The caller aborts an upload that makes no progress; this one would limit its total time. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 /** In any other mode, `fetch` keeps a copy of the body in memory, in case it must follow a redirect. */
@@ -27,11 +27,11 @@ const NO_REDIRECT = { redirect: 'error' } as const
  *
  * @returns The answer, not yet checked.
  */
-export async function upload(client: ImageKit, body: CountedBody, options: Sending): Promise<unknown> {
+export async function upload(client: ImageKit, body: CountedBody, options: UploadOptions): Promise<unknown> {
   const { fields, signal, spoolFolder } = options
   if (spoolFolder === undefined) return send(client, body, options)
   await mkdir(spoolFolder, { recursive: true, mode: 0o700 })
-  const path = spooledAt(spoolFolder, fields.fileName)
+  const path = spoolPath(spoolFolder, fields.fileName)
   try {
     await pipeline(body, createWriteStream(path, { mode: 0o600 }), { signal })
     return await send(client, readLazily(path), options, body.size)
@@ -41,7 +41,7 @@ export async function upload(client: ImageKit, body: CountedBody, options: Sendi
 }
 
 /** The path of a spooled file. It remains if the process dies before the file is sent. */
-export const spooledAt = (folder: string, fileName: string): string => join(folder, fileName)
+export const spoolPath = (folder: string, fileName: string): string => join(folder, fileName)
 
 /** Opens the file at the first read. If the request fails before that, there is no file to close. */
 async function* readLazily(path: string): AsyncGenerator<Uint8Array> {
@@ -56,7 +56,7 @@ async function* readLazily(path: string): AsyncGenerator<Uint8Array> {
 function send(
   client: ImageKit,
   file: AsyncIterable<Uint8Array>,
-  { fields, signal }: Sending,
+  { fields, signal }: UploadOptions,
   size?: number,
 ): Promise<unknown> {
   const boundary = `mediaport-${randomBytes(16).toString('hex')}`
@@ -69,7 +69,7 @@ function send(
     yield* file
     yield tail
   }
-  return client.post<unknown>(PATH, {
+  return client.post<unknown>(UPLOAD_PATH, {
     body: form(),
     headers: {
       'Content-Type': `multipart/form-data; boundary=${boundary}`,

@@ -15,12 +15,12 @@ import { type Unavailable, unavailable } from '../../application/ports/unavailab
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Intent, Media, Receiving, Stored } from '../../domain/media/media.ts'
 import type { Database } from './database.ts'
-import { isRefused, retried } from './failures.ts'
+import { isRefused, withRetries } from './failures.ts'
 import { type Row, toMedia, toStored } from './media-row.ts'
 import { type Addition, changeRows, insertRows, type RowChange, type RowOutcome, readRows } from './row-batches.ts'
 
 /** PostgreSQL reads or writes many rows in little more time than one. Batches of more than 100 rows are not faster. */
-const BATCHES = { maxItems: 100 }
+const BATCH_OPTIONS = { maxItems: 100 }
 
 /**
  * Stores the rows in PostgreSQL or PGlite, and uses the clock of the database. `migrate` must have created the tables.
@@ -38,14 +38,17 @@ export class KyselyMediaRepository implements MediaRepository {
   readonly #db: Kysely<Database>
   readonly #outbox: Outbox<Transaction<Database>>
   readonly #additions = new BatchQueue(
-    (additions: readonly Addition[]) => retried(() => insertRows(this.#db, additions)),
-    { ...BATCHES, isRefused },
+    (additions: readonly Addition[]) => withRetries(() => insertRows(this.#db, additions)),
+    { ...BATCH_OPTIONS, isRefused },
   )
   readonly #changes = new BatchQueue(
-    (changes: readonly RowChange[]) => retried(() => changeRows(this.#db, this.#outbox, changes)),
-    { ...BATCHES, isRefused },
+    (changes: readonly RowChange[]) => withRetries(() => changeRows(this.#db, this.#outbox, changes)),
+    { ...BATCH_OPTIONS, isRefused },
   )
-  readonly #reads = new BatchQueue((ids: readonly MediaId[]) => retried(() => readRows(this.#db, ids)), BATCHES)
+  readonly #reads = new BatchQueue(
+    (ids: readonly MediaId[]) => withRetries(() => readRows(this.#db, ids)),
+    BATCH_OPTIONS,
+  )
 
   /** @param outbox Receives the events in the transaction that writes the rows, and so must use the same database. */
   constructor(db: Kysely<Database>, outbox: Outbox<Transaction<Database>>) {
@@ -154,7 +157,7 @@ export class KyselyMediaRepository implements MediaRepository {
     const batchOutcome = await this.#changes.add(change)
     if (batchOutcome) return batchOutcome
     // The row does not exist, or another transaction has locked it. Only this change waits for the lock.
-    const [outcome] = await retried(() => changeRows(this.#db, this.#outbox, [change]))
+    const [outcome] = await withRetries(() => changeRows(this.#db, this.#outbox, [change]))
     return outcome ?? err(NOT_FOUND)
   }
 }
@@ -162,7 +165,7 @@ export class KyselyMediaRepository implements MediaRepository {
 const NOT_FOUND = { type: 'not-found' } as const
 
 const run = <T>(work: () => Promise<T>): ResultAsync<T, Unavailable> =>
-  ResultAsync.fromPromise(retried(work), unavailable('database'))
+  ResultAsync.fromPromise(withRetries(work), unavailable('database'))
 
 /** `add` found a row with this id, and `get` then found none. The same `add` may succeed the next time. */
 const toUnavailable = (error: NotFound | Unavailable): Unavailable =>

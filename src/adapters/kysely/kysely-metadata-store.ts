@@ -6,14 +6,14 @@ import { type Unavailable, unavailable } from '../../application/ports/unavailab
 import type { Attempt, MediaId } from '../../domain/media/ids.ts'
 import type { Metadata } from '../../domain/metadata.ts'
 import type { Database } from './database.ts'
-import { isRefused, retried } from './failures.ts'
+import { isRefused, withRetries } from './failures.ts'
 
 const PAGE_SIZE = 1000
 /** "Data exception" and "program limit exceeded": https://www.postgresql.org/docs/current/errcodes-appendix.html */
-const REFUSED = /^(22|54)/
+const REFUSAL_CODES = /^(22|54)/
 
 /** Calls that wait at the same time share a statement. */
-const BATCHES = { maxItems: 100 }
+const BATCH_OPTIONS = { maxItems: 100 }
 
 interface Save {
   readonly id: MediaId
@@ -30,11 +30,11 @@ interface Save {
  */
 export class KyselyMetadataStore implements MetadataStore {
   readonly #db: Kysely<Database>
-  readonly #saves = new BatchQueue((saves: readonly Save[]) => retried(() => this.#saveAll(saves)), {
-    ...BATCHES,
+  readonly #saves = new BatchQueue((saves: readonly Save[]) => withRetries(() => this.#saveAll(saves)), {
+    ...BATCH_OPTIONS,
     isRefused,
   })
-  readonly #reads = new BatchQueue((ids: readonly MediaId[]) => retried(() => this.#findAll(ids)), BATCHES)
+  readonly #reads = new BatchQueue((ids: readonly MediaId[]) => withRetries(() => this.#findAll(ids)), BATCH_OPTIONS)
 
   constructor(db: Kysely<Database>) {
     this.#db = db
@@ -94,6 +94,6 @@ export class KyselyMetadataStore implements MetadataStore {
 }
 
 const refusedOrUnavailable = (cause: unknown): DocumentRefused | Unavailable =>
-  cause instanceof Error && 'code' in cause && REFUSED.test(String(cause.code))
+  cause instanceof Error && 'code' in cause && REFUSAL_CODES.test(String(cause.code))
     ? { type: 'document-refused', cause }
     : unavailable('metadata')(cause)

@@ -64,7 +64,7 @@ export function toRow(media: Media): Updateable<MediaJobTable> {
     mimeType: mime_type,
     createdAt: created_at,
   } = media
-  const row = { ...EMPTY, state, attempt, storage, storage_key, filename, mime_type, created_at }
+  const row = { ...EMPTY_COLUMNS, state, attempt, storage, storage_key, filename, mime_type, created_at }
   if (media.state === 'receiving') return { ...row, lease_expires_at: media.leaseExpiresAt }
   const { version } = media
   if (media.state !== 'stored') return { ...row, version, discarded_at: media.discardedAt ?? null }
@@ -79,7 +79,7 @@ export function toRow(media: Media): Updateable<MediaJobTable> {
 const NO_URL = ''
 const storageUrl = (url: string): string | undefined => (url === NO_URL || url.startsWith('/') ? undefined : url)
 
-const EMPTY = {
+const EMPTY_COLUMNS = {
   lease_expires_at: null,
   discarded_at: null,
   file_id: null,

@@ -118,7 +118,7 @@ export interface Installation {
   readonly signingKey: string
 }
 
-export interface Migrated {
+export interface MigrationSummary {
   /** The names of the migrations that this call applied. */
   readonly applied: readonly string[]
   readonly installation: Installation
@@ -131,7 +131,7 @@ export interface Migrated {
  * @example
  * const { applied } = await migrate(new Kysely<Database>({ dialect }))
  */
-export async function migrate(db: Kysely<Database>): Promise<Migrated> {
+export async function migrate(db: Kysely<Database>): Promise<MigrationSummary> {
   const applied = (await isUpToDate(db)) ? [] : await applyAll(db)
   const installation = await db
     .selectFrom('installation')
@@ -141,28 +141,31 @@ export async function migrate(db: Kysely<Database>): Promise<Migrated> {
 }
 
 /** Tables of the migrator. Those with Kysely's default names belong to the application that embeds mediaport. */
-const TABLES = { migrationTableName: 'mediaport_migration', migrationLockTableName: 'mediaport_migration_lock' }
-const NAMES = Object.keys(MIGRATIONS)
+const MIGRATION_TABLES = {
+  migrationTableName: 'mediaport_migration',
+  migrationLockTableName: 'mediaport_migration_lock',
+}
+const MIGRATION_NAMES = Object.keys(MIGRATIONS)
 
 /** Avoids the migrator, which first inspects every table. On a new PGlite that takes a third of a second. */
 async function isUpToDate(db: Kysely<Database>): Promise<boolean> {
   if (!(await hasTable(db, 'mediaport_migration'))) return false
   const { rows } = await sql<{ name: string }>`select name from mediaport_migration order by name`.execute(db)
-  return rows.map(({ name }) => name).join() === NAMES.join()
+  return rows.map(({ name }) => name).join() === MIGRATION_NAMES.join()
 }
 
 /** @returns The names of the migrations that were missing. */
 async function applyAll(db: Kysely<Database>): Promise<string[]> {
-  await db.transaction().execute(takeOver)
+  await db.transaction().execute(moveOldMigrations)
   const { Migrator } = await import('kysely/migration')
-  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS }, ...TABLES })
+  const migrator = new Migrator({ db, provider: { getMigrations: async () => MIGRATIONS }, ...MIGRATION_TABLES })
   const { error, results = [] } = await migrator.migrateToLatest()
   if (error !== undefined) throw error
   return results.map(({ migrationName }) => migrationName)
 }
 
 /** Until version 0.1 the migrations of mediaport were in Kysely's default table. Moves them to our own. */
-async function takeOver(tx: Transaction<Database>): Promise<void> {
+async function moveOldMigrations(tx: Transaction<Database>): Promise<void> {
   await sql`select pg_advisory_xact_lock(hashtext('mediaport_migration'))`.execute(tx)
   if ((await hasTable(tx, 'mediaport_migration')) || !(await hasTable(tx, 'kysely_migration'))) return
   const { rows } = await sql`select from kysely_migration where name = '0001_media_job'`.execute(tx)
@@ -171,7 +174,7 @@ async function takeOver(tx: Transaction<Database>): Promise<void> {
     tx,
   )
   await sql`
-    with moved as (delete from kysely_migration where name = any(${NAMES}) returning name, timestamp)
+    with moved as (delete from kysely_migration where name = any(${MIGRATION_NAMES}) returning name, timestamp)
     insert into mediaport_migration select name, timestamp from moved`.execute(tx)
   const { rows: others } = await sql`select from kysely_migration`.execute(tx)
   if (others.length === 0) await sql`drop table kysely_migration, kysely_migration_lock`.execute(tx)

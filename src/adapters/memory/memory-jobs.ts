@@ -7,7 +7,7 @@ import type { MediaEvent } from '../../domain/media/events.ts'
 interface WaitingJob {
   readonly job: Job
   /** In milliseconds since the epoch. */
-  readonly dueAt: number
+  readonly dueAtMs: number
 }
 
 /**
@@ -22,7 +22,7 @@ export class MemoryJobs implements Outbox<undefined, void> {
   readonly #waiting: WaitingJob[] = []
 
   add(_tx: undefined, events: readonly MediaEvent[]): void {
-    for (const job of events.flatMap(jobsOf)) this.#waiting.push({ job, dueAt: Date.now() + job.afterSeconds * 1000 })
+    for (const job of events.flatMap(jobsOf)) this.#waiting.push({ job, dueAtMs: Date.now() + job.afterSeconds * 1000 })
   }
 
   /**
@@ -38,7 +38,7 @@ export class MemoryJobs implements Outbox<undefined, void> {
   }
 
   #takeDue(): WaitingJob | undefined {
-    const index = this.#waiting.findIndex(({ dueAt }) => dueAt <= Date.now())
+    const index = this.#waiting.findIndex(({ dueAtMs }) => dueAtMs <= Date.now())
     return index < 0 ? undefined : this.#waiting.splice(index, 1)[0]
   }
 }

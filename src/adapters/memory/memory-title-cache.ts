@@ -11,7 +11,7 @@ interface Entry {
   /** Absent in a tombstone. */
   readonly title?: CachedTitle
   /** In milliseconds since the epoch. */
-  readonly expiresAt: number
+  readonly expiresAtMs: number
 }
 
 /**
@@ -27,7 +27,7 @@ export class MemoryTitleCache implements TitleCache {
   put(id: MediaId, title: CachedTitle): ResultAsync<void, never> {
     const version = this.#current(id)?.version ?? 0
     if (version < title.version)
-      this.#replace(id, { version: title.version, title, expiresAt: Number.POSITIVE_INFINITY })
+      this.#replace(id, { version: title.version, title, expiresAtMs: Number.POSITIVE_INFINITY })
     return okAsync(undefined)
   }
 
@@ -37,7 +37,7 @@ export class MemoryTitleCache implements TitleCache {
 
   remove(id: MediaId, version: number): ResultAsync<void, never> {
     const current = this.#current(id)?.version ?? 0
-    if (current <= version) this.#replace(id, { version, expiresAt: Date.now() + TOMBSTONE_MS })
+    if (current <= version) this.#replace(id, { version, expiresAtMs: Date.now() + TOMBSTONE_MS })
     return okAsync(undefined)
   }
 
@@ -58,6 +58,6 @@ export class MemoryTitleCache implements TitleCache {
 
   #current(id: MediaId): Entry | undefined {
     const entry = this.#entries.get(id)
-    return entry && entry.expiresAt > Date.now() ? entry : undefined
+    return entry && entry.expiresAtMs > Date.now() ? entry : undefined
   }
 }

@@ -9,13 +9,13 @@ import { type MediaMetadata, toDocument, toMetadata } from './media-metadata.ts'
 
 const PAGE_SIZE = 1000
 /** Documents that wait at the same time share an insert. */
-const BATCHES = { maxItems: 100 }
+const BATCH_OPTIONS = { maxItems: 100 }
 /** How long an operation waits for a server that cannot be reached. */
 const SELECTION_TIMEOUT_MS = 800
 /** How long an operation waits for a connection, and for the answer of a server that hangs. */
 const OPERATION_TIMEOUT_MS = 3000
 /** A document with this `_id` exists. */
-const DUPLICATE_KEY = 11_000
+const DUPLICATE_KEY_CODE = 11_000
 /**
  * The codes with which the server refuses a document that it will always refuse: BadValue, DocumentValidationFailure,
  * BSONObjectTooLarge and the older codes for it (https://www.mongodb.com/docs/manual/reference/error-codes/).
@@ -38,7 +38,7 @@ type SaveResult = Result<void, DocumentRefused | Unavailable>
 export class MongoMetadataStore implements MetadataStore {
   readonly #saves = new BatchQueue(
     (saves: readonly Save[]) => this.#withCollection((documents) => insertOrReplace(documents, saves)),
-    { ...BATCHES, isRefused },
+    { ...BATCH_OPTIONS, isRefused },
   )
   readonly #client: MongoClient
   readonly #database: string
@@ -123,7 +123,7 @@ async function insertOrReplace(
     saves.map(async (save, index): Promise<SaveResult> => {
       const code = failures.get(index)
       if (code === undefined) return ok()
-      if (code === DUPLICATE_KEY) return ResultAsync.fromPromise(replace(documents, save), refusedOrUnavailable)
+      if (code === DUPLICATE_KEY_CODE) return ResultAsync.fromPromise(replace(documents, save), refusedOrUnavailable)
       return err(refusedOrUnavailable(new MongoServerError({ message: 'The document was not inserted.', code })))
     }),
   )
@@ -152,7 +152,7 @@ async function replace(documents: Collection<MediaMetadata>, { id, document }: S
     await upsert()
   } catch (error) {
     // Two upserts that find no document both insert one, and one of them fails. Its second try replaces the document.
-    if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY)) throw error
+    if (!(error instanceof MongoServerError && error.code === DUPLICATE_KEY_CODE)) throw error
     await upsert()
   }
 }

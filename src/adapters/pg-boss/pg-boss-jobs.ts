@@ -15,7 +15,7 @@ type TransactionLike = Parameters<typeof fromKysely>[0]
 /** A job that has failed this many times is moved to the queue `dead-jobs`, where an operator must handle it. */
 const MAX_TRIES = 5
 /** The death of a process must not use up the tries of its jobs. */
-const UNLIMITED = 2 ** 31 - 1
+const UNLIMITED_RETRIES = 2 ** 31 - 1
 const DEAD_LETTER_QUEUE = 'dead-jobs'
 /** If a process dies, another one gets its jobs after this time plus one round of supervision. */
 const HEARTBEAT_SECONDS = 15
@@ -79,18 +79,18 @@ export class PgBossJobs implements Outbox<TransactionLike> {
   /** Creates or updates the tables and queues of pg-boss. Must be called before `add` and `work`. */
   async start(): Promise<void> {
     await this.#boss.start()
-    await this.#boss.createQueue(DEAD_LETTER_QUEUE, { retentionSeconds: YEAR })
+    await this.#boss.createQueue(DEAD_LETTER_QUEUE, { retentionSeconds: YEAR_SECONDS })
     for (const name of JOB_NAMES) {
       const options = {
-        retryLimit: UNLIMITED,
+        retryLimit: UNLIMITED_RETRIES,
         retryDelay: 1,
         retryBackoff: true,
         // Projections must be correct a minute after the end of an outage.
         retryDelayMax: 30,
         heartbeatSeconds: HEARTBEAT_SECONDS,
         // A job may wait long: for the time of a second discard, or until a worker starts.
-        retentionSeconds: YEAR,
-        deleteAfterSeconds: DAY,
+        retentionSeconds: YEAR_SECONDS,
+        deleteAfterSeconds: DAY_SECONDS,
         deadLetter: DEAD_LETTER_QUEUE,
       }
       await this.#boss.createQueue(name, options)
@@ -155,7 +155,7 @@ interface JobResult {
   readonly output?: object
 }
 
-const DAY = 24 * 60 * 60
-const YEAR = 365 * DAY
+const DAY_SECONDS = 24 * 60 * 60
+const YEAR_SECONDS = 365 * DAY_SECONDS
 
 const toRow = (job: Job) => ({ data: job, startAfter: job.afterSeconds })

@@ -24,7 +24,7 @@ const SCAN_COUNT = 500
  * With `strict` 1 it replaces only older versions, with 0 also the same version. Versions are compared as numbers,
  * which are exact in Lua up to 2^53.
  */
-const WRITE = `
+const WRITE_SCRIPT = `
   local isHash = redis.call('TYPE', KEYS[1]).ok == 'hash'
   local current = isHash and tonumber(redis.call('HGET', KEYS[1], 'version') or 0) or 0
   local version = tonumber(ARGV[1])
@@ -78,7 +78,7 @@ export class RedisTitleCache implements TitleCache {
     })
     // Each method returns its own error. Without a listener ioredis would print this event.
     this.#redis.on('error', () => {})
-    this.#redis.defineCommand('writeTitle', { numberOfKeys: 1, lua: WRITE })
+    this.#redis.defineCommand('writeTitle', { numberOfKeys: 1, lua: WRITE_SCRIPT })
   }
 
   put(id: MediaId, { owner, title, tags, version }: CachedTitle): ResultAsync<void, Unavailable> {
@@ -87,7 +87,7 @@ export class RedisTitleCache implements TitleCache {
   }
 
   find(id: MediaId): ResultAsync<CachedTitle | undefined, Unavailable> {
-    return toResult(this.#redis.hmget(this.#key(id), ...FIELDS))
+    return toResult(this.#redis.hmget(this.#key(id), ...ENTRY_FIELDS))
       .map(parseEntry)
       .orElse((error) => (isWrongType(error.cause) ? ok(undefined) : err(error)))
   }
@@ -119,10 +119,10 @@ export class RedisTitleCache implements TitleCache {
   async #page(cursor: string): Promise<CachedTitles> {
     const pattern = `${this.#prefix.replace(/[\\*?[\]^-]/g, '\\$&')}*`
     const options = ['MATCH', pattern, 'COUNT', SCAN_COUNT, 'TYPE', 'hash']
-    const [next, keys] = Page.parse(await this.#redis.call('SCAN', cursor, ...options))
+    const [next, keys] = ScanPage.parse(await this.#redis.call('SCAN', cursor, ...options))
     const entries = await Promise.all(
       keys.map(async (key) => {
-        const entry = parseEntry(await this.#redis.hmget(key, ...FIELDS))
+        const entry = parseEntry(await this.#redis.hmget(key, ...ENTRY_FIELDS))
         return entry ? [{ id: key.slice(this.#prefix.length) as MediaId, version: entry.version }] : []
       }),
     )
@@ -130,9 +130,9 @@ export class RedisTitleCache implements TitleCache {
   }
 }
 
-const Page = z.tuple([z.string(), z.array(z.string())])
+const ScanPage = z.tuple([z.string(), z.array(z.string())])
 
-const FIELDS = ['owner', 'title', 'tags', 'version'] as const
+const ENTRY_FIELDS = ['owner', 'title', 'tags', 'version'] as const
 
 /** Returns `undefined` if there is no hash, or it is a tombstone, or another program has written it. */
 function parseEntry([owner, title, rawTags, rawVersion]: readonly (string | null)[]): CachedTitle | undefined {

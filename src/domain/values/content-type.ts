@@ -55,17 +55,17 @@ const EXTENSIONS: Readonly<Record<string, readonly [string, ...string[]]>> = {
 }
 
 /** Types that a browser may execute, or that contain other files. They are not allowed by default. */
-const NOT_BY_DEFAULT = /^image\/svg|^application\/(zip|gzip|x-)/
+const TYPES_OFF_BY_DEFAULT = /^image\/svg|^application\/(zip|gzip|x-)/
 
 export const KNOWN_TYPES = Object.keys(EXTENSIONS) as ContentType[]
-export const DEFAULT_TYPES: readonly ContentType[] = KNOWN_TYPES.filter((type) => !NOT_BY_DEFAULT.test(type))
+export const DEFAULT_TYPES: readonly ContentType[] = KNOWN_TYPES.filter((type) => !TYPES_OFF_BY_DEFAULT.test(type))
 
-const RASTER_IMAGES = /^image\/(jpeg|png|apng|gif|webp|avif|bmp)$/
+const RASTER_IMAGE_TYPES = /^image\/(jpeg|png|apng|gif|webp|avif|bmp)$/
 
 /** Whether a browser displays the type as a picture and never executes any of it. */
-export const isRasterImage = (type: ContentType): boolean => RASTER_IMAGES.test(type)
+export const isRasterImage = (type: ContentType): boolean => RASTER_IMAGE_TYPES.test(type)
 
-const ACTIVE =
+const ACTIVE_EXTENSIONS =
   /^(html?|xhtml?|xht|shtml|mht|mhtml|svgz?|xml|xsl|js|mjs|cjs|wasm|swf|php\d?|phps|pht|phtml|phar|aspx?|jspx?|cgi|exe|dll|com|scr|msi|bat|cmd|ps1|vbs|vbe|jse|jnlp|desktop|wsf|hta|jar|class|sh|bash|py|pl|rb|lnk|reg)$/
 
 /**
@@ -81,7 +81,8 @@ export function acceptType(
   const type = allowed.find((candidate) => candidate === found)
   if (type === undefined) return err({ type: 'unsupported-file-type', found })
   const suffix = extension(name)
-  if (ACTIVE.test(suffix) && !fits(suffix, type)) return err({ type: 'extension-mismatch', extension: suffix })
+  if (ACTIVE_EXTENSIONS.test(suffix) && !fits(suffix, type))
+    return err({ type: 'extension-mismatch', extension: suffix })
   return ok(type)
 }
 

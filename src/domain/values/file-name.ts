@@ -14,7 +14,7 @@ export interface MissingFile {
   readonly type: 'missing-file'
 }
 
-const MAX_BYTES = 255
+const MAX_NAME_BYTES = 255
 const MAX_EXTENSION_BYTES = 32
 const CONTROL_OR_FORMAT = /[\p{Cc}\p{Cf}\u2028\u2029]/gu
 
@@ -46,10 +46,10 @@ const byteLength = (text: string): number => new TextEncoder().encode(text).leng
 
 /** Cuts between code points. Keeps an extension of at most `MAX_EXTENSION_BYTES` bytes, including the dot. */
 function shorten(name: string): string {
-  if (byteLength(name) <= MAX_BYTES) return name
+  if (byteLength(name) <= MAX_NAME_BYTES) return name
   const dot = name.lastIndexOf('.')
   const suffix = dot > 0 && byteLength(name.slice(dot)) <= MAX_EXTENSION_BYTES ? name.slice(dot) : ''
-  let room = MAX_BYTES - byteLength(suffix)
+  let room = MAX_NAME_BYTES - byteLength(suffix)
   let start = ''
   for (const character of name) {
     room -= byteLength(character)

@@ -2,8 +2,8 @@
  * Characters that break a line or change the order of text: C0 and C1 controls, line separators, bidi overrides and
  * isolates.
  */
-const CONTROLS = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u
-const INVISIBLE = /[\p{Cf}\s]/gu
+const CONTROL_CHARACTERS = /[\p{Cc}\u2028\u2029\u202A-\u202E\u2066-\u2069]/u
+const INVISIBLE_CHARACTERS = /[\p{Cf}\s]/gu
 
 export type TextFault = 'empty' | 'too-long' | 'control-characters' | 'not-well-formed'
 
@@ -15,8 +15,8 @@ export type TextFault = 'empty' | 'too-long' | 'control-characters' | 'not-well-
 export function cleanText(raw: string, maxCharacters: number): { text: string } | { fault: TextFault } {
   if (!raw.isWellFormed() || raw.includes('\uFFFD')) return { fault: 'not-well-formed' }
   const text = raw.normalize('NFC').trim()
-  if (text.replace(INVISIBLE, '') === '') return { fault: 'empty' }
-  if (CONTROLS.test(text)) return { fault: 'control-characters' }
+  if (text.replace(INVISIBLE_CHARACTERS, '') === '') return { fault: 'empty' }
+  if (CONTROL_CHARACTERS.test(text)) return { fault: 'control-characters' }
   if ([...text].length > maxCharacters) return { fault: 'too-long' }
   return { text }
 }

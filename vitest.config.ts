@@ -6,10 +6,13 @@ const SLOW = [
   'tests/imagekit/observe.test.ts',
 ]
 
+/** `npm run crash` runs them. */
+const CRASH = 'tests/crash/*.crash.test.ts'
+
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, ...(process.env['CI'] ? [] : SLOW)],
+    exclude: [...configDefaults.exclude, CRASH, ...(process.env['CI'] ? [] : SLOW)],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Of a condition that is waited for, on a machine that does other things, too.

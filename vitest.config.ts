@@ -6,10 +6,13 @@ const SLOW = [
   'tests/imagekit/observe.test.ts',
 ]
 
+/** They have commands of their own: `npm run crash`, `npm run docker` and `npm run photos`. */
+const OTHERS = ['**/*.{crash,docker}.test.ts', 'tests/photos/**']
+
 export default defineConfig({
   test: {
     include: ['tests/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, '**/*.docker.test.ts', 'tests/photos/**', ...(process.env['CI'] ? [] : SLOW)],
+    exclude: [...configDefaults.exclude, ...OTHERS, ...(process.env['CI'] ? [] : SLOW)],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // Of a condition that is waited for, on a machine that does other things, too.

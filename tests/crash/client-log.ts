@@ -8,6 +8,8 @@ export interface Upload {
   isRefused: boolean
   /** The possible titles: the last acknowledged one and those whose change is not confirmed. */
   readonly titles: Set<string>
+  /** The time before which no server can have had all bytes, in milliseconds of `performance.now()`. */
+  completeFrom?: number
   deletion: 'none' | 'unconfirmed' | 'acknowledged'
 }
 

@@ -9,6 +9,7 @@ import { newDatabase, type TestDatabase } from '../integration/postgres.ts'
 import { addressOf } from '../services.ts'
 import { imagekitVariables } from '../support/imagekit-variables.ts'
 import { killOnExit } from '../support/processes.ts'
+import { ClientLog } from './client-log.ts'
 
 export type StorageName = 'filesystem' | 'imagekit'
 export type Variables = Readonly<Record<string, string>>
@@ -32,14 +33,16 @@ export const SHORT_TIMES = {
   FORGET_AFTER_SECONDS: `${FORGET}`,
 }
 
-const services = (): Services => ({
+/** The servers that `tests/services/all.sh` has started. */
+export const services = (): Services => ({
   postgres: addressOf('POSTGRES_URL'),
   mongo: addressOf('MONGODB_URL'),
   redis: addressOf('REDIS_URL'),
 })
 
-/** One installation: its stores and any number of processes. */
+/** One installation: its stores, any number of processes, and what their clients know. */
 export class Installation {
+  readonly log = new ClientLog()
   /** The environment variables of every process. */
   readonly variables: Variables
   readonly database: TestDatabase

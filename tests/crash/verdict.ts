@@ -2,7 +2,6 @@ import { setTimeout } from 'node:timers/promises'
 import type { ClientLog } from './client-log.ts'
 import type { Installation } from './installation.ts'
 import { doubled, lost, orphaned } from './judge.ts'
-import type { Row } from './part.ts'
 import { digestsOf, readStores, type Stores } from './stores.ts'
 
 /** The violations of the guarantees. */
@@ -26,11 +25,8 @@ const READ_EVERY_MS = 250
  * and at least one process must run jobs.
  * @param timeoutMs The time without progress after which the remains count as orphaned.
  */
-export async function verdict(
-  installation: Installation,
-  log: ClientLog,
-  { timeoutMs = TIMEOUT_MS }: { timeoutMs?: number } = {},
-): Promise<Verdict> {
+export async function verdict(installation: Installation, timeoutMs = TIMEOUT_MS): Promise<Verdict> {
+  const { log, unexpectedExits } = installation
   const start = performance.now()
   let until = start + timeoutMs
   let stores = await readStores(installation)
@@ -41,7 +37,7 @@ export async function verdict(
     if (left < fewest) until = Math.min(performance.now() + timeoutMs, start + MAX_MS)
     fewest = Math.min(fewest, left)
   }
-  return judge(stores, log, installation.unexpectedExits)
+  return judge(stores, log, unexpectedExits)
 }
 
 /** @param unexpectedExits The exits of processes that were not asked to exit. */
@@ -51,34 +47,3 @@ export const judge = async (stores: Stores, log: ClientLog, unexpectedExits: rea
   orphaned: orphaned(stores, log),
   unexpected: [...unexpectedExits, ...log.unexpected],
 })
-
-export interface RowOptions {
-  readonly what: string
-  readonly times: number
-  /** What was tried. */
-  readonly tried: string
-  readonly verdict: Verdict
-  /** Further results. */
-  readonly details?: string
-  readonly isRight?: boolean
-}
-
-/** Returns the row of the table. */
-export function toRow({ what, times, tried, verdict, details, isRight = true }: RowOptions): Row {
-  const { lost, doubled, orphaned, unexpected } = verdict
-  const counts = { times, lost: lost.length, doubled: doubled.length, orphaned: orphaned.length }
-  const sum = `${counts.lost} lost, ${counts.doubled} doubled, ${counts.orphaned} orphaned`
-  const outcome = [
-    sum,
-    ...(unexpected.length > 0 ? [`${unexpected.length} unexpected`] : []),
-    ...(details ? [details] : []),
-  ]
-  const isClean = lost.length + doubled.length + orphaned.length + unexpected.length === 0
-  return { what, tried, outcome: outcome.join(', '), passed: isClean && isRight, counts }
-}
-
-/** Returns the violations as texts, at most 20 of each kind. */
-export const violationsIn = (verdict: Verdict): readonly string[] =>
-  Object.entries(verdict).flatMap(([kind, names]: [string, readonly string[]]) =>
-    names.slice(0, 20).map((name) => `${kind}: ${name}`),
-  )

@@ -3,9 +3,11 @@ import disk from 'node:fs/promises'
 import { syncBuiltinESMExports } from 'node:module'
 import { FilesystemFileStorage } from '../../../src/adapters/filesystem/filesystem-file-storage.ts'
 import { ImagekitFileStorage } from '../../../src/adapters/imagekit/imagekit-file-storage.ts'
-import { failPoint, wrapMethod } from './fail-point.ts'
+import { failPoint, surround, wrapMethod } from './fail-point.ts'
 import { discarded } from './rows.ts'
 
+type Storage = Pick<FilesystemFileStorage, 'put' | 'delete'>
+const STORAGES: readonly { readonly prototype: Storage }[] = [FilesystemFileStorage, ImagekitFileStorage]
 const HALF = Number(process.env['FAIL_SIZE']) / 2
 
 /** When a storage requests the next chunk, it has stored the previous ones. */
@@ -21,25 +23,16 @@ async function* counted(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Ar
 }
 
 export function armBytes(): void {
-  for (const { prototype } of [FilesystemFileStorage, ImagekitFileStorage]) {
-    wrapMethod<Pick<FilesystemFileStorage, 'put'>, 'put'>(
-      prototype,
+  for (const storage of STORAGES) {
+    wrapMethod(
+      storage.prototype,
       'put',
       (put) =>
-        function (this: FilesystemFileStorage, key, body, hints) {
+        function (this: Storage, key, body, hints) {
           return put.call(this, key, counted(body), hints).andTee(() => failPoint('storage complete'))
         },
     )
-    wrapMethod<Pick<FilesystemFileStorage, 'delete'>, 'delete'>(
-      prototype,
-      'delete',
-      (remove) =>
-        function (this: FilesystemFileStorage, key) {
-          const which = discarded.has(key) ? 'second' : 'first'
-          failPoint(`before the ${which} discard`)
-          return remove.call(this, key).andTee(() => failPoint(`after the ${which} discard`))
-        },
-    )
+    surround(storage, 'delete', (key) => `${discarded.has(key) ? 'second' : 'first'} discard`)
   }
 
   wrapMethod(disk, 'rename', (rename) => async (...args) => {

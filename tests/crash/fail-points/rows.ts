@@ -6,7 +6,7 @@ import { Client } from 'pg'
 import { KyselyMediaRepository } from '../../../src/adapters/kysely/kysely-media-repository.ts'
 import type { MediaEvent } from '../../../src/domain/media/events.ts'
 import type { Media } from '../../../src/domain/media/media.ts'
-import { failPoint, wrapMethod } from './fail-point.ts'
+import { failPoint, surround, wrapMethod } from './fail-point.ts'
 
 const NAMES: Readonly<Record<MediaEvent['type'], string>> = {
   'media-stored': 'commit',
@@ -28,15 +28,8 @@ export const discarded = new Set<string>()
 const isDiscarded = (media: Media): boolean => 'discardedAt' in media && media.discardedAt !== undefined
 
 export function armRows(): void {
-  wrapMethod(
-    KyselyMediaRepository.prototype,
-    'add',
-    (add) =>
-      function (this: KyselyMediaRepository, ...args) {
-        failPoint('before the row')
-        return add.apply(this, args).andTee(() => failPoint('after the row'))
-      },
-  )
+  surround(KyselyMediaRepository, 'add', () => 'row')
+  surround(KyselyMediaRepository, 'forget', () => 'row is forgotten')
 
   wrapMethod(
     KyselyMediaRepository.prototype,
@@ -62,16 +55,6 @@ export function armRows(): void {
               if (transition.name === 'record of the discard') discarded.add(media.storageKey)
             }),
         ) as never
-      },
-  )
-
-  wrapMethod(
-    KyselyMediaRepository.prototype,
-    'forget',
-    (forget) =>
-      function (this: KyselyMediaRepository, ...args) {
-        failPoint('before the row is forgotten')
-        return forget.apply(this, args).andTee(() => failPoint('after the row is forgotten'))
       },
   )
 

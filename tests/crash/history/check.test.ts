@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { anomaliesIn, TITLE_AGE } from './check.ts'
-import type { Operation } from './log.ts'
+import { anomaliesIn, type Operation, TITLE_AGE } from './check.ts'
 
 /** An operation of client 1 that takes 1 ms. */
 const at = (called: number, what: Operation['what'], more: Partial<Operation> = {}): Operation => ({
@@ -23,7 +22,8 @@ const list = (called: number, items: Operation['items'], isWhole = true) =>
   at(called, 'list', { id: undefined, items, isWhole })
 const item = { id: 'a', version: 1, title: 'one', sha256: 'A' }
 
-const check = (...operations: Operation[]) => anomaliesIn({ operations, completeFrom: new Map([['A', 0.5]]) })
+const completeFrom = (digest: string) => (digest === 'A' ? 0.5 : Number.POSITIVE_INFINITY)
+const check = (...operations: Operation[]) => anomaliesIn({ operations, completeFrom })
 
 describe('A history', () => {
   it.each<[string, Operation[]]>([
@@ -54,6 +54,7 @@ describe('A history', () => {
       [deletion(4), at(TITLE_AGE + 4, 'title', { title: 'one' })],
     ],
     ['in which a complete list shows all, and an incomplete one does not', [list(2, [item]), list(4, [], false)]],
+    ['in which a conditional rename is refused', [at(2, 'rename', { status: 412, from: 0, asked: 'two' })]],
     ['in which stores are down', [at(2, 'read', { status: 503 }), at(4, 'read', unanswered)]],
   ])('is valid %s', (_, operations) => {
     expect(check(upload, ...operations)).toEqual([])
@@ -74,6 +75,8 @@ describe('A history', () => {
     ['an older version is listed', /^older: a/, [rename(2, 2, 'two'), list(4, [item])]],
     ['a version has two titles', /^mixed: version 2/, [rename(2, 2, 'two'), { ...read(4, 2, 'one') }]],
     ['a rename gives another title', /^mixed: version 2/, [{ ...rename(2, 2, 'two'), title: 'one' }]],
+    ['a conditional rename replaces another version', /^over: /, [{ ...rename(2, 3, 'three'), from: 1 }]],
+    ['no condition explains a refusal', /^other: the rename/, [at(2, 'rename', { status: 412, asked: 'two' })]],
     ['no client requested a title', /^mixed: version 1/, [read(2, 1, 'x')]],
     ['no client requested a cached title', /^mixed: a/, [at(2, 'title', { title: 'x' })]],
     ['a title is too old', /^older: a/, [rename(2, 2, 'two'), at(TITLE_AGE + 4, 'title', { title: 'one' })]],
@@ -107,7 +110,7 @@ describe('A history', () => {
 
   it('is invalid if a list shows an upload before its last byte was sent', () => {
     const early = { ...upload, returned: 9 }
-    const history = { operations: [early, list(2, [item])], completeFrom: new Map([['A', 5]]) }
+    const history = { operations: [early, list(2, [item])], completeFrom: () => 5 }
     expect(anomaliesIn(history)).toEqual([expect.stringMatching(/^half: a/)])
   })
 })

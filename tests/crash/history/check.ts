@@ -1,7 +1,50 @@
-import type { History, Operation } from './log.ts'
+/** One request as its client saw it. Times are in milliseconds of one monotonic clock. */
+export interface Operation {
+  readonly what: 'upload' | 'read' | 'content' | 'metadata' | 'title' | 'list' | 'rename' | 'delete'
+  readonly client: number
+  readonly called: number
+  /** Infinity if there was no response. Then the request may take effect at any later time. */
+  readonly returned: number
+  /** The HTTP status, or undefined if there was no response. */
+  readonly status: number | undefined
+  /** The id of the media item. Undefined for a list, and for an upload without a response. */
+  readonly id?: string | undefined
+  /** The media item in the response. */
+  readonly version?: number | undefined
+  readonly title?: string | undefined
+  readonly sha256?: string | undefined
+  /** The title that an upload or a rename requested. */
+  readonly asked?: string | undefined
+  /** The only version that a rename may replace (If-Match). */
+  readonly from?: number | undefined
+  readonly items?: readonly Item[] | undefined
+  /** Whether the list contains all media items. */
+  readonly isWhole?: boolean | undefined
+  /** Whether it was called after all jobs, so that nothing may be old. */
+  readonly isSettled?: boolean | undefined
+}
+
+/** A media item of a list. */
+export interface Item {
+  readonly id: string
+  readonly version: number
+  readonly title: string
+  readonly sha256: string
+}
+
+export interface History {
+  readonly operations: readonly Operation[]
+  /** Returns the time before which no server can have had all bytes of the upload with this digest. */
+  readonly completeFrom: (sha256: string) => number
+}
 
 /** The maximum age of a title that is read from the cache, in ms. Nothing else may be old. */
 export const TITLE_AGE = 60_000
+
+/** 409: another upload with the key is in progress. 503: a store is down. */
+const STORES_FAIL = [409, 503]
+/** 502 and 504: the file storage fails, too. */
+export const STORAGE_FAILS = [...STORES_FAIL, 502, 504]
 
 /** A media item as one operation saw it. */
 interface Sight {
@@ -15,9 +58,10 @@ interface Sight {
 /**
  * Checks that each media item of a history behaves like one register: an upload creates it, a rename moves it to the
  * next version, and a deletion ends it for good.
+ * @param expected The statuses of failures that the faults of this history explain.
  * @returns The anomalies as texts.
  */
-export function anomaliesIn(history: History): readonly string[] {
+export function anomaliesIn(history: History, expected: readonly number[] = STORES_FAIL): readonly string[] {
   const { operations } = history
   const all = operations.flatMap((operation) => sightsOf(operation)).concat(missedByLists(operations))
   const deletions = operations.filter(({ what }) => what === 'delete')
@@ -37,7 +81,7 @@ export function anomaliesIn(history: History): readonly string[] {
       ...oldTitlesIn(sights, titlesOf.get(id) ?? [], absentSince, asked),
     ]
   })
-  return [...ofMedia, ...halvesIn(history), ...othersIn(operations)]
+  return [...ofMedia, ...overwritesIn(operations), ...halvesIn(history), ...othersIn(operations, expected)]
 }
 
 /** The sights of one response. A title may be old, so it gives none. */
@@ -114,6 +158,12 @@ function disagreementsIn(sights: readonly Sight[], asked: ReadonlySet<string | u
   })
 }
 
+/** A conditional rename replaces the version that it names. */
+const overwritesIn = (operations: readonly Operation[]): string[] =>
+  operations
+    .filter(({ status, from, version }) => status === 200 && from !== undefined && version !== from + 1)
+    .map((by) => `over: ${nameOf(by)} made version ${by.version} of ${by.id}, but may only replace ${by.from}`)
+
 /** Titles may be old for a limited time, and not when everything is settled. */
 function oldTitlesIn(
   sights: readonly Sight[],
@@ -145,7 +195,7 @@ function halvesIn({ operations, completeFrom }: History): string[] {
   )
   const listed = operations.flatMap((by) =>
     (by.items ?? [])
-      .filter(({ sha256 }) => (completeFrom.get(sha256) ?? Number.POSITIVE_INFINITY) > by.returned)
+      .filter(({ sha256 }) => completeFrom(sha256) > by.returned)
       .map(({ id }) => `half: ${id} is shown to ${nameOf(by)} before its last byte was sent`),
   )
   const read = operations
@@ -156,18 +206,17 @@ function halvesIn({ operations, completeFrom }: History): string[] {
 }
 
 /** Responses that no fault explains. */
-const othersIn = (operations: readonly Operation[]): string[] =>
+const othersIn = (operations: readonly Operation[], expected: readonly number[]): string[] =>
   operations
-    .filter((by) => by.status !== undefined && !isSuccess(by) && !EXPECTED.has(by.status) && !isMissing(by))
+    .filter((by) => by.status !== undefined && !isSuccess(by) && !expected.includes(by.status) && !isRefused(by))
     .map((by) => `other: ${nameOf(by)} was answered ${by.status}`)
 
 const SUCCESS = { upload: 201, delete: 204 } as const
 const isSuccess = ({ what, status }: Operation): boolean =>
   status === (what === 'upload' || what === 'delete' ? SUCCESS[what] : 200)
 
-/** 409: another upload with the key is in progress. 503: a store is down. 502 and 504: the storage fails. */
-const EXPECTED = new Set([409, 502, 503, 504])
-const isMissing = ({ status, id }: Operation): boolean => status === 404 && id !== undefined
+const isRefused = ({ status, id, from }: Operation): boolean =>
+  (status === 404 && id !== undefined) || (status === 412 && from !== undefined)
 
 const nameOf = ({ client, what, called }: Operation): string =>
   `the ${what} of client ${client} at ${Math.round(called)} ms`

@@ -40,35 +40,48 @@ export interface Fault {
   readonly mode: Mode | number
 }
 
+/** A fault that happened, and the number of its effect, counted from 0. */
+export interface FiredFault {
+  /** `<task> <port>.<method>` */
+  readonly effect: string
+  readonly mode: Mode
+  readonly at: number
+}
+
+/**
+ * Performs one effect of a process on the world, which can fail.
+ * @param run Performs the effect. A transaction calls `pause` before it commits.
+ * @param failure Returns the error that the caller receives if the effect fails.
+ * @param torn Performs half of the effect.
+ */
+export type Effect = <T>(
+  method: string,
+  run: (pause?: () => Promise<void>) => PromiseLike<T> | T,
+  failure?: (mode: Mode) => unknown,
+  torn?: () => void,
+) => Promise<T>
+
+/** The error of an effect that failed. */
+export const LOST = new Error('simulated')
+
 const READS =
   /^(media\.(get|list|due|scan)|storage\.(open|list|bytes)|(metadata|titles)\.(find|list)|disk\.(open|readdir|stat|read|close)|imagekit\.(list|deliver))$/
-/**
- * Requests over a network, which may arrive after their sender has given up. Statements that first take a lock cannot.
- */
+/** Requests that may arrive after their sender has given up. Statements that first take a lock cannot. */
 const DETACHED = /^(media\.(add|addMany|renew|forget)|metadata\.(save|remove)|titles\.(put|remove))$/
-/** Transactions that share a commit, and transactions that lock rows. */
-const SHARED = /^media\.\w+Many$/
-const LOCKING = /^media\.(add|update)(Many)?$/
 const REMOTE_STORAGE = /^(storage\.(put|delete)|imagekit\.(upload|delete|purge))$/
 
 /** @param effect `<task> <port>.<method>` */
 export function modesOf(effect: string, storage: StorageKind): readonly Mode[] {
   const method = methodOf(effect)
   if (method === 'jobs.publish') return ['crash before', 'refused']
-  if (isRead(method)) return ['crash before', 'refused', 'late', 'very late']
-  const modes: Mode[] = [
-    'crash before',
-    'crash after',
-    'refused',
-    'answer lost',
-    'late',
-    'late, then dead',
-    'very late',
-  ]
+  const modes: Mode[] = ['crash before', 'refused', 'late', 'very late']
+  if (isRead(method)) return modes
+  modes.push('crash after', 'answer lost', 'late, then dead')
   if (method === 'disk.write') modes.push('torn')
   if (DETACHED.test(method) || (storage !== 'filesystem' && REMOTE_STORAGE.test(method))) modes.push('lands later')
-  if (SHARED.test(method)) modes.push('rolled back')
-  if (LOCKING.test(method)) modes.push('late, holding locks')
+  // Transactions that share a commit, and transactions that lock rows.
+  if (/^media\.\w+Many$/.test(method)) modes.push('rolled back')
+  if (/^media\.(add|update)(Many)?$/.test(method)) modes.push('late, holding locks')
   if (method.startsWith('titles.')) modes.push('late, cache lost')
   if (storage === 'filesystem') modes.push('power cut before', 'power cut after')
   return modes
@@ -79,10 +92,7 @@ export const isRead = (method: string): boolean => READS.test(method)
 
 export const methodOf = (effect: string): string => effect.slice(effect.lastIndexOf(' ') + 1)
 
-/** Whether the mode delays an answer. R2 allows more time in such histories. */
-export const isSlow = (mode: Mode): boolean => /late/.test(mode)
-
-/** In ms. Other processes clean up for the first time within a lease and a cycle, and for the second time 3 s later. */
-export const PAUSE_MS = 4_000
-export const LONG_PAUSE_MS = 12_000
-export const LANDING_DELAY_MS = 2_000
+/** Faults of a projection store may delay titles and documents, but affect nothing else. */
+export const touchesProjectionOnly = ({ effect, mode }: FiredFault): boolean =>
+  /^(metadata|titles)\./.test(methodOf(effect)) &&
+  (mode === 'refused' || mode === 'answer lost' || mode === 'lands later')

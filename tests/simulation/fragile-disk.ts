@@ -1,159 +1,123 @@
-import { dirname } from 'node:path'
+import { basename, dirname } from 'node:path'
 import { Readable } from 'node:stream'
 import type { Disk } from '../../src/adapters/filesystem/filesystem-file-storage.ts'
+import type { Effect } from './faults.ts'
 
 interface File {
-  readonly type: 'file'
   bytes: Buffer
   durable: Buffer
 }
 
-interface Folder {
-  readonly type: 'folder'
-  entries: Map<string, File | Folder>
-  durable: Map<string, File | Folder>
-}
+type Node = File | 'folder'
 
-/** Runs `run` as one effect of the process that uses the disk. */
-export type Effect = <T>(method: string, run: () => T, torn?: () => void) => Promise<T>
+type Perform = <T>(method: string, run: () => T, torn?: () => void) => Promise<T>
 
 /**
  * A file system that keeps only synced data after a power cut: the bytes of a file after a sync of the file, its name
  * after a sync of its folder. POSIX guarantees no more.
  */
 export class FragileDisk {
-  readonly #root: Folder = folder()
+  /** By path. */
+  #nodes = new Map<string, Node>([['/', 'folder']])
+  #durable = new Map(this.#nodes)
 
   /** The functions of `node:fs/promises` that the storage uses. */
   asDisk(effect: Effect): Disk {
+    const perform: Perform = (method, run, torn) => effect(`disk.${method}`, run, () => failure('EIO', method), torn)
     const disk = {
-      mkdir: (path: string) => effect('disk.mkdir', () => this.#mkdir(path)),
+      mkdir: (path: string) => perform('mkdir', () => this.#mkdir(path)),
       open: async (path: string, flags = 'r') => {
         const isNew = flags === 'wx'
-        const node = await effect(isNew ? 'disk.create' : 'disk.open', () =>
-          isNew ? this.#create(path) : this.#find(path),
-        )
-        return handle(node, effect)
+        const node = await perform(isNew ? 'create' : 'open', () => (isNew ? this.#create(path) : this.#find(path)))
+        return handle(node, () => this.#sync(path, node), perform)
       },
-      readdir: (path: string) => effect('disk.readdir', () => [...this.#folder(path).entries.keys()]),
+      readdir: (path: string) =>
+        perform('readdir', () => {
+          this.#find(path)
+          return childrenOf(path, this.#nodes).map(([child]) => basename(child))
+        }),
       rename: (from: string, to: string) =>
-        effect('disk.rename', () => {
-          const node = this.#find(from)
-          this.#folder(dirname(to)).entries.set(nameOf(to), node)
-          this.#folder(dirname(from)).entries.delete(nameOf(from))
+        perform('rename', () => {
+          this.#nodes.set(to, this.#find(from))
+          this.#nodes.delete(from)
         }),
       stat: (path: string) =>
-        effect('disk.stat', () => ({ size: (this.#find(path) as File).bytes.length, mtime: new Date() })),
+        perform('stat', () => ({ size: (this.#find(path) as File).bytes.length, mtime: new Date() })),
       unlink: (path: string) =>
-        effect('disk.unlink', () => {
+        perform('unlink', () => {
           this.#find(path)
-          this.#folder(dirname(path)).entries.delete(nameOf(path))
+          this.#nodes.delete(path)
         }),
     }
     return disk as unknown as Disk
   }
 
   losePower(): void {
-    restore(this.#root)
+    const isReachable = (path: string): boolean =>
+      this.#durable.has(path) && (path === '/' || isReachable(dirname(path)))
+    this.#durable = new Map([...this.#durable].filter(([path]) => isReachable(path)))
+    this.#nodes = new Map(this.#durable)
+    for (const node of this.#nodes.values()) if (node !== 'folder') node.bytes = node.durable
   }
 
   /** All files by name. */
-  files(): Map<string, Buffer> {
-    const found = new Map<string, Buffer>()
-    const walk = ({ entries }: Folder) => {
-      for (const [name, node] of entries) {
-        if (node.type === 'file') found.set(name, node.bytes)
-        else walk(node)
-      }
-    }
-    walk(this.#root)
-    return found
+  files(): [name: string, file: File][] {
+    return [...this.#nodes].flatMap(([path, node]) => (node === 'folder' ? [] : [[basename(path), node]]))
   }
 
-  #mkdir(path: string): string | undefined {
-    let at = this.#root
-    let firstFolder: string | undefined
-    let current = ''
-    for (const name of namesIn(path)) {
-      current += `/${name}`
-      let next = at.entries.get(name)
-      if (!next) {
-        next = folder()
-        at.entries.set(name, next)
-        firstFolder ??= current
-      }
-      at = next as Folder
-    }
-    return firstFolder
+  #mkdir(path: string): void {
+    if (this.#nodes.has(path)) return
+    this.#mkdir(dirname(path))
+    this.#nodes.set(path, 'folder')
   }
 
   #create(path: string): File {
-    const { entries } = this.#folder(dirname(path))
-    if (entries.has(nameOf(path))) throw failure('EEXIST', path)
-    const file: File = { type: 'file', bytes: Buffer.alloc(0), durable: Buffer.alloc(0) }
-    entries.set(nameOf(path), file)
+    this.#find(dirname(path))
+    if (this.#nodes.has(path)) throw failure('EEXIST', path)
+    const file = { bytes: Buffer.alloc(0), durable: Buffer.alloc(0) }
+    this.#nodes.set(path, file)
     return file
   }
 
-  #find(path: string): File | Folder {
-    let at: File | Folder = this.#root
-    for (const name of namesIn(path)) {
-      const next: File | Folder | undefined = at.type === 'folder' ? at.entries.get(name) : undefined
-      if (!next) throw failure('ENOENT', path)
-      at = next
-    }
-    return at
+  #find(path: string): Node {
+    const node = this.#nodes.get(path)
+    if (!node) throw failure('ENOENT', path)
+    return node
   }
 
-  #folder(path: string): Folder {
-    return this.#find(path) as Folder
+  #sync(path: string, node: Node): void {
+    if (node !== 'folder') node.durable = node.bytes
+    else {
+      for (const [child] of childrenOf(path, this.#durable)) this.#durable.delete(child)
+      for (const [child, each] of childrenOf(path, this.#nodes)) this.#durable.set(child, each)
+    }
   }
 }
 
-function handle(node: File | Folder, effect: Effect) {
-  const sync = (): void => {
-    if (node.type === 'file') node.durable = node.bytes
-    else node.durable = new Map(node.entries)
-  }
-  const close = () => effect('disk.close', () => undefined)
-  const append = (bytes: Buffer): void => {
-    const file = node as File
-    file.bytes = Buffer.concat([file.bytes, bytes])
-  }
+function handle(node: Node, sync: () => void, perform: Perform) {
+  const file = node as File
   return {
-    sync: () => effect('disk.sync', sync),
-    close,
+    sync: () => perform('sync', sync),
+    close: () => perform('close', () => undefined),
     writev: (chunks: readonly Uint8Array[]) => {
       const bytes = Buffer.concat(chunks)
-      const half = bytes.subarray(0, bytes.length / 2)
-      const write = () => {
-        append(bytes)
-        return { bytesWritten: bytes.length }
+      const append = (bytesWritten: number) => () => {
+        file.bytes = Buffer.concat([file.bytes, bytes.subarray(0, bytesWritten)])
+        return { bytesWritten }
       }
-      return effect('disk.write', write, () => append(half))
+      return perform('write', append(bytes.length), append(bytes.length / 2))
     },
-    createReadStream: ({ start = 0, end }: { start?: number; end?: number } = {}) => {
-      const { bytes } = node as File
+    createReadStream: ({ start = 0, end = Number.POSITIVE_INFINITY }: { start?: number; end?: number } = {}) => {
+      const { bytes } = file
       async function* read() {
-        yield await effect('disk.read', () => bytes.subarray(start, end === undefined ? undefined : end + 1))
+        yield await perform('read', () => bytes.subarray(start, end + 1))
       }
       return Readable.from(read())
     },
   }
 }
 
-const folder = (): Folder => ({ type: 'folder', entries: new Map(), durable: new Map() })
-
-function restore(node: File | Folder): void {
-  if (node.type === 'file') {
-    node.bytes = node.durable
-    return
-  }
-  node.entries = new Map(node.durable)
-  for (const each of node.entries.values()) restore(each)
-}
-
-const namesIn = (path: string): string[] => path.split('/').filter((name) => name !== '')
-const nameOf = (path: string): string => namesIn(path).at(-1) ?? ''
+const childrenOf = (folder: string, nodes: ReadonlyMap<string, Node>): [path: string, node: Node][] =>
+  [...nodes].filter(([path]) => path !== '/' && dirname(path) === folder)
 
 const failure = (code: string, path: string): Error => Object.assign(new Error(`${code} ${path}`), { code })

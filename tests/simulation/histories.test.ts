@@ -27,7 +27,7 @@ async function brokenBy(
       expect(history.fired[0]).toEqual({ effect, mode: first, at })
       // Near the end of a history some second faults do not happen.
       both += history.fired.length - 1
-      if (history.broken) broken.add(`${history.broken.promise} ${history.broken.what}`)
+      if (history.broken) broken.add(history.broken)
     }
     expect(both, `second faults after effect ${at}`).toBeGreaterThan(0)
   }

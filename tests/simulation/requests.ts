@@ -1,23 +1,17 @@
 import { err, okAsync, type Result, ResultAsync } from 'neverthrow'
-import type { ChangeOptions } from '../../src/application/library/change-media.ts'
-import type { Page } from '../../src/application/library/list-media.ts'
 import type { Mediaport } from '../../src/application/mediaport.ts'
 import { EVERYONE } from '../../src/application/owner.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
-import type { MoveResult } from '../../src/application/upkeep/move-media.ts'
 import type { Details } from '../../src/application/upload/details.ts'
 import type { Uploaded } from '../../src/application/upload/upload-media.ts'
-import type { Stored } from '../../src/domain/media/media.ts'
 import { collect } from '../samples.ts'
-import { LONG_PAUSE_MS } from './faults.ts'
+import { LONG_PAUSE_MS } from './effects.ts'
 import { chunksOfFile } from './sent-files.ts'
 import type { World } from './world.ts'
 
+const RETRY_MS = 250
 const TIMEOUT_MS = 3_000
-/**
- * In addition to the duration of an upload. So short that the client retries while a paused process still holds the
- * first try.
- */
+/** In addition to the duration of an upload. The client retries while a paused process still holds the first try. */
 const UPLOAD_TIMEOUT_MS = 2_000
 
 export interface UploadRequest {
@@ -29,114 +23,79 @@ export interface UploadRequest {
   readonly detailsAfterBody?: boolean
   /** The time between two chunks. */
   readonly paceMs?: number
-  /** The number of chunks after which the sender disconnects. */
-  readonly disconnectsAfter?: number
-  /** The number of chunks of the first try after which the process dies. */
-  readonly killsAfter?: number
-  /** The number of chunks of the first try after which the process is paused. */
-  readonly pausesAfter?: number
+  /** What happens before the last chunk: the sender disconnects, or the process of the first try dies or is paused. */
+  readonly interruption?: 'disconnect' | 'kill' | 'pause'
 }
 
 /** An error of the use case or the connection: `reset` if the process died, `no-answer` after the timeout. */
-export type Answer<T> = Promise<Result<T, { readonly type: string }>>
+export type Answer<T> = Result<T, { readonly type: string }>
 
 /** Errors after which the outcome is not known, so that a careful client retries. */
-export const UNDECIDED = new Set([
-  'reset',
-  'no-answer',
-  'unavailable',
-  'outcome-unknown',
-  'idempotency-in-progress',
-  'storage-error',
-])
+const UNDECIDED = /^(reset|no-answer|unavailable|outcome-unknown|idempotency-in-progress|storage-error)$/
+export const isUndecided = ({ type }: { readonly type: string }): boolean => UNDECIDED.test(type)
 
-/** Whether the client has stopped waiting for the answer. */
-interface TryState {
-  isOver: boolean
+/** Sends a request to a process that answers, as over a network. */
+export function send<T, E extends { readonly type: string }>(
+  world: World,
+  task: string,
+  request: (mediaport: Mediaport) => PromiseLike<Result<T, E>>,
+  timeoutMs = TIMEOUT_MS,
+): Promise<Answer<T>> {
+  const process = world.front()
+  return Promise.race<Answer<T>>([
+    process.do(task, () => request(process.mediaport)),
+    process.death.promise.then(() => err({ type: 'reset' })),
+    world.clock.sleep(timeoutMs).then(() => err({ type: 'no-answer' })),
+  ])
 }
 
-/** Single requests to a process that answers, as over a network. */
-export class Requests {
-  readonly #world: World
-  /** The uploads whose process was killed or paused. */
-  readonly #disturbed = new Set<string>()
-
-  constructor(world: World) {
-    this.#world = world
+/** Repeats a request until its outcome is known. */
+export async function untilDecided<T>(
+  { clock }: World,
+  send: () => Promise<Answer<T>>,
+  maxTries = 120,
+): Promise<Answer<T>> {
+  for (let tries = 1; ; tries++) {
+    const answer = await send()
+    if (answer.isOk() || !isUndecided(answer.error) || tries === maxTries) return answer
+    await clock.sleep(RETRY_MS)
   }
+}
 
-  async upload(request: UploadRequest): Answer<Uploaded> {
-    const { name, key, details = {}, detailsAfterBody, paceMs = 0 } = request
-    const state: TryState = { isOver: false }
-    const detailsAfter = detailsAfterBody ? Promise.withResolvers<Details>() : undefined
-    const answer = await this.#send('upload', UPLOAD_TIMEOUT_MS + paceMs * 8, (mediaport) =>
-      mediaport.uploadMedia({
-        owner: 'anonymous',
-        filename: name,
-        key,
-        body: this.#body(request, state, () => detailsAfter?.resolve(details)),
-        details: detailsAfter ? new ResultAsync(detailsAfter.promise.then((value) => okAsync(value))) : details,
-      }),
-    )
-    state.isOver = true
-    return answer
-  }
+/** The request for all bytes of a media item. */
+export const contentOf = (id: string) => (mediaport: Mediaport) =>
+  mediaport
+    .openContent(id, { owner: EVERYONE })
+    .andThen(({ open }) => open())
+    .andThen((body) => ResultAsync.fromPromise(collect(body), unavailable('storage')))
 
-  get(id: string): Answer<Stored> {
-    return this.#send('get', TIMEOUT_MS, (mediaport) => mediaport.getMedia(id, { owner: EVERYONE }))
-  }
-
-  list(): Answer<Page> {
-    return this.#send('list', TIMEOUT_MS, (mediaport) => mediaport.listMedia({ owner: EVERYONE }))
-  }
-
-  read(id: string): Answer<Buffer> {
-    return this.#send('read', TIMEOUT_MS, (mediaport) =>
-      mediaport
-        .openContent(id, { owner: EVERYONE })
-        .andThen(({ open }) => open())
-        .andThen((body) => ResultAsync.fromPromise(collect(body), unavailable('storage'))),
-    )
-  }
-
-  rename(id: string, details: Partial<ChangeOptions>): Answer<Stored> {
-    return this.#send('rename', TIMEOUT_MS, (mediaport) => mediaport.changeMedia(id, { owner: EVERYONE, ...details }))
-  }
-
-  move(from: string, to: string): Answer<MoveResult> {
-    return this.#send('move', TIMEOUT_MS, (mediaport) => mediaport.moveMedia({ from, to }))
-  }
-
-  delete(id: string): Answer<void> {
-    return this.#send('delete', TIMEOUT_MS, (mediaport) => mediaport.deleteMedia(id, { owner: EVERYONE }))
-  }
-
-  #send<T, E extends { readonly type: string }>(
-    task: string,
-    timeoutMs: number,
-    send: (mediaport: Mediaport) => PromiseLike<Result<T, E>>,
-  ): Answer<T> {
-    const { front, clock } = this.#world
-    return Promise.race<Result<T, { readonly type: string }>>([
-      front.do(task, () => send(front.mediaport)),
-      front.death.promise.then(() => err({ type: 'reset' })),
-      clock.sleep(timeoutMs).then(() => err({ type: 'no-answer' })),
-    ])
-  }
-
-  async *#body(request: UploadRequest, state: TryState, end: () => void): AsyncGenerator<Uint8Array> {
-    const { name, paceMs = 0, disconnectsAfter, killsAfter, pausesAfter } = request
-    const { front: process, clock } = this.#world
-    for (const [n, chunk] of chunksOfFile(name).entries()) {
-      if (paceMs > 0) await clock.sleep(paceMs)
-      if (n === disconnectsAfter) throw new Error('the sender disconnected')
-      if (n === (killsAfter ?? pausesAfter) && !this.#disturbed.has(name) && !state.isOver) {
-        this.#disturbed.add(name)
-        if (killsAfter === undefined) void process.pause(LONG_PAUSE_MS)
-        else this.#world.kill(process)
+/** @returns A function that sends the upload once. Only its first call is interrupted. */
+export function uploadOf(world: World, request: UploadRequest): () => Promise<Answer<Uploaded>> {
+  const { name, key, details = {}, detailsAfterBody, paceMs = 0, interruption } = request
+  let isInterrupted = interruption === undefined
+  return async () => {
+    let isAnswered = false
+    const end = Promise.withResolvers<void>()
+    async function* body(): AsyncGenerator<Uint8Array> {
+      const process = world.front()
+      const chunks = chunksOfFile(name)
+      for (const chunk of chunks) {
+        if (paceMs > 0) await world.clock.sleep(paceMs)
+        if (chunk === chunks.at(-1) && !isInterrupted && !isAnswered) {
+          isInterrupted = true
+          if (interruption === 'disconnect') throw new Error('the sender disconnected')
+          else if (interruption === 'kill') world.kill(process)
+          else void world.pause(process, LONG_PAUSE_MS)
+        }
+        yield chunk
       }
-      yield chunk
+      world.clock.at(paceMs, end.resolve)
     }
-    clock.at(paceMs, end)
+    const sent = detailsAfterBody ? new ResultAsync(end.promise.then(() => okAsync(details))) : details
+    const upload = { owner: 'anonymous', filename: name, key, body: body(), details: sent }
+    const timeoutMs = UPLOAD_TIMEOUT_MS + paceMs * 8
+    const answer = await send(world, 'upload', (mediaport) => mediaport.uploadMedia(upload), timeoutMs)
+    isAnswered = true
+    return answer
   }
 }

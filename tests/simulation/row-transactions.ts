@@ -1,12 +1,13 @@
 /** The transactions of `row-batches.ts` on the rows in memory. Each batch is one transaction. */
 import { err, fromThrowable, ok } from 'neverthrow'
 import type { Addition, RowChange, RowOutcome } from '../../src/adapters/kysely/row-batches.ts'
+import { jobsOf } from '../../src/application/jobs.ts'
 import { unavailable } from '../../src/application/ports/unavailable.ts'
 import type { MediaEvent } from '../../src/domain/media/events.ts'
 import type { MediaId } from '../../src/domain/media/ids.ts'
 import type { Media, Receiving } from '../../src/domain/media/media.ts'
+import { refusal } from './locked-rows.ts'
 import type { Process } from './process.ts'
-import { refusal } from './row-locks.ts'
 import { UNSTORABLE } from './sent-files.ts'
 import type { World } from './world.ts'
 
@@ -26,19 +27,16 @@ export function insertRows(
   session: Session,
   additions: readonly Addition[],
 ): Promise<readonly (Receiving | undefined)[]> {
-  const { clock, media, locks } = session.world
+  const { clock, media } = session.world
   const ids = additions.map(({ intent }) => intent.id)
-  return locks.whenFree(ids, async () => {
+  return media.whenFree(ids, async () => {
     if (additions.some(({ intent }) => intent.filename.includes(UNSTORABLE))) throw refusal(CHECK_VIOLATION)
-    const isNew = ids.map((id, n) => ids.indexOf(id) === n && !read(session, id))
     const began = clock.now
     return committed(session, ids, () => {
       // The lease starts with the statement, not with the commit.
       const passed = (clock.now - began) / 1000
       return Promise.all(
-        additions.map(async ({ intent, leaseSeconds }, n) =>
-          isNew[n] ? media.add(intent, leaseSeconds - passed).unwrapOr(undefined) : undefined,
-        ),
+        additions.map(async ({ intent, leaseSeconds }) => media.add(intent, leaseSeconds - passed).unwrapOr(undefined)),
       )
     })
   })
@@ -49,29 +47,27 @@ export function changeRows(
   session: Session,
   changes: readonly RowChange[],
 ): Promise<readonly (RowOutcome | undefined)[]> {
-  const { world } = session
+  const rows = session.world.media
   const ids = changes.map(({ id }) => id)
-  return world.locks.whenFree(ids.length === 1 ? ids : [], async () => {
+  return rows.whenFree(ids.length === 1 ? ids : [], async () => {
     const now = new Date()
-    const free = ids.filter((id) => world.locks.isFree(id))
-    const current = new Map(free.map((id) => [id, read(session, id)]))
+    const free = ids.filter((id) => rows.isFree(id))
     const changed = new Map<MediaId, Media>()
     const events: MediaEvent[] = []
     const outcomes = changes.map(({ id, change }): RowOutcome | undefined => {
-      const row = current.get(id)
+      const row = changed.get(id) ?? (free.includes(id) ? rows.read(id) : undefined)
       if (!row) return undefined
       const transition = fromThrowable(change, unavailable('database'))(row, now).andThen((result) => result)
       if (transition.isErr()) return err(transition.error)
       const { media } = transition.value
-      current.set(id, media)
       changed.set(id, media)
       events.push(...transition.value.events)
       return ok(media)
     })
     if ([...changed.values()].some(isUnstorable)) throw refusal(CHECK_VIOLATION)
     return committed(session, free, () => {
-      world.publish(session.process, events)
-      for (const [id, media] of changed) void world.media.update(id, () => ok({ media, events: [] }))
+      publish(session, events)
+      for (const [id, media] of changed) void rows.update(id, () => ok({ media, events: [] }))
       return outcomes
     })
   })
@@ -79,14 +75,13 @@ export function changeRows(
 
 const isUnstorable = (row: Media): boolean => row.state === 'stored' && row.title === UNSTORABLE
 
-/** Reads the row synchronously. */
-function read({ world }: Session, id: MediaId): Media | undefined {
-  let row: Media | undefined
-  void world.media.update(id, (found) => {
-    row = found
-    return err('only read')
-  })
-  return row
+/** Publishes the events of a transaction. If it throws, the transaction is rolled back. */
+function publish({ world, process }: Session, events: readonly MediaEvent[]): void {
+  if (events.length === 0) return
+  const mode = world.arrive(`${process.task} jobs.publish`, process)
+  if (mode === 'crash before') world.kill(process)
+  if (mode !== undefined) throw new Error('rolled back')
+  for (const job of events.flatMap(jobsOf)) world.enqueue(job)
 }
 
 /**
@@ -98,12 +93,10 @@ async function committed<T>(
   ids: readonly MediaId[],
   commit: () => T,
 ): Promise<Awaited<T>> {
-  if (!pause) return await commit()
-  const release = world.locks.take(ids, process)
-  await pause()
-  try {
-    return await commit()
-  } finally {
-    release()
+  if (pause) {
+    world.media.lock(ids, process)
+    await pause()
+    world.media.lock(ids)
   }
+  return await commit()
 }

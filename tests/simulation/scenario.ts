@@ -15,7 +15,7 @@ export async function scenario(client: Client): Promise<void> {
   const b = await client.upload({ ...keyed, expect: 'stored' })
   await client.upload({ ...keyed, expect: 'replayed' })
   await client.read(b)
-  await client.upload({ name: 'c.png', disconnectsAfter: 3, expect: 'body-failed' })
+  await client.upload({ name: 'c.png', interruption: 'disconnect', expect: 'body-failed' })
   const d = { name: 'd.png', key: 'd' }
   await client.upload({ ...d, details: { sha256: digestOf('other') }, expect: 'digest-mismatch' })
   const good = await client.upload({ ...d, details: { sha256: digestOf('d.png') }, paceMs: 100, expect: 'stored' })
@@ -28,9 +28,9 @@ export async function scenario(client: Client): Promise<void> {
   await client.upload({ ...keyed, paceMs: 0, expect: 'media-deleted', dependsOnTime: true })
   // Longer than a lease.
   await client.upload({ name: SLOW, key: 'e', paceMs: 500, expect: 'stored' })
-  await client.upload({ name: 'f.png', key: 'f', paceMs: 100, killsAfter: 3, expect: 'stored' })
-  await client.upload({ name: 'h.png', paceMs: 100, killsAfter: 3, expect: 'reset' })
-  await client.upload({ name: 'i.png', paceMs: 100, pausesAfter: 3, expect: 'no-answer' })
+  await client.upload({ name: 'f.png', key: 'f', paceMs: 100, interruption: 'kill', expect: 'stored' })
+  await client.upload({ name: 'h.png', paceMs: 100, interruption: 'kill', expect: 'reset' })
+  await client.upload({ name: 'i.png', paceMs: 100, interruption: 'pause', expect: 'no-answer' })
   const g = await client.upload({ name: 'g.png', detailsAfterBody: true, expect: 'stored' })
   // The rename has not yet verified the cached title.
   await Promise.all([client.rename(g, 'renamed during its deletion'), client.delete(g)])

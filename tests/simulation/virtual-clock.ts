@@ -24,20 +24,14 @@ export class VirtualClock {
   now = 0
   readonly #timers = new Set<Timer>()
 
-  at(delay: number, run: () => void, owner?: TimerOwner): Timer {
-    const timer = { at: this.now + delay, run, owner, every: undefined }
+  at(delay: number, run: () => void, owner?: TimerOwner, every?: number): Timer {
+    const timer = { at: this.now + delay, run, owner, every }
     this.#timers.add(timer)
     return timer
   }
 
-  every(every: number, run: () => void, owner?: TimerOwner): Timer {
-    const timer = { at: this.now + every, run, owner, every }
-    this.#timers.add(timer)
-    return timer
-  }
-
-  cancel(timer: Timer): void {
-    this.#timers.delete(timer)
+  every(interval: number, run: () => void, owner?: TimerOwner): Timer {
+    return this.at(interval, run, owner, interval)
   }
 
   sleep(delay: number): Promise<void> {
@@ -46,46 +40,40 @@ export class VirtualClock {
     })
   }
 
-  /** Advances the time until `work` has settled. */
-  async passUntil(work: Promise<unknown>): Promise<void> {
-    const state = { isOver: false }
-    const end = () => {
-      state.isOver = true
-    }
-    work.then(end, end)
-    for (await setImmediate(); !state.isOver; await setImmediate()) this.#next()
-    await work
-  }
-
   /**
-   * Replaces the global clocks and timers by this clock.
+   * Replaces the global clocks and timers by this clock and advances its time until `work` has settled.
    * @param owner Returns the owner of a new timer.
-   * @returns A function that restores the real ones.
    */
-  install(owner: () => TimerOwner | undefined): () => void {
-    const real = { Date, setInterval, clearInterval, setTimeout, clearTimeout }
+  async pass(work: () => Promise<void>, owner: () => TimerOwner | undefined): Promise<void> {
+    const { Date, setInterval, clearInterval, setTimeout, clearTimeout } = globalThis
     const now = () => this.now
     const VirtualDate = class extends Date {
-      constructor(...args: [] | [number]) {
-        super(args.length === 0 ? START + now() : args[0])
+      constructor(value = VirtualDate.now()) {
+        super(value)
       }
       static override now = () => START + now()
     }
-    const set = (run: () => void, every: number) => this.every(every, run, owner())
-    const once = (run: () => void, delay: number) => this.at(delay, run, owner())
-    const cancel = (timer: Timer) => this.cancel(timer)
+    const cancel = (timer: Timer) => this.#timers.delete(timer)
     Object.assign(globalThis, {
       Date: VirtualDate,
-      setInterval: set,
+      setInterval: (run: () => void, interval: number) => this.every(interval, run, owner()),
       clearInterval: cancel,
-      setTimeout: once,
+      setTimeout: (run: () => void, delay: number) => this.at(delay, run, owner()),
       clearTimeout: cancel,
     })
     Object.defineProperty(performance, 'now', { value: now, configurable: true })
-    return () => {
-      Object.assign(globalThis, real)
+    const state = { isOver: false }
+    const working = work().finally(() => {
+      state.isOver = true
+    })
+    working.catch(() => undefined)
+    try {
+      for (await setImmediate(); !state.isOver; await setImmediate()) this.#next()
+    } finally {
+      Object.assign(globalThis, { Date, setInterval, clearInterval, setTimeout, clearTimeout })
       Reflect.deleteProperty(performance, 'now')
     }
+    await working
   }
 
   #next(): void {

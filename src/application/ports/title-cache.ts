@@ -1,7 +1,6 @@
 import type { ResultAsync } from 'neverthrow'
 import type { MediaId } from '../../domain/media/ids.ts'
-import type { Tag } from '../../domain/values/tag.ts'
-import type { Title } from '../../domain/values/title.ts'
+import type { Stored } from '../../domain/media/media.ts'
 import type { Unavailable } from './unavailable.ts'
 
 /** Copies of titles and tags that can be read very fast. It may lose any of them at any time. */
@@ -32,9 +31,5 @@ export interface CachedTitles {
   readonly next?: string
 }
 
-export interface CachedTitle {
-  readonly owner: string
-  readonly title: Title
-  readonly tags: readonly Tag[]
-  readonly version: number
-}
+/** The part of a media item that a cache keeps. */
+export type CachedTitle = Pick<Stored, 'owner' | 'title' | 'tags' | 'version'>

@@ -1,5 +1,4 @@
 import { ok, type ResultAsync, safeTry } from 'neverthrow'
-import type { MediaId } from '../../domain/media/ids.ts'
 import type { Stored } from '../../domain/media/media.ts'
 import { type GetMedia, parseMediaId, type ReadOptions } from '../library/get-media.ts'
 import { includesOwner, requireOwnerScope } from '../owner.ts'
@@ -9,9 +8,7 @@ import type { Unavailable } from '../ports/unavailable.ts'
 import { CACHE_TIMEOUT_MS, type CacheTitle, cacheAtOnce } from './cache-title.ts'
 import { within } from './within.ts'
 
-export interface TitleView extends Pick<Stored, 'title' | 'tags'> {
-  readonly id: MediaId
-}
+export type TitleView = Pick<Stored, 'id' | 'title' | 'tags'>
 
 /**
  * Returns the title and tags of a media item, from the cache if it has them. After a change or deletion by another process

@@ -8,7 +8,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 source tests/services/lib.sh
 
 node=$PWD/node_modules/.bin/node
-serve() { PORT=$port LOG_LEVEL=info DATA_DIR="$dir/data" exec "$node" src/main/cli.ts serve; }
+# Everything that a caller without credentials can be allowed.
+serve() { ANONYMOUS_SCOPES=read+upload+write+delete+delegate PORT=$port LOG_LEVEL=info DATA_DIR="$dir/data" exec "$node" src/main/cli.ts serve; }
 answers() { grep -q 'ready for uploads' "$dir/log"; }
 new_folder
 start_somewhere

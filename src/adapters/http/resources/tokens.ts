@@ -14,9 +14,12 @@ const MAX_EXPIRES_IN_SECONDS = 604_800
 const expiresIn = (defaultSeconds: number) =>
   z.int().min(1).max(MAX_EXPIRES_IN_SECONDS).default(defaultSeconds).meta({ description: 'Seconds' })
 
-const KnownType = z.string().refine((type): type is ContentType => KNOWN_TYPES.some((known) => known === type), {
-  message: 'must be a media type that this server knows',
-})
+const KnownType = z
+  .string()
+  .refine((type): type is ContentType => KNOWN_TYPES.some((known) => known === type), {
+    message: 'must be a media type that this server knows',
+  })
+  .meta({ override: { enum: [...KNOWN_TYPES] } })
 
 const TokenRequest = z
   .strictObject({
@@ -25,7 +28,13 @@ const TokenRequest = z
       .min(1)
       .meta({ example: ['upload'] }),
     expires_in: expiresIn(900),
-    owner: z.string().refine(isOwner).optional().meta({ description: 'Another owner needs the scope `admin`' }),
+    owner: z
+      .string()
+      .min(1)
+      .max(255)
+      .refine(isOwner)
+      .optional()
+      .meta({ description: 'Another owner needs the scope `admin`' }),
     max_file_size: z.int().positive().optional().meta({ description: 'Bytes' }),
     types: z.array(KnownType).min(1).optional().meta({ description: 'Media types' }),
     media: MediaId.optional().meta({ description: 'The only media item for which the token is valid' }),

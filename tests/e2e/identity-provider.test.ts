@@ -138,6 +138,27 @@ describe('A server with the keys of an identity provider', async () => {
     for (const each of same) expect((await list(server, each)).status).toBe(401)
   })
 
+  it('creates no token and no link that outlives the token of their maker', async () => {
+    const exp = seconds() + 60
+    const headers = {
+      Authorization: `Bearer ${await signed({ scope: 'upload read delegate', exp })}`,
+      'Content-Type': 'application/json',
+    }
+    const form = new FormData()
+    form.append('file', new File([new Uint8Array(PNG)], 'a.png'))
+    const { Authorization } = headers
+    const uploaded = await fetch(`${server.url}/upload/`, { method: 'POST', body: form, headers: { Authorization } })
+    const { id } = (await uploaded.json()) as { id: string }
+    const expires_in = 604_800
+    for (const [path, body] of [
+      ['/tokens/', { scopes: ['read'], expires_in }],
+      [`/media/${id}/links/`, { expires_in }],
+    ] as const) {
+      const made = await fetch(server.url + path, { method: 'POST', body: JSON.stringify(body), headers })
+      expect(await made.json()).toMatchObject({ expires_at: new Date(exp * 1000).toISOString() })
+    }
+  })
+
   it('accepts a new key of the provider half a minute after it fetched the keys', async () => {
     expect((await list(server, await signed())).status).toBe(200)
     provider.keys.push({ ...(await exportJWK(other.publicKey)), kid: 'new', alg: 'RS256' })

@@ -79,11 +79,15 @@ const createVerifier = ({ keys, issuer, audience, defaultScopes }: JwtOptions) =
   }
 }
 
-function toCaller({ sub, scope }: JWTPayload, defaultScopes: readonly Scope[]): Result<Caller, Unauthenticated> {
+function toCaller(
+  { sub, scope, exp = 0 }: JWTPayload,
+  defaultScopes: readonly Scope[],
+): Result<Caller, Unauthenticated> {
   if (!isOwner(sub) || sub === ANONYMOUS) return err({ type: 'unauthenticated' })
   const words = typeof scope === 'string' ? scope.split(' ') : []
   const scopes = SCOPES.filter((each) => words.includes(each))
-  return ok({ owner: sub, scopes: scopes.length > 0 ? scopes : defaultScopes })
+  const limits = { expiresAt: new Date(exp * 1000) }
+  return ok({ owner: sub, scopes: scopes.length > 0 ? scopes : defaultScopes, limits })
 }
 
 function toError(error: unknown): VerifyError {

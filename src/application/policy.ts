@@ -31,9 +31,13 @@ export interface UploadLimits {
   readonly allowedTypes?: readonly ContentType[] | undefined
 }
 
-/** Returns the policy for an upload with limits. */
-export const narrowed = (policy: Policy, { maxFileSize, allowedTypes }: UploadLimits = {}): Policy => ({
-  ...policy,
-  maxFileSize: Math.min(policy.maxFileSize, maxFileSize ?? policy.maxFileSize),
-  allowedTypes: allowedTypes ? policy.allowedTypes.filter((type) => allowedTypes.includes(type)) : policy.allowedTypes,
-})
+/** Returns the policy for an upload with limits. Throws a `TypeError` if the size is not a number of bytes. */
+export function narrowed(policy: Policy, limits: UploadLimits = {}): Policy {
+  const { maxFileSize = policy.maxFileSize, allowedTypes = policy.allowedTypes } = limits
+  if (!(maxFileSize >= 0)) throw new TypeError('`maxFileSize` must be a number of bytes.')
+  return {
+    ...policy,
+    maxFileSize: Math.min(policy.maxFileSize, maxFileSize),
+    allowedTypes: policy.allowedTypes.filter((type) => allowedTypes.includes(type)),
+  }
+}

@@ -71,7 +71,10 @@ const program = createProgram({
   async open(server) {
     if (server !== undefined) {
       const { HttpClient } = await import('../adapters/cli/http-client.ts')
-      return new HttpClient(server, process.env['MEDIAPORT_API_KEY'])
+      const key = process.env['MEDIAPORT_API_KEY']
+      // fetch would repeat a header that is not valid in its error.
+      if (key && !/^[\w.~+/-]+=*$/.test(key)) exit('MEDIAPORT_API_KEY must be a single API key or token.')
+      return new HttpClient(server, key)
     }
     return openEmbedded()
   },

@@ -82,15 +82,16 @@ const LOG_FORMATS = ['json', 'pretty'] as const
 export function readConfig(env: Env): Result<Config, InvalidVariable> {
   const reader = new Reader(env)
   const host = reader.text('HOST', '127.0.0.1')
-  const isLoopback = host === 'localhost' || host === '::1' || host.startsWith('127.')
+  const isLoopback = isLoopbackHost(host)
   const publicUrl = reader.optional('PUBLIC_URL', parseUrl(['http:', 'https:']))
   const imagekit = readImagekit(reader)
   const storage = reader.parsed('STORAGE', imagekit ? 'imagekit' : 'filesystem', oneOf(STORAGE_NAMES))
   const apiKeys = reader.parsed('API_KEYS', [], parseApiKeys)
   const jwt = readJwt(reader)
   const hasCredentials = apiKeys.length > 0 || jwt !== undefined
-  const isOpen = isLoopback && !hasCredentials
   const publicHost = publicUrl === undefined ? [] : [new URL(publicUrl).hostname]
+  const isLocal = isLoopback && publicHost.every(isLoopbackHost)
+  const isOpen = isLocal && !hasCredentials
   const config: Config = {
     host,
     port: reader.parsed('PORT', 8000, wholeNumber(0, 65_535)),
@@ -149,10 +150,10 @@ export function readConfig(env: Env): Result<Config, InvalidVariable> {
       'WORKER',
       'is off, but DATABASE_URL is not set, and only the server itself can do the jobs of its embedded database. Set WORKER to inline, or set DATABASE_URL',
     )
-  if (!isLoopback && !hasCredentials && !env['ANONYMOUS_SCOPES'])
+  if (!isLocal && !hasCredentials && !env['ANONYMOUS_SCOPES'])
     reader.fail(
-      'HOST',
-      `${host} can be reached from other machines, but none of API_KEYS, JWKS_URL, JWT_SECRET and ANONYMOUS_SCOPES is set. Set API_KEYS to what "mediaport key" prints, or set ANONYMOUS_SCOPES to what every caller may do, such as read+upload, or set HOST to 127.0.0.1`,
+      isLoopback ? 'PUBLIC_URL' : 'HOST',
+      `${isLoopback ? publicHost[0] : host} can be reached from other machines, but none of API_KEYS, JWKS_URL, JWT_SECRET and ANONYMOUS_SCOPES is set. Set API_KEYS to what "mediaport key" prints, or set ANONYMOUS_SCOPES to what every caller may do, such as read+upload, or set ${isLoopback ? 'no PUBLIC_URL' : 'HOST to 127.0.0.1'}`,
     )
   return reader.fault === undefined ? ok(config) : err({ type: 'invalid-variable', message: reader.fault })
 }
@@ -180,6 +181,9 @@ function readImagekit(reader: Reader): ImagekitAccount | undefined {
     )
   return account
 }
+
+const isLoopbackHost = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || host === '[::1]' || (isIP(host) === 4 && host.startsWith('127.'))
 
 const parseFolder: Parse<string> = (raw) => {
   const parts = raw.split('/').filter((part) => part !== '')
@@ -215,6 +219,8 @@ function readJwt(reader: Reader): JwtOptions | undefined {
   if (jwksUrl !== undefined && secret !== undefined)
     reader.fail('JWT_SECRET', 'and JWKS_URL are both set. Set the one that the identity provider uses')
   const keys = jwksUrl !== undefined ? { jwksUrl } : secret !== undefined ? { secret } : undefined
+  if (!keys && (issuer !== '' || audience !== ''))
+    reader.fail('JWKS_URL', 'is not set, but JWT_ISSUER or JWT_AUDIENCE is. Set JWKS_URL or JWT_SECRET')
   if (!keys) return undefined
   for (const [name, value] of Object.entries({ JWT_ISSUER: issuer, JWT_AUDIENCE: audience }))
     if (value === '') reader.fail(name, 'is required with JWKS_URL and JWT_SECRET. Set it to the claim of the tokens')
@@ -230,7 +236,7 @@ const parseApiKeys: Parse<readonly ApiKey[]> = (raw) => {
     .split(/[\s,]+/)
     .filter((entry) => entry !== '')
     .map(parseApiKey)
-  return keys.includes(undefined)
+  return keys.includes(undefined) || keys.length === 0
     ? err('a list of entries such as "app:read+upload:<SHA-256 of the key>", as `mediaport key` prints them')
     : ok(keys.filter((key) => key !== undefined))
 }

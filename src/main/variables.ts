@@ -60,10 +60,13 @@ export const oneOf =
 
 export const parseUrl =
   (protocols: readonly string[]): Parse<string> =>
-  (raw) =>
-    protocols.includes(URL.parse(raw)?.protocol ?? '')
-      ? ok(raw)
-      : err(`a URL that begins with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`)
+  (raw) => {
+    const url = URL.parse(raw)
+    const hasCredentials = url !== null && url.protocol.startsWith('http') && `${url.username}${url.password}` !== ''
+    if (url !== null && protocols.includes(url.protocol) && !hasCredentials) return ok(raw)
+    const beginnings = protocols.map((protocol) => `${protocol}//`).join(' or ')
+    return err(`a URL that begins with ${beginnings}${hasCredentials ? ', without user name and password' : ''}`)
+  }
 
 /**
  * A connection string with several hosts and ports is not a valid URL

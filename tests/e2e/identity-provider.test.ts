@@ -181,6 +181,9 @@ describe('A server with the keys of an identity provider', async () => {
     expect((await list(server, await signed())).status).toBe(200)
     const unknown = await signed({}, other.privateKey, { kid: 'two' })
     expect(await resultOf(await list(server, unknown))).toEqual([503, 'unavailable'])
+    const before = provider.requests
+    expect((await list(server, await signed())).status).toBe(200)
+    expect(provider.requests).toBe(before)
     provider.isDown = false
   })
 })

@@ -197,6 +197,7 @@ describe('A link', () => {
       send(link.replace('/content/', '/metadata/')),
       send(`/media/?token=${token}`),
       send(`${link}&token=${token}`),
+      send(`${link}?token=${token}`),
       send(link.replace('token=', 'TOKEN=')),
       send(`/media/${one.id}/content/`, token),
       send(link.replace('/content/', '/'), undefined, { method: 'DELETE' }),
@@ -219,6 +220,15 @@ describe('A link', () => {
     const link = await linkFor(id)
     await send(`/media/${id}/`, anna.key, { method: 'DELETE' })
     expect((await send(link)).status).toBe(404)
+  })
+
+  it('is found behind other parameters, and only there opens content to other sites', async () => {
+    const { id } = await stored(anna.key)
+    const crossSite = { headers: { 'Sec-Fetch-Site': 'cross-site' } }
+    const link = await linkFor(id)
+    expect((await send(link.replace('?', '?x=?&'), undefined, crossSite)).status).toBe(200)
+    for (const query of ['?token=x', '?x=?&token=y', '??token=y'])
+      expect([401, 403]).toContain((await send(`/media/${id}/content/${query}`, anna.key, crossSite)).status)
   })
 
   it('is not created for a media item of another owner', async () => {

@@ -60,6 +60,10 @@ describe('The configuration', () => {
     expect(open('none').anonymousScopes).toEqual([])
   })
 
+  it('takes no name that begins like a loopback address for one', () => {
+    expect(errorOf({ HOST: '127.example.org' })).toContain('can be reached from other machines')
+  })
+
   it('grants nothing without credentials if there are API keys, on loopback too', () => {
     const entry = `app:read+upload:${'0'.repeat(64)}`
     for (const HOST of ['127.0.0.1', '0.0.0.0']) {
@@ -84,6 +88,7 @@ describe('The configuration', () => {
       defaultScopes: ['read', 'upload'],
     })
     expect(readConfig({ ...claims, JWT_SECRET })._unsafeUnwrap().jwt).toMatchObject({ keys: { secret: JWT_SECRET } })
+    expect(errorOf(claims)).toMatch(/^JWKS_URL is not set/)
     expect(errorOf({ ...claims, JWKS_URL, JWT_SECRET })).toMatch(/^JWT_SECRET and JWKS_URL are both set/)
     expect(errorOf({ JWKS_URL, JWT_AUDIENCE: 'a' })).toMatch(/^JWT_ISSUER is required/)
     expect(errorOf({ JWT_SECRET, JWT_ISSUER: 'a' })).toMatch(/^JWT_AUDIENCE is required/)
@@ -97,9 +102,9 @@ describe('The configuration', () => {
   )
 
   it('accepts requests for the host of PUBLIC_URL', () => {
-    expect(readConfig({ PUBLIC_URL: 'https://files.example.org/x' })._unsafeUnwrap().access.hosts).toEqual([
-      'files.example.org',
-    ])
+    expect(
+      readConfig({ PUBLIC_URL: 'https://files.example.org/x', ANONYMOUS_SCOPES: 'read' })._unsafeUnwrap().access.hosts,
+    ).toEqual(['files.example.org'])
   })
 
   it.each([
@@ -112,6 +117,10 @@ describe('The configuration', () => {
     ['ALLOWED_HOSTS', 'http://a'],
     ['DATABASE_URL', 'mysql://localhost/media'],
     ['PUBLIC_URL', 'files.example.org'],
+    ['PUBLIC_URL', 'https://files.example.org'],
+    ['PUBLIC_URL', 'http://me:secret@127.0.0.1'],
+    ['JWKS_URL', 'https://me:secret@login.example/jwks'],
+    ['API_KEYS', ' , '],
     ['STORAGE', 'tape'],
     ['UPLOAD_LEASE_SECONDS', '0'],
     ['IDLE_TIMEOUT_SECONDS', '1.5'],

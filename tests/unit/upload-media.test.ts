@@ -69,6 +69,22 @@ describe('An upload', () => {
     expect(bytes.equals(await world.content(id))).toBe(true)
   })
 
+  it('is narrowed by its own limits, never widened', async () => {
+    const world = createWorld()
+    const tooLarge = await uploadError(world, { policy: { maxFileSize: PNG.length - 1 } })
+    expect(tooLarge).toMatchObject({ type: 'too-large', limit: PNG.length - 1 })
+    expect(await uploadError(world, { policy: { allowedTypes: [] } })).toMatchObject({ type: 'unsupported-file-type' })
+    expect(await upload(world, { policy: { maxFileSize: PNG.length } })).toMatchObject({ sizeBytes: PNG.length })
+    expect(() =>
+      world.mediaport.uploadMedia({
+        owner: 'me',
+        filename: 'a.png',
+        body: inChunks(PNG),
+        policy: { maxFileSize: Number.NaN },
+      }),
+    ).toThrow(TypeError)
+  })
+
   it('needs only an owner, a file name and bytes', async () => {
     const media = await upload(createWorld(), { filename: 'holiday 1.png' })
     expect(media).toMatchObject({ owner: 'me', title: 'holiday 1', tags: [] })

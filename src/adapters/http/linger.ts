@@ -14,13 +14,15 @@ export const hasBody = ({ headers }: IncomingMessage): boolean =>
  * closes.
  */
 export function closeAfterAnswer(req: IncomingMessage, res: ServerResponse): void {
-  res.setHeader('Connection', 'close')
   const { socket } = req
-  // node:http calls this method when an answer with "Connection: close" has been written.
-  socket.destroySoon = () => {
+  const close = () => {
     req.resume()
     socket.end()
     const timer = setTimeout(() => socket.destroy(), LINGER_MS)
     socket.once('close', () => clearTimeout(timer))
   }
+  if (res.headersSent) return close()
+  res.setHeader('Connection', 'close')
+  // node:http calls this method when an answer with "Connection: close" has been written.
+  socket.destroySoon = close
 }

@@ -21,6 +21,8 @@ export interface OpenRoute extends RouteDescription {
 /** Answers callers that have `scope`, once the server has started. */
 export interface ScopedRoute extends RouteDescription {
   readonly scope: Scope
+  /** Whether people may follow an address of this route on pages of other sites. */
+  readonly allowsNavigation?: boolean
   readonly handle: (request: ApiRequest) => Answer
 }
 

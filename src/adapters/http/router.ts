@@ -3,6 +3,7 @@ import Router from '@koa/router'
 import type { Context, Middleware } from 'koa'
 import { err, type Result } from 'neverthrow'
 import type { Mediaport } from '../../application/mediaport.ts'
+import { isCrossSite, isNavigation } from './access.ts'
 import { apiRoutes } from './api.ts'
 import { authorize } from './auth/authorize.ts'
 import { linksTo } from './media-json.ts'
@@ -56,6 +57,8 @@ async function handle(
   if (mediaport === undefined) return err({ type: 'starting' })
   const caller = await authorize(ctx, route.scope, authenticate, access.anonymousScopes)
   if (caller.isErr()) return err(caller.error)
+  const isAllowedFromOtherSites = caller.value.isLink || (route.allowsNavigation && isNavigation(ctx))
+  if (isCrossSite(ctx, access.publicUrl) && !isAllowedFromOtherSites) return err({ type: 'cross-site' })
   return route.handle({ ctx, mediaport, caller: caller.value })
 }
 

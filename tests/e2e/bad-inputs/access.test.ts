@@ -64,6 +64,7 @@ describe('Cross-site requests', () => {
   ])('a request from another site is refused with 403 cross-site: %s', async (header) => {
     await server.refuses(post(good, header))
     await server.refuses(get('/media/', header))
+    await server.refuses(get('/MEDIA/', header))
   })
 
   it('an upload from the origin of the server is accepted', async () => {

@@ -19,6 +19,8 @@ export interface Caller {
   readonly owner: string
   readonly scopes: readonly Scope[]
   readonly limits?: CallerLimits | undefined
+  /** Whether the credentials are in the address of the request. Pages of other sites may use such an address. */
+  readonly isLink?: boolean
 }
 
 /** What a token allows less than its scopes do. */

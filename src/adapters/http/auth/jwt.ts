@@ -24,6 +24,9 @@ const ASYMMETRIC = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256
 const SYMMETRIC = ['HS256', 'HS384', 'HS512']
 const CLOCK_TOLERANCE_SECONDS = 5
 const JWKS_TIMEOUT_MS = 3000
+const RETRY_AFTER_MS = 30_000
+/** The latest time that a `Date` can have. */
+const MAX_SECONDS = 8.64e12
 
 /**
  * Accepts the tokens of an identity provider. `sub` is the owner. `exp` is required. Keys are fetched when the first token
@@ -52,19 +55,25 @@ const createVerifier = ({ keys, issuer, audience, defaultScopes }: JwtOptions) =
       return (token: string) => jose.jwtVerify(token, secret, { ...limits, algorithms: SYMMETRIC })
     }
     const remote = jose.createRemoteJWKSet(new URL(keys.jwksUrl), { timeoutDuration: JWKS_TIMEOUT_MS })
+    let failedAt = Number.NEGATIVE_INFINITY
     const findKey: JWTVerifyGetKey = async (header, input) => {
-      try {
-        return await remote(header, input)
-      } catch (error) {
-        // jose fetches keys again that are ten minutes old. If that fails, known keys go on.
-        const known = remote.jwks()
-        if (!known || isOfToken(error)) throw error
-        return await jose
-          .createLocalJWKSet(known)(header, input)
-          .catch(() => {
-            throw error
-          })
-      }
+      // For a while after a failure only known keys are asked, so that a provider that hangs does not delay each request.
+      let failure: unknown = new Error('The identity provider did not answer a moment ago.')
+      if (remote.jwks() === undefined || Date.now() - failedAt > RETRY_AFTER_MS)
+        try {
+          return await remote(header, input)
+        } catch (error) {
+          if (isOfToken(error)) throw error
+          failedAt = Date.now()
+          failure = error
+        }
+      const known = remote.jwks()
+      if (!known) throw failure
+      return await jose
+        .createLocalJWKSet(known)(header, input)
+        .catch(() => {
+          throw failure
+        })
     }
     return (token: string) => jose.jwtVerify(token, findKey, { ...limits, algorithms: ASYMMETRIC })
   }
@@ -84,9 +93,11 @@ function toCaller(
   defaultScopes: readonly Scope[],
 ): Result<Caller, Unauthenticated> {
   if (!isOwner(sub) || sub === ANONYMOUS) return err({ type: 'unauthenticated' })
-  const words = typeof scope === 'string' ? scope.split(' ') : []
+  // Another form than that of RFC 8693 section 4.2 grants nothing.
+  if (scope !== undefined && typeof scope !== 'string') return ok({ owner: sub, scopes: [] })
+  const words = scope?.split(' ') ?? []
   const scopes = SCOPES.filter((each) => words.includes(each))
-  const limits = { expiresAt: new Date(exp * 1000) }
+  const limits = { expiresAt: new Date(Math.min(exp, MAX_SECONDS) * 1000) }
   return ok({ owner: sub, scopes: scopes.length > 0 ? scopes : defaultScopes, limits })
 }
 

@@ -5,10 +5,10 @@ import type { VerifyBearer } from './bearer.ts'
 import type { Authenticate, Caller, Disposition, Scope, TokenExpired, Unauthenticated } from './caller.ts'
 import { isJwt } from './jwt.ts'
 
+const TOKEN = 'mediaport-token+jwt'
+const LINK = 'mediaport-link+jwt'
 /** What a token of this server is for (RFC 8725 section 3.11). A token for links is not accepted in a header. */
-type Kind = 'mediaport-token+jwt' | 'mediaport-link+jwt'
-
-const [TOKEN, LINK] = ['mediaport-token+jwt', 'mediaport-link+jwt'] as const satisfies readonly Kind[]
+type Kind = typeof TOKEN | typeof LINK
 const ISSUER = 'mediaport'
 
 /** The claims of a token, besides those of RFC 7519. */
@@ -51,16 +51,16 @@ export class Tokens {
   readonly verify: VerifyBearer = (token) =>
     kindOf(token) === TOKEN ? new ResultAsync(this.#verify(token, TOKEN)) : undefined
 
-  /** Authenticates whoever has a link: a GET of the content that the token in its query is for. */
+  /** Authenticates a GET or HEAD of content by the `token` of its query. */
   readonly authenticateLink: Authenticate = ({ method, url = '' }) => {
-    const [path = '', query = ''] = url.split('?', 2)
+    const [path = ''] = url.split('?', 1)
     const id = CONTENT.exec(path)?.[1]
-    const tokens = new URLSearchParams(query).getAll('token')
+    const tokens = new URLSearchParams(url.slice(path.length)).getAll('token')
     const [token = ''] = tokens
     if (id === undefined || tokens.length === 0 || (method !== 'GET' && method !== 'HEAD')) return okAsync(undefined)
     if (tokens.length > 1 || kindOf(token) !== LINK) return errAsync(UNAUTHENTICATED)
     return new ResultAsync(this.#verify(token, LINK)).andThen((caller) =>
-      caller.limits?.media === id ? ok(caller) : err(UNAUTHENTICATED),
+      caller.limits?.media === id ? ok({ ...caller, isLink: true }) : err(UNAUTHENTICATED),
     )
   }
 

@@ -19,6 +19,7 @@ export const contentRoute = route({
   method: 'get',
   path: '/media/{id}/content/',
   scope: 'read',
+  allowsNavigation: true,
   operation: {
     summary: 'Get the file of a media item',
     description: 'The bytes of the upload. A browser shows raster images; it downloads every other file.',
@@ -40,7 +41,6 @@ export const contentRoute = route({
   },
   errors: ['not-found', 'range-not-satisfiable', 'storage-error'],
   async handle({ ctx, mediaport, caller }) {
-    const isLink = ctx.query['token'] !== undefined && caller.limits?.media !== undefined
     const content = await mediaport.openContent(ctx['params'].id, { owner: ownerScope(caller) })
     if (content.isErr()) return err(content.error)
     const { media, address, open } = content.value
@@ -48,7 +48,7 @@ export const contentRoute = route({
 
     const etag = `"${media.sha256}"`
     setContentHeaders(ctx, media, caller.limits?.disposition)
-    if (isLink) ctx.set('Cross-Origin-Resource-Policy', 'cross-origin')
+    if (caller.isLink) ctx.set('Cross-Origin-Resource-Policy', 'cross-origin')
     if (isFresh(ctx, etag)) return ok({ status: 304 })
     const range = requestedRange(ctx, etag, media.sizeBytes)
     if (range === 'unsatisfiable')

@@ -111,7 +111,7 @@ export const tokenRoutes = (links: Links, { pace, tokens }: HttpOptions) => [
 
 /** The end of what a caller makes. Whole seconds, as in a token. */
 function expiryOf(expiresInSeconds: number, { limits }: Caller): Date {
-  const seconds = Math.floor(Date.now() / 1000) + expiresInSeconds
+  const seconds = Math.ceil(Date.now() / 1000) + expiresInSeconds
   return new Date(Math.min(seconds * 1000, limits?.expiresAt?.getTime() ?? Number.POSITIVE_INFINITY))
 }
 
@@ -120,19 +120,17 @@ function narrowedLimits(
   { owner, scopes, media, max_file_size, types }: z.infer<typeof TokenRequest>,
   caller: Caller,
 ): Result<CallerLimits, HttpRefusal<'forbidden'>> {
-  const { media: onlyMedia, maxFileSize, allowedTypes } = caller.limits ?? {}
+  const { maxFileSize, allowedTypes } = caller.limits ?? {}
   const missing = scopes.find((scope) => !caller.scopes.includes(scope))
   if (missing !== undefined) return forbidden(`The credentials lack the scope "${missing}".`)
   if (owner !== undefined && owner !== caller.owner && !caller.scopes.includes('admin'))
     return forbidden('A token for another owner needs the scope "admin".')
-  if (media !== undefined && onlyMedia !== undefined && media !== onlyMedia)
-    return forbidden('The credentials are for another media item.')
   if (max_file_size !== undefined && maxFileSize !== undefined && max_file_size > maxFileSize)
     return forbidden(`The credentials are for files of at most ${maxFileSize} bytes.`)
   if (types && allowedTypes && !types.every((type) => allowedTypes.includes(type)))
     return forbidden(`The credentials are for these types: ${allowedTypes.join(', ')}.`)
   return ok({
-    media: media ?? onlyMedia,
+    media,
     maxFileSize: max_file_size ?? maxFileSize,
     allowedTypes: types ?? allowedTypes,
   })

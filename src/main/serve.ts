@@ -50,11 +50,12 @@ export async function serve(config: Config, log: Logger, databaseFolder?: Promis
   let services: Services | undefined
   let isDraining = false
   let isCutOff = false
-  const ready = start(config, log, databaseFolder).then((result) => {
+  const started = start(config, log, databaseFolder)
+  const ready = started.then((result) => {
     services = result
     return result.mediaport
   })
-  const tokens = new Tokens(ready.then(() => services?.connections.installation.signingKey ?? ''))
+  const tokens = new Tokens(started.then(({ connections }) => connections.installation.signingKey))
   const app = createApp(ready, {
     access: { ...config.access, publicUrl: url },
     authenticate: authenticateBy(config, tokens),
@@ -70,10 +71,9 @@ export async function serve(config: Config, log: Logger, databaseFolder?: Promis
   log.info(`listening on ${address}`)
   log.info(`files and data: ${config.dataDir}`)
   for (const [port, adapter] of Object.entries(adapterNames(config))) log.info(`${port}: ${adapter}`)
-  const anonymous = config.access.anonymousScopes.join('+') || 'do nothing'
-  log.info(
-    `API keys: ${config.apiKeys.length}; tokens of ${config.jwt?.issuer ?? 'nobody'}; clients without credentials may ${anonymous}`,
-  )
+  const anonymous = config.access.anonymousScopes.join('+') || 'none'
+  log.info(`API keys: ${config.apiKeys.length}; identity provider: ${config.jwt?.issuer ?? 'none'}`)
+  log.info(`scopes without credentials: ${anonymous}`)
   const base = url.replace(/\/+$/, '')
   log.info(`upload: curl -F file=@photo.jpg ${base}/upload/`)
   log.info(`API: ${base}/swagger/`)

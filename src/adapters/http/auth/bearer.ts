@@ -25,7 +25,7 @@ export const authenticateBearer =
     return errAsync({ type: 'unauthenticated' })
   }
 
-/** Asks each in turn, until one finds credentials. */
+/** Returns the caller of the first authenticator that finds credentials. */
 export const firstOf =
   (authenticators: readonly Authenticate[]): Authenticate =>
   (request) =>

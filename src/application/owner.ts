@@ -10,7 +10,7 @@ export const includesOwner = (scope: OwnerScope, owner: string): boolean => scop
 export const isOwner = (value: unknown): value is string =>
   typeof value === 'string' && /^[^\p{Cc}\p{Cs}]{1,255}$/u.test(value)
 
-/** Throws a `TypeError` if the owner is missing, for example because nobody is signed in, or not valid. */
+/** Throws a `TypeError` if the owner is missing, for example because there is no session, or not valid. */
 export function requireOwner(owner: string): void {
   if (!isOwner(owner)) throw new TypeError(`\`owner\` must be ${OWNER}.`)
 }

@@ -171,7 +171,7 @@ describe('A token', () => {
 })
 
 describe('A link', () => {
-  it('serves the file to whoever has it, in the pages of other sites too', async () => {
+  it('serves the file without credentials, in the pages of other sites too', async () => {
     const { id } = await stored(anna.key)
     const answer = await send(await linkFor(id), undefined, { headers: { 'Sec-Fetch-Site': 'cross-site' } })
     expect(answer.status).toBe(200)

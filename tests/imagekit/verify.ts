@@ -1,6 +1,6 @@
 /**
  * Prints how the account of the variables IMAGEKIT_* behaves where ImageKit's documentation leaves it open, then runs
- * the contract of FileStorage against it. It uses a folder of its own and deletes it at the end.
+ * the contract of FileStorage against it. It creates a folder and deletes it at the end.
  */
 import { randomBytes } from 'node:crypto'
 import { tmpdir } from 'node:os'

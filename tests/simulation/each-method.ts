@@ -27,7 +27,7 @@ export function eachMethod<Port extends object>(
   return new Proxy(own, { get }) as Port
 }
 
-/** Receives a body. Each chunk is an effect of its own, at which the process or the connection can fail. */
+/** Receives a body. Each chunk is an effect at which the process or the connection can fail. */
 export async function receive(
   body: AsyncIterable<Uint8Array>,
   effect: Effect,

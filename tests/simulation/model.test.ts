@@ -23,7 +23,7 @@ import { type Answer, contentOf, isUndecided, send, uploadOf } from './requests.
 import { bytesOf } from './sent-files.ts'
 import { World } from './world.ts'
 
-/** What is known of the file of a key. After a lost answer nothing is certain. */
+/** The expected state of the file of a key. After a lost answer several states are possible. */
 interface Entry {
   readonly state: 'stored' | 'deleted' | 'open'
   readonly id?: string

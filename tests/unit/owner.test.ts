@@ -30,6 +30,6 @@ describe.each(Object.keys(CALLS))('%s', (name) => {
   )
 })
 
-it('Nobody uploads for EVERYONE', () => {
+it('An upload for EVERYONE throws', () => {
   expect(() => CALLS['uploadMedia']?.(createWorld(), { owner: EVERYONE } as unknown as Unchecked)).toThrow(TypeError)
 })

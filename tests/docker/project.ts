@@ -76,8 +76,13 @@ export class Project {
     return (await run(['docker', 'compose', ...args], this.#folder)).stdout.trim()
   }
 
-  up(...args: readonly string[]): Promise<string> {
-    return this.compose('up', '--detach', '--wait', ...args)
+  async up(...args: readonly string[]): Promise<string> {
+    const start = () => this.compose('up', '--detach', '--wait', ...args)
+    // An engine inside of another machine sometimes loses the first process of a container. A real fault stays.
+    return start().catch((error: unknown) => {
+      if (String(error).includes('OCI runtime create failed')) return start()
+      throw error
+    })
   }
 
   /** Removes the containers and their data. */

@@ -32,7 +32,8 @@ export interface UploadLimits {
 }
 
 /** Returns the policy for an upload with limits. Throws a `TypeError` if the size is not a number of bytes. */
-export function narrowed(policy: Policy, limits: UploadLimits = {}): Policy {
+export function narrowed(policy: Policy, limits?: UploadLimits): Policy {
+  if (!limits) return policy
   const { maxFileSize = policy.maxFileSize, allowedTypes = policy.allowedTypes } = limits
   if (!(maxFileSize >= 0)) throw new TypeError('`maxFileSize` must be a number of bytes.')
   return {

@@ -20,7 +20,8 @@ const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/
 const PROXY_HEADERS = ['forwarded', 'via', 'x-real-ip', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto']
 
 /**
- * Returns the error if the request must be refused. Protects a server without credentials from host names that an attacker points at it (DNS rebinding), and from a proxy that forwards the requests of others.
+ * Returns the error if the request must be refused. Protects a server without credentials from host names that an attacker
+ * points at it (DNS rebinding), and from a proxy that forwards the requests of others.
  */
 export function refusalOf(ctx: Context, { hosts, loopbackOnly }: Access): ApiError | undefined {
   const host = HOST.exec(ctx.req.headers.host ?? '')?.groups?.['name']?.toLowerCase()

@@ -30,8 +30,8 @@ const MAX_SECONDS = 8.64e12
 
 /**
  * Accepts the tokens of an identity provider. `sub` is the owner. `exp` is required. Keys are fetched when the first token
- * arrives, and again when a token names an unknown key, at most twice a minute. While the provider does not answer, tokens of
- * known keys are accepted; others err with `unavailable`.
+ * arrives, and from then on at most twice a minute, when a token names an unknown key or the keys are ten minutes old. While
+ * the provider does not answer, tokens of known keys are accepted; others err with `unavailable`.
  */
 export function verifyJwt(options: JwtOptions): VerifyBearer {
   const verifier = createVerifier(options)
